@@ -1,0 +1,41 @@
+import resolve from '@rollup/plugin-node-resolve'
+import terser from '@rollup/plugin-terser'
+import typescript from '@rollup/plugin-typescript'
+
+/** Packages that a bundler on the user's side resolves, so that they are shared and can be updated. */
+const external = [/^partysocket/, 'nanoevents', 'idb', 'react', 'ws', /^node:/]
+
+const compile = (target) =>
+  typescript({ target, module: 'ESNext', moduleResolution: 'Bundler', noEmit: false, declaration: false, isolatedDeclarations: false })
+
+/** One ES module for each door of the package; what doors share goes into chunks. */
+const doors = {
+  input: {
+    index: 'src/index.ts',
+    indexeddb: 'src/indexeddb.ts',
+    'react/index': 'src/react/index.ts',
+    'server/index': 'src/server/index.ts',
+    cli: 'src/server/cli.ts',
+  },
+  external,
+  plugins: [compile('ES2022')],
+  output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunks/[name].js' },
+}
+
+/** The script tag: everything that a page needs, in one file, global `Holdfast`. */
+const page = {
+  input: 'src/global.ts',
+  plugins: [compile('ES2020'), resolve({ browser: true })],
+  output: [
+    { file: 'dist/holdfast.global.js', format: 'iife', name: 'Holdfast', sourcemap: true },
+    {
+      file: 'dist/holdfast.global.min.js',
+      format: 'iife',
+      name: 'Holdfast',
+      sourcemap: true,
+      plugins: [terser({ ecma: 2020, compress: { passes: 3, pure_getters: true, unsafe_arrows: true } })],
+    },
+  ],
+}
+
+export default [doors, page]

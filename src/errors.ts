@@ -1,0 +1,107 @@
+/**
+ * Everything that can go wrong has a class, a `code` and, where one error led to another, a `cause`.
+ *
+ * ```
+ * HoldfastError
+ * ├── ConnectError          an attempt to connect failed; another follows
+ * ├── ConnectionLostError   a working connection ended; another follows
+ * ├── RefusedError          no attempt follows: `connect()` starts afresh
+ * ├── LocalProtocolError    our caller asked for what cannot be put on the wire; thrown by `send`
+ * ├── RemoteProtocolError   the peer sent what its dialect does not allow
+ * ├── DeliveryError         one message was not delivered, and why
+ * ├── StorageError          the outbox could not be read or written
+ * └── ListenerError         an application's listener threw
+ * ```
+ *
+ * A wrong option or argument is not in this family: it throws a `TypeError` or `RangeError` at the call.
+ * Tell errors apart by `code`: two copies of this package on one page have two sets of classes.
+ */
+export type ErrorCode =
+  | 'URL_FAILED'
+  | 'UNREACHABLE'
+  | 'CONNECT_TIMEOUT'
+  | 'HEARTBEAT_TIMEOUT'
+  | 'CONNECTION_CLOSED'
+  | 'UNAUTHORIZED'
+  | 'REFUSED_BY_SERVER'
+  | 'ATTEMPTS_EXHAUSTED'
+  | 'NOT_ENCODABLE'
+  | 'TOO_LARGE'
+  | 'BAD_FRAME'
+  | 'EXPIRED'
+  | 'OUTBOX_FULL'
+  | 'SUPERSEDED'
+  | 'REMOVED'
+  | 'NOT_CONNECTED'
+  | 'CLIENT_CLOSED'
+  | 'STORAGE_UNAVAILABLE'
+  | 'STORAGE_FULL'
+  | 'STORAGE_FAILED'
+  | 'LISTENER_THREW'
+  | 'ITERATOR_OVERFLOW'
+
+/** The base of the family. `code` is stable; `message` is for people and may change. */
+export class HoldfastError extends Error {
+  override readonly name: string = 'HoldfastError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+  }
+}
+
+/** An attempt failed before the connection was usable. Codes: `URL_FAILED`, `UNREACHABLE`, `CONNECT_TIMEOUT`. */
+export class ConnectError extends HoldfastError {
+  override readonly name = 'ConnectError'
+}
+
+/**
+ * A connection that had worked has ended. Codes: `HEARTBEAT_TIMEOUT`, `CONNECTION_CLOSED`.
+ * `closeCode` and `closeReason` are what the browser reported (RFC 6455 section 7.1.5), or what we closed with.
+ */
+export class ConnectionLostError extends HoldfastError {
+  override readonly name = 'ConnectionLostError'
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    readonly closeCode: number,
+    readonly closeReason: string,
+  ) {
+    super(code, message)
+  }
+}
+
+/** Final: the client has stopped. Codes: `UNAUTHORIZED`, `REFUSED_BY_SERVER`, `ATTEMPTS_EXHAUSTED`. */
+export class RefusedError extends HoldfastError {
+  override readonly name = 'RefusedError'
+}
+
+/** Thrown by `send` at the call. Codes: `NOT_ENCODABLE`, `TOO_LARGE`. Nothing was queued. */
+export class LocalProtocolError extends HoldfastError {
+  override readonly name = 'LocalProtocolError'
+}
+
+/** The peer broke the dialect's rules. Code: `BAD_FRAME`. */
+export class RemoteProtocolError extends HoldfastError {
+  override readonly name = 'RemoteProtocolError'
+}
+
+/**
+ * One message was not delivered.
+ * Codes: `EXPIRED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `CLIENT_CLOSED`.
+ */
+export class DeliveryError extends HoldfastError {
+  override readonly name = 'DeliveryError'
+}
+
+/** The outbox's store failed. Codes: `STORAGE_UNAVAILABLE`, `STORAGE_FULL`, `STORAGE_FAILED`; `cause` has the browser's error. */
+export class StorageError extends HoldfastError {
+  override readonly name = 'StorageError'
+}
+
+/** An application's listener threw, or its promise was rejected: `cause` is what it threw. Code: `LISTENER_THREW`. */
+export class ListenerError extends HoldfastError {
+  override readonly name = 'ListenerError'
+}

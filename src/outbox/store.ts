@@ -1,0 +1,65 @@
+/** A value, or a promise of it: a store in memory answers at once, one on disk later. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** One message as it is kept. `writer` and `sequence` together are its id, which no reload changes. */
+export interface StoredMessage {
+  /** The page life that wrote the message: a fresh random id each time an outbox opens. */
+  readonly writer: string
+  /** 1, 2, 3 … within its writer, without holes. */
+  readonly sequence: number
+  readonly event: string
+  /** The encoded message, exactly as the dialect's codec made it when `send` was called. */
+  readonly body: string | Uint8Array<ArrayBuffer>
+  /** Wall clock, in milliseconds since 1970: the only clock that two page lives share. */
+  readonly enqueuedAt: number
+  /** How long after `enqueuedAt` the message is still wanted; absent: for ever. */
+  readonly ttlMs?: number
+  /** Among queued messages with the same key only the newest is wanted. */
+  readonly key?: string
+}
+
+/** Names one stored message. */
+export interface MessageReference {
+  readonly writer: string
+  readonly sequence: number
+}
+
+/** What one `commit` changes. Lists may be empty. */
+export interface OutboxBatch {
+  /** To be kept. Ascending by sequence, and all from the writer that `open` was given. */
+  readonly append: readonly StoredMessage[]
+  /** To be forgotten: every message of `writer` up to and including `sequence`. */
+  readonly settled: readonly MessageReference[]
+  /** To be forgotten: single messages from the middle of the queue. */
+  readonly removed: readonly MessageReference[]
+}
+
+/**
+ * Where an outbox keeps its messages: three verbs.
+ *
+ * The outbox calls `open` once and waits for it; then `commit` as often as it likes, but never a second one before
+ * the first has settled; then `close`. After `close` it may `open` again, with another writer.
+ */
+export interface OutboxStore {
+  /**
+   * Makes the store ready for messages of `writer` and hands over what writers that no longer live have left.
+   *
+   * A writer lives from its `open` until its `close` or until its page ends. `adopt` is called once for each abandoned
+   * writer, with its messages by ascending sequence: all that can be found now before the promise settles, the oldest
+   * writer first; those of pages that end later whenever they end. Whoever was handed a writer's messages owns that
+   * writer: nobody else is handed them while this page lives.
+   *
+   * @throws {StorageError} `STORAGE_UNAVAILABLE` (as a rejection) when there is no such storage here.
+   */
+  open(writer: string, adopt: (messages: StoredMessage[]) => void): MaybePromise<void>
+
+  /**
+   * Applies the whole batch or nothing of it. When it settles the messages survive what the store promises to survive.
+   *
+   * @throws {StorageError} `STORAGE_FULL` or `STORAGE_FAILED` (as a rejection); then nothing of the batch was applied.
+   */
+  commit(batch: OutboxBatch): MaybePromise<void>
+
+  /** Gives up this page's claim on its writers, so that others may adopt what is left. Never fails. */
+  close(): MaybePromise<void>
+}
