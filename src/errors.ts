@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'CONNECTION_CLOSED'
   | 'UNAUTHORIZED'
   | 'REFUSED_BY_SERVER'
+  | 'BLOCKED_BY_BROWSER'
   | 'ATTEMPTS_EXHAUSTED'
   | 'NOT_ENCODABLE'
   | 'TOO_LARGE'
@@ -33,6 +34,7 @@ export type ErrorCode =
   | 'SUPERSEDED'
   | 'REMOVED'
   | 'NOT_CONNECTED'
+  | 'NOT_STORED'
   | 'CLIENT_CLOSED'
   | 'STORAGE_UNAVAILABLE'
   | 'STORAGE_FULL'
@@ -73,7 +75,7 @@ export class ConnectionLostError extends HoldfastError {
   }
 }
 
-/** Final: the client has stopped. Codes: `UNAUTHORIZED`, `REFUSED_BY_SERVER`, `ATTEMPTS_EXHAUSTED`. */
+/** Final: the client has stopped. Codes: `UNAUTHORIZED`, `REFUSED_BY_SERVER`, `BLOCKED_BY_BROWSER`, `ATTEMPTS_EXHAUSTED`. */
 export class RefusedError extends HoldfastError {
   override readonly name = 'RefusedError'
 }
@@ -90,7 +92,7 @@ export class RemoteProtocolError extends HoldfastError {
 
 /**
  * One message was not delivered.
- * Codes: `EXPIRED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `CLIENT_CLOSED`.
+ * Codes: `EXPIRED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `NOT_STORED`, `CLIENT_CLOSED`.
  */
 export class DeliveryError extends HoldfastError {
   override readonly name = 'DeliveryError'

@@ -1,3 +1,5 @@
+import type { Body } from '../protocol/codec.js'
+
 /** A value, or a promise of it: a store in memory answers at once, one on disk later. */
 export type MaybePromise<T> = T | Promise<T>
 
@@ -9,7 +11,7 @@ export interface StoredMessage {
   readonly sequence: number
   readonly event: string
   /** The encoded message, exactly as the dialect's codec made it when `send` was called. */
-  readonly body: string | Uint8Array<ArrayBuffer>
+  readonly body: Body
   /** Wall clock, in milliseconds since 1970: the only clock that two page lives share. */
   readonly enqueuedAt: number
   /** How long after `enqueuedAt` the message is still wanted; absent: for ever. */

@@ -1,0 +1,49 @@
+/**
+ * The contract types what both sides may say. It exists only for the compiler.
+ *
+ * ```ts
+ * interface Chat {
+ *   fromServer: { message: { from: string; text: string }; typing: { who: string } }
+ *   toServer: { message: { text: string } }
+ * }
+ * const client = createClient<Chat>({ url: 'wss://example.com/live' })
+ * client.on('message', (message) => message.text)     // typed
+ * client.send('message', { text: 'hello' })           // typed
+ * ```
+ */
+export interface Contract {
+  /** Event name → payload, for what the server sends. */
+  fromServer?: object
+  /** Event name → payload, for what the client sends. */
+  toServer?: object
+}
+
+/** What `createClient` assumes without a contract: any event name, any payload, and `unknown` on receipt. */
+export interface Untyped {
+  fromServer: Record<string, unknown>
+  toServer: Record<string, unknown>
+}
+
+/** Event name → payload of what the server sends under contract `C`. */
+export type FromServer<C extends Contract> = C extends { fromServer: infer Events extends object } ? Events : object
+
+/** Event name → payload of what the client sends under contract `C`. */
+export type ToServer<C extends Contract> = C extends { toServer: infer Events extends object } ? Events : object
+
+/** The event names of a map, as strings. */
+export type EventName<Events> = keyof Events & string
+
+/** How one message is sent. */
+export interface SendOptions {
+  /** How long the message is wanted, in milliseconds from now. If it has not been sent by then it fails with `EXPIRED`. Default: for ever. */
+  ttlMs?: number
+  /** Send it now or not at all: never queued, never stored, fails with `NOT_CONNECTED` when it cannot go at once. Default: false. */
+  volatile?: boolean
+  /** Of the queued messages with the same key only the newest is sent; the older ones fail with `SUPERSEDED`. */
+  key?: string
+}
+
+/** The arguments of `send` after the event name: the payload may be left out where the contract says `undefined`. */
+export type SendArguments<Payload> = undefined extends Payload
+  ? [payload?: Payload, options?: SendOptions]
+  : [payload: Payload, options?: SendOptions]

@@ -1,0 +1,146 @@
+import { createNanoEvents } from 'nanoevents'
+import { HoldfastError, ListenerError } from './errors.js'
+
+/** How a listener is bound. */
+export interface ListenOptions {
+  /** Unbinds the listener when it aborts. */
+  signal?: AbortSignal
+}
+
+/** How events are read in a loop. */
+export interface IterateOptions extends ListenOptions {
+  /** How many events may wait for a slow loop, from 1; one more ends the loop with `ITERATOR_OVERFLOW`. Default: 10,000. */
+  bufferMax?: number
+}
+
+type Listener<Payload> = (payload: Payload) => unknown
+
+/** An emitter over a map of event → payload. Any event name is safe, `constructor` and `__proto__` included. */
+export interface Events<Map> {
+  on<Name extends keyof Map & string>(event: Name, listener: Listener<Map[Name]>, options?: ListenOptions): () => void
+  once<Name extends keyof Map & string>(event: Name, listener: Listener<Map[Name]>, options?: ListenOptions): () => void
+  events<Name extends keyof Map & string>(event: Name, options?: IterateOptions): AsyncIterableIterator<Map[Name]>
+  /** Calls the listeners in the order they were bound; returns how many there are. */
+  emit<Name extends keyof Map & string>(event: Name, payload: Map[Name]): number
+}
+
+/**
+ * Listeners by event name, on nanoevents. A listener that throws, or whose promise is rejected, stops nobody else:
+ * `report` is told. A listener that is unbound while an event is emitted is not called any more; one that is bound
+ * meanwhile waits for the next event. Binding one function twice makes two bindings.
+ */
+export function createEvents<Map>(report: (error: ListenerError) => void): Events<Map> {
+  const emitter = createNanoEvents<Record<string, (payload: never) => void>>()
+  // nanoevents starts with a plain object, in which a name such as "constructor" finds an inherited function.
+  const listeners = (emitter.events = Object.create(null) as typeof emitter.events)
+
+  const events: Events<Map> = {
+    on(event, listener, { signal } = {}) {
+      requireName(event)
+      if (typeof listener !== 'function') throw new TypeError(`listener must be a function, got ${String(listener)}`)
+      if (signal?.aborted) return () => {}
+      let isBound = true
+      const blame = (cause: unknown): void =>
+        report(new ListenerError('LISTENER_THREW', `A listener of "${event}" threw: ${String(cause)}`, cause))
+      const unbind = emitter.on(event, (payload) => {
+        if (!isBound) return
+        try {
+          const result = listener(payload)
+          if (result instanceof Promise) result.catch(blame)
+        } catch (thrown) {
+          blame(thrown)
+        }
+      })
+      const off = (): void => {
+        if (!isBound) return
+        isBound = false
+        unbind()
+        if (!listeners[event]?.length) delete listeners[event]
+        signal?.removeEventListener('abort', off)
+      }
+      signal?.addEventListener('abort', off)
+      return off
+    },
+
+    once(event, listener, options) {
+      const off = events.on(
+        event,
+        (payload) => {
+          off()
+          return listener(payload)
+        },
+        options,
+      )
+      return off
+    },
+
+    events(event, options) {
+      return iterate((listener) => events.on(event, listener), event, options)
+    },
+
+    emit(event, payload) {
+      const bound = listeners[event]
+      if (!bound) return 0
+      emitter.emit(event, payload as never)
+      return bound.length
+    },
+  }
+  return events
+}
+
+/** Buffers what `bind` hears until the loop asks for it. Leaving the loop unbinds. */
+function iterate<Payload>(
+  bind: (listener: Listener<Payload>) => () => void,
+  event: string,
+  { signal, bufferMax = 10_000 }: IterateOptions = {},
+): AsyncIterableIterator<Payload> {
+  if (!(bufferMax >= 1)) throw new RangeError(`bufferMax must be at least 1, got ${String(bufferMax)}`)
+  const buffer: Payload[] = []
+  let failure: HoldfastError | undefined
+  let isDone = signal?.aborted ?? false
+  const waiting: (() => void)[] = []
+  const wake = (): void => {
+    for (const resolve of waiting.splice(0)) resolve()
+  }
+
+  const off = bind((payload) => {
+    if (buffer.length < bufferMax) buffer.push(payload)
+    else {
+      failure = new HoldfastError('ITERATOR_OVERFLOW', `More than ${bufferMax} events "${event}" wait for their loop`)
+      stop()
+    }
+    wake()
+  })
+  const stop = (): void => {
+    isDone = true
+    off()
+    signal?.removeEventListener('abort', stop)
+    wake()
+  }
+  if (isDone) stop()
+  else signal?.addEventListener('abort', stop)
+
+  return {
+    async next() {
+      while (!buffer.length && !isDone) await new Promise<void>((resolve) => waiting.push(resolve))
+      if (buffer.length) return { done: false, value: buffer.shift() as Payload }
+      if (!failure) return { done: true, value: undefined }
+      const error = failure
+      failure = undefined
+      throw error
+    },
+    return() {
+      buffer.length = 0
+      stop()
+      return Promise.resolve({ done: true, value: undefined })
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}
+
+/** @throws {TypeError} for an event name that is not a non-empty string */
+export function requireName(event: unknown): void {
+  if (typeof event !== 'string' || !event) throw new TypeError(`event must be a non-empty string, got ${String(event)}`)
+}

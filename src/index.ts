@@ -1,0 +1,30 @@
+/** The door `holdfast`: re-exports only. */
+export { createClient } from './client.js'
+export type { Client, CloseOptions, LifecycleEvents } from './client.js'
+export type { Contract, EventName, FromServer, SendOptions, ToServer, Untyped } from './contract.js'
+export type { Dialect, Meaning } from './dialects/dialect.js'
+export { plain } from './dialects/plain.js'
+export type { PlainOptions } from './dialects/plain.js'
+export {
+  ConnectError,
+  ConnectionLostError,
+  DeliveryError,
+  HoldfastError,
+  ListenerError,
+  LocalProtocolError,
+  RefusedError,
+  RemoteProtocolError,
+  StorageError,
+} from './errors.js'
+export type { ErrorCode } from './errors.js'
+export type { IterateOptions, ListenOptions } from './events.js'
+export type { ClientOptions, DialContext, UrlSource } from './options.js'
+export type { Delivery, DeliveryStatus, Receipt } from './outbox/delivery.js'
+export { memoryStore } from './outbox/memory-store.js'
+export type { OutboxItem, OutboxMax, Overflow } from './outbox/outbox.js'
+export type { MaybePromise, MessageReference, OutboxBatch, OutboxStore, StoredMessage } from './outbox/store.js'
+export { json, text } from './protocol/codec.js'
+export type { Body, Codec, Message, Received } from './protocol/codec.js'
+export type { RetryDelay } from './session/backoff.js'
+export type { Heartbeat } from './session/liveness.js'
+export type { ClientState } from './snapshot.js'

@@ -1,0 +1,353 @@
+import type { SendOptions } from '../contract.js'
+import { DeliveryError, HoldfastError, StorageError } from '../errors.js'
+import { sizeOf, type Body } from '../protocol/codec.js'
+import { createCommits, type Commits } from './commits.js'
+import { Entry, type DeliveryStatus, type Receipt } from './delivery.js'
+import type { MaybePromise, OutboxStore, StoredMessage } from './store.js'
+
+/** How much an outbox holds. */
+export interface OutboxMax {
+  readonly messages: number
+  readonly bytes: number
+}
+
+/**
+ * What gives way when the outbox is full: `reject` makes `send` throw, `drop-newest` fails the new message,
+ * `drop-oldest` fails the oldest that are not on their way. Each failure has the code `OUTBOX_FULL`.
+ */
+export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest'
+
+/** A message as the outbox shows it. */
+export interface OutboxItem {
+  readonly id: string
+  readonly event: string
+  readonly status: DeliveryStatus
+  /** The encoded message. */
+  readonly body: Body
+  readonly bytes: number
+  /** In milliseconds since 1970. */
+  readonly enqueuedAt: number
+  readonly key?: string
+  /** Why it failed, for an item of `failed()`. */
+  readonly error?: HoldfastError
+}
+
+/** What the outbox tells its client. */
+export interface OutboxListener {
+  /** There may be something to transmit. */
+  ready(): void
+  stored(entry: Entry): void
+  delivered(entry: Entry): void
+  failed(entry: Entry): void
+  /** The store failed, and no message fails with it. */
+  report(error: HoldfastError): void
+  /** The number of messages has changed. */
+  changed(): void
+}
+
+export interface OutboxOptions {
+  readonly outbox: OutboxStore
+  readonly outboxMax: OutboxMax
+  readonly overflow: Overflow
+}
+
+interface Clock {
+  now(): number
+  wallNow(): number
+  createId(): string
+}
+
+/**
+ * The queue of messages that are not yet delivered, in the order in which they were accepted: first those on their way,
+ * then those that wait. A message is transmitted only after it is stored, and forgotten by the store only after it was
+ * delivered, so that at every moment at least one of us has it.
+ */
+export interface Outbox {
+  /** How many messages are not yet delivered. */
+  readonly pending: number
+  /** How many of those are on their way. */
+  readonly inFlight: number
+  /** When `expire` is due, on the monotonic clock. */
+  readonly deadline: number
+  /** Opens the store, if it is not open. */
+  open(): void
+  /** @throws {DeliveryError} `OUTBOX_FULL` */
+  add(event: string, body: Body, size: number, options: SendOptions): Entry
+  /** The next message to transmit, without taking it. */
+  peek(): Entry | undefined
+  /** It was transmitted, up to `position` of the connection. */
+  sent(entry: Entry, position: number): void
+  /** Messages on their way are delivered, from the oldest on while `isDelivered`. Says whether there were any. */
+  settle(isDelivered: (entry: Entry) => boolean, receipt: Receipt): boolean
+  /** The connection is gone: what was on its way waits again, in its old place. */
+  rewind(): void
+  expire(): void
+  list(): OutboxItem[]
+  remove(id: string): boolean
+  clear(): number
+  failed(): OutboxItem[]
+  /** Gives the messages back to the store; settles when it has them. Their deliveries fail with `CLIENT_CLOSED`. */
+  close(): Promise<void>
+}
+
+/** How many failed messages `failed()` remembers. */
+const FAILED_MAX = 100
+
+export function createOutbox(
+  { outbox: store, outboxMax: max, overflow }: OutboxOptions,
+  platform: Clock,
+  listener: OutboxListener,
+): Outbox {
+  /** Those on their way, then those that wait. */
+  let entries: Entry[] = []
+  let inFlight = 0
+  let bytes = 0
+  let deadline = Infinity
+  const failures: Entry[] = []
+
+  let stage: 'closed' | 'opening' | 'open' = 'closed'
+  /** Of this opening. A later one has others, and what an earlier one still reports is not listened to. */
+  let commits: Commits
+  let opening: MaybePromise<void>
+  let closing: Promise<void> | undefined
+  let writer = ''
+  let sequence = 0
+  let adopted = 0
+
+  function open(): void {
+    if (stage !== 'closed') return
+    stage = 'opening'
+    const mine = (commits = createCommits(store, { committed, failed }))
+    const ifMine =
+      <Given extends unknown[]>(act: (...given: Given) => void) =>
+      (...given: Given) => {
+        if (mine === commits && stage !== 'closed') act(...given)
+      }
+    writer = platform.createId()
+    sequence = adopted = 0
+    const start = (): MaybePromise<void> => store.open(writer, ifMine(adopt))
+    try {
+      opening = closing ? closing.then(start) : start()
+    } catch (cause) {
+      return failOpen(cause)
+    }
+    if (opening instanceof Promise) opening = opening.then(ifMine(opened), ifMine(failOpen))
+    else opened()
+  }
+
+  function opened(): void {
+    stage = 'open'
+    commits.run()
+    listener.ready()
+  }
+
+  /** Nothing can be kept, so nothing may be sent: what waits fails, and the next `send` tries again. */
+  function failOpen(cause: unknown): void {
+    stage = 'closed'
+    const error = asStorageError(cause)
+    listener.report(error)
+    for (const entry of [...entries]) discard(entry, error, false)
+  }
+
+  /** Another page's messages: before ours while we open, behind ours later. */
+  function adopt(messages: StoredMessage[]): void {
+    const found = messages.map((message) => {
+      const { ttlMs = Infinity, enqueuedAt } = message
+      const leftMs = Math.min(ttlMs, enqueuedAt + ttlMs - platform.wallNow())
+      const entry = new Entry(message, sizeOf(message.body), platform.now() + leftMs)
+      entry.keep()
+      count(entry)
+      return entry
+    })
+    entries.splice(stage === 'open' ? entries.length : adopted, 0, ...found)
+    adopted += found.length
+    listener.changed()
+    if (stage === 'open') listener.ready()
+  }
+
+  function committed(appended: Entry[]): void {
+    for (const entry of appended) {
+      if (entry.error) continue // It failed while it was being written; its removal follows.
+      entry.keep()
+      listener.stored(entry)
+    }
+    if (appended.length) listener.ready()
+  }
+
+  function failed(notAppended: Entry[], cause: unknown): void {
+    const error = asStorageError(cause)
+    if (!notAppended.length) listener.report(error)
+    for (const entry of notAppended) if (!entry.error) discard(entry, error, false)
+  }
+
+  function add(event: string, body: Body, size: number, { ttlMs, key }: SendOptions): Entry {
+    open()
+    const message: StoredMessage = {
+      writer,
+      sequence: sequence + 1,
+      event,
+      body,
+      enqueuedAt: platform.wallNow(),
+      ...(ttlMs !== undefined && { ttlMs }),
+      ...(key !== undefined && { key }),
+    }
+    const entry = new Entry(message, size, ttlMs === undefined ? Infinity : platform.now() + ttlMs)
+    const older = key === undefined ? undefined : waiting().find((candidate) => candidate.message.key === key)
+    if (!makeRoom(size, older)) {
+      const error = new DeliveryError('OUTBOX_FULL', `The outbox holds ${entries.length} messages, ${bytes} bytes`)
+      if (overflow === 'reject') throw error
+      entry.fail(error)
+      bury(entry)
+      return entry
+    }
+    if (older && !older.error) discard(older, new DeliveryError('SUPERSEDED', `A newer message has the key "${key}"`))
+    sequence++
+    entries.push(entry)
+    count(entry)
+    listener.changed()
+    commits.append(entry)
+    if (stage === 'open') commits.run()
+    return entry
+  }
+
+  function count(entry: Entry): void {
+    bytes += entry.bytes
+    deadline = Math.min(deadline, entry.expiresAt)
+  }
+
+  /** Whether there is room for `size` bytes once `older` has gone; the oldest give way where that is the policy. */
+  function makeRoom(size: number, older: Entry | undefined): boolean {
+    const isFull = (): boolean => {
+      const leaving = older && !older.error ? older : undefined
+      return entries.length - (leaving ? 1 : 0) >= max.messages || bytes - (leaving?.bytes ?? 0) + size > max.bytes
+    }
+    while (overflow === 'drop-oldest' && isFull() && size <= max.bytes) {
+      const oldest = entries[inFlight]
+      if (!oldest) break
+      discard(oldest, new DeliveryError('OUTBOX_FULL', 'Gave way to a newer message'))
+    }
+    return !isFull()
+  }
+
+  const waiting = (): Entry[] => entries.slice(inFlight)
+
+  /** Takes a waiting entry out and fails it; `isKept` where the store may have it. */
+  function discard(entry: Entry, error: HoldfastError, isKept = true): void {
+    entries.splice(entries.indexOf(entry, inFlight), 1)
+    bytes -= entry.bytes
+    if (isKept) {
+      commits.remove(entry)
+      if (stage === 'open') commits.run()
+    }
+    entry.fail(error)
+    bury(entry)
+    listener.changed()
+  }
+
+  function bury(entry: Entry): void {
+    failures.push(entry)
+    if (failures.length > FAILED_MAX) failures.shift()
+    listener.failed(entry)
+  }
+
+  function expire(): void {
+    const now = platform.now()
+    for (const entry of waiting()) {
+      if (entry.expiresAt <= now)
+        discard(entry, new DeliveryError('EXPIRED', `Not sent within ${entry.message.ttlMs} ms`))
+    }
+    deadline = waiting().reduce((soonest, { expiresAt }) => Math.min(soonest, expiresAt), Infinity)
+  }
+
+  function removeAll(found: Entry[]): number {
+    for (const entry of found) discard(entry, new DeliveryError('REMOVED', 'Removed from the outbox'))
+    return found.length
+  }
+
+  return {
+    get pending() {
+      return entries.length
+    },
+    get inFlight() {
+      return inFlight
+    },
+    get deadline() {
+      return deadline
+    },
+    open,
+    add,
+    peek() {
+      if (deadline !== Infinity && platform.now() >= deadline) expire()
+      const entry = entries[inFlight]
+      return entry?.isStored ? entry : undefined
+    },
+    sent(entry, position) {
+      inFlight++
+      entry.position = position
+      entry.status = 'sent'
+    },
+    settle(isDelivered, receipt) {
+      let settled = 0
+      while (settled < inFlight && isDelivered(entries[settled] as Entry)) settled++
+      if (!settled) return false
+      inFlight -= settled
+      for (const entry of entries.splice(0, settled)) {
+        bytes -= entry.bytes
+        commits.settle(entry)
+        entry.deliver(receipt)
+        listener.delivered(entry)
+      }
+      commits.run()
+      listener.changed()
+      return true
+    },
+    rewind() {
+      for (const entry of entries.slice(0, inFlight)) {
+        entry.status = 'stored'
+        deadline = Math.min(deadline, entry.expiresAt)
+      }
+      inFlight = 0
+    },
+    expire,
+    list: () => entries.map(show),
+    remove: (id) => removeAll(waiting().filter((entry) => entry.id === id)) > 0,
+    clear: () => removeAll(waiting()),
+    failed: () => failures.map(show),
+    close() {
+      if (stage === 'closed') return closing ?? Promise.resolve()
+      stage = 'closed'
+      const left = entries
+      entries = []
+      inFlight = bytes = 0
+      deadline = Infinity
+      for (const entry of left) {
+        entry.abandon(new DeliveryError('CLIENT_CLOSED', 'The client was closed; the message stays in the store'))
+      }
+      listener.changed()
+      const finished = finish(commits).then(() => {
+        if (closing === finished) closing = undefined
+      })
+      return (closing = finished)
+    },
+  }
+
+  async function finish(last: Commits): Promise<void> {
+    await opening
+    await last.idle()
+    await store.close()
+  }
+}
+
+const show = ({ id, message, status, bytes, error }: Entry): OutboxItem => ({
+  id,
+  event: message.event,
+  status,
+  body: message.body,
+  bytes,
+  enqueuedAt: message.enqueuedAt,
+  ...(message.key !== undefined && { key: message.key }),
+  ...(error && { error }),
+})
+
+const asStorageError = (cause: unknown): HoldfastError =>
+  cause instanceof HoldfastError ? cause : new StorageError('STORAGE_FAILED', String(cause), cause)

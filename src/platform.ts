@@ -1,0 +1,56 @@
+import { watchSignals, type Signal } from './transport/signals.js'
+import { createTransport, type Transport, type TransportListener, type WebSocketClass } from './transport/transport.js'
+
+/** Everything that a client takes from its surroundings; the simulation brings its own. */
+export interface Platform {
+  /** Milliseconds that never step back. */
+  now(): number
+  /** Milliseconds since 1970. */
+  wallNow(): number
+  /** Uniform in [0, 1). */
+  random(): number
+  /** 128 random bits as 22 characters of base64url. */
+  createId(): string
+  /** Calls back once after `delayMs`; the returned function calls it off. */
+  setTimer(callback: () => void, delayMs: number): () => void
+  createTransport(listener: TransportListener): Transport
+  watchSignals(listener: (signal: Signal) => void): () => void
+  /** For an error that nobody listens for: reported as uncaught, as the browser does with a listener of its own. */
+  throwLater(error: unknown): void
+}
+
+/** Timers hold 32 bits: a longer delay fires at once. Source: HTML Standard, "timers". */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/**
+ * The browser, or Node. Globals are looked up when they are used, so that a server can render a page that imports this.
+ *
+ * @param Native the WebSocket class to use; default: the global one
+ */
+export const systemPlatform = (Native?: WebSocketClass): Platform => ({
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  random: () => Math.random(),
+  createId: () =>
+    btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)))).replace(
+      /[+/=]/g,
+      (symbol) => ({ '+': '-', '/': '_' })[symbol] ?? '',
+    ),
+  setTimer(callback, delayMs) {
+    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), TIMER_MS_MAX))
+    return () => clearTimeout(timer)
+  },
+  createTransport(listener) {
+    const Class = Native ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket
+    if (!Class)
+      throw new TypeError(
+        'There is no global WebSocket here: pass one as options.WebSocket, such as that of the package "ws"',
+      )
+    return createTransport(Class, listener)
+  },
+  watchSignals,
+  throwLater: (error) =>
+    queueMicrotask(() => {
+      throw error
+    }),
+})

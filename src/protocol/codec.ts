@@ -1,0 +1,89 @@
+import { LocalProtocolError, RemoteProtocolError } from '../errors.js'
+
+/** An encoded message: text, or bytes. */
+export type Body = string | Uint8Array<ArrayBuffer>
+
+/** What the socket hands over: text, or bytes. */
+export type Received = string | ArrayBuffer
+
+/** An event and its payload. */
+export interface Message {
+  readonly event: string
+  readonly data: unknown
+}
+
+/** How a message becomes a WebSocket message and back. Pure. */
+export interface Codec {
+  /** @throws {LocalProtocolError} `NOT_ENCODABLE` */
+  encode(event: string, data: unknown): Body
+  /** @throws {RemoteProtocolError} `BAD_FRAME` */
+  decode(frame: Received): Message
+}
+
+/**
+ * Text frames `{"event": …, "data": …}`. A payload is what JSON makes of it: `undefined` stays away, a `Date` becomes
+ * a string, `NaN` becomes null; a BigInt, a cycle, a function or a symbol is refused.
+ *
+ * @example createClient({ url, dialect: plain({ codec: json() }) })
+ */
+export function json(): Codec {
+  return {
+    encode(event, data) {
+      if (typeof data === 'function' || typeof data === 'symbol') throw notEncodable(event, `a ${typeof data}`)
+      try {
+        return JSON.stringify({ event, data })
+      } catch (cause) {
+        throw notEncodable(event, String(cause), cause)
+      }
+    },
+    decode(frame) {
+      if (typeof frame !== 'string')
+        throw badFrame('a binary frame where text was expected', `${frame.byteLength} bytes`)
+      let value: Partial<Message> | null
+      try {
+        value = JSON.parse(frame)
+      } catch {
+        throw badFrame('invalid JSON', frame)
+      }
+      if (typeof value?.event !== 'string') throw badFrame('no {"event": string, "data": …}', frame)
+      return value as Message
+    },
+  }
+}
+
+/**
+ * No envelope: every frame is the event `message`, its payload the raw string, or an `ArrayBuffer` for a binary frame.
+ * Strings, `ArrayBuffer`s and their views can be sent; bytes are copied at the call.
+ *
+ * @example createClient<{ fromServer: { message: string }, toServer: { message: string } }>({ url, dialect: plain({ codec: text() }) })
+ */
+export function text(): Codec {
+  return {
+    encode(event, data) {
+      if (event !== 'message') throw notEncodable(event, 'the text codec knows only the event "message"')
+      if (typeof data === 'string') return data
+      if (data instanceof ArrayBuffer) return new Uint8Array(data.slice(0))
+      if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
+      throw notEncodable(event, 'the text codec sends only strings, ArrayBuffers and their views')
+    },
+    decode: (data) => ({ event: 'message', data }),
+  }
+}
+
+const notEncodable = (event: string, why: string, cause?: unknown): LocalProtocolError =>
+  new LocalProtocolError('NOT_ENCODABLE', `Cannot encode the payload of "${event}": ${why}`, cause)
+
+const badFrame = (what: string, excerpt: string): RemoteProtocolError =>
+  new RemoteProtocolError('BAD_FRAME', `The server sent ${what}: ${excerpt.slice(0, 80)}`)
+
+/** Bytes on the wire: UTF-8 for text. Source: Unicode Standard, section 3.9, table 3-6. */
+export function sizeOf(body: string | Uint8Array): number {
+  if (typeof body !== 'string') return body.byteLength
+  let bytes = body.length
+  for (let index = 0; index < body.length; index++) {
+    const unit = body.charCodeAt(index)
+    // A surrogate pair is two units and four bytes.
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
+  }
+  return bytes
+}

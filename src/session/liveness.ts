@@ -1,0 +1,84 @@
+/** When to ask a silent peer for life, and when to give it up, in milliseconds. */
+export interface Heartbeat {
+  /** From one ping to the next. */
+  readonly interval: number
+  /** How long after a ping the peer may stay silent. A dead link is found within `interval + timeout`. */
+  readonly timeout: number
+}
+
+/** After a page comes back into view or online, an answer is due this soon, in milliseconds. */
+const PROBE_TIMEOUT_MS = 5_000
+
+/** A timer that fires this much too late, in milliseconds, says that the machine slept or the page was throttled. */
+const LATE_MS = 5_000
+
+/** Ping and pong over one connection. Any frame from the peer counts as life; a pong also measures the round trip. */
+export interface Liveness {
+  /** When `elapsed` wants to be called. */
+  readonly deadline: number
+  /** When the peer was last heard. */
+  readonly receivedAt: number
+  start(now: number): void
+  received(now: number): void
+  /** The round trip in milliseconds, or undefined for a pong that nobody asked for. */
+  pong(now: number): number | undefined
+  /** Asks at once, with little patience: the page was hidden or offline and the link may have died meanwhile. */
+  probe(now: number): 'ping' | undefined
+  elapsed(now: number): 'ping' | 'dead' | undefined
+}
+
+/** @param heartbeat null where the peer cannot be asked: then nothing is ever due */
+export function createLiveness(heartbeat: Heartbeat | null): Liveness {
+  let receivedAt = 0
+  let pingAt = Infinity
+  let pongBy = Infinity
+  let askedAt: number | undefined
+  let forgiven = false
+
+  const ask = (now: number, { interval, timeout }: Heartbeat): 'ping' => {
+    askedAt ??= now
+    pingAt = now + interval
+    pongBy = Math.min(pongBy, now + timeout)
+    return 'ping'
+  }
+
+  return {
+    get deadline() {
+      return Math.min(pingAt, pongBy)
+    },
+    get receivedAt() {
+      return receivedAt
+    },
+    start(now) {
+      receivedAt = now
+      pingAt = heartbeat ? now + heartbeat.interval : Infinity
+      pongBy = Infinity
+      askedAt = undefined
+      forgiven = false
+    },
+    received(now) {
+      receivedAt = now
+      pongBy = Infinity
+      forgiven = false
+    },
+    pong(now) {
+      const roundTrip = askedAt === undefined ? undefined : now - askedAt
+      askedAt = undefined
+      return roundTrip
+    },
+    probe(now) {
+      return heartbeat ? ask(now, { ...heartbeat, timeout: Math.min(heartbeat.timeout, PROBE_TIMEOUT_MS) }) : undefined
+    },
+    elapsed(now) {
+      if (!heartbeat) return undefined
+      if (now >= pongBy) {
+        // Frames may be waiting behind this very timer if it ran late: ask once more before giving up.
+        if (now - pongBy < LATE_MS || forgiven) return 'dead'
+        forgiven = true
+        pongBy = Infinity
+        return ask(now, heartbeat)
+      }
+      return now >= pingAt ? ask(now, heartbeat) : undefined
+    },
+  }
+}

@@ -1,0 +1,35 @@
+/** What the page's surroundings tell us. All are hints: none is believed without a look at the link itself. */
+export type Signal = 'wake' | 'doubt' | 'suspend' | 'resume'
+
+/**
+ * Listens to the page's life until the returned function is called.
+ *
+ * - `wake`: the page came into view, or the machine says that it is online again.
+ * - `doubt`: the machine says that it is offline, which a VPN or a local server may contradict.
+ * - `suspend`: the page is frozen or goes into the back/forward cache, where a socket does not survive.
+ * - `resume`: it is back.
+ *
+ * Source: Page Lifecycle (WICG); HTML Standard, "pagehide" and "pageshow" events with `persisted`.
+ */
+export function watchSignals(listener: (signal: Signal) => void): () => void {
+  const { document } = globalThis as { document?: Document }
+  const bound: (() => void)[] = []
+  const listen = (target: EventTarget | undefined, type: string, hear: (event: Event) => void): void => {
+    target?.addEventListener?.(type, hear)
+    bound.push(() => target?.removeEventListener?.(type, hear))
+  }
+  const onPersisted = (signal: Signal) => (event: Event) => {
+    if ((event as PageTransitionEvent).persisted) listener(signal)
+  }
+  const page = globalThis as unknown as EventTarget
+  listen(page, 'online', () => listener('wake'))
+  listen(page, 'offline', () => listener('doubt'))
+  listen(page, 'pagehide', onPersisted('suspend'))
+  listen(page, 'pageshow', onPersisted('resume'))
+  listen(document, 'freeze', () => listener('suspend'))
+  listen(document, 'resume', () => listener('resume'))
+  listen(document, 'visibilitychange', () => {
+    if (document?.visibilityState === 'visible') listener('wake')
+  })
+  return () => bound.forEach((unbind) => unbind())
+}

@@ -1,0 +1,102 @@
+import Supervisor from 'partysocket/ws'
+import type { Body, Received } from '../protocol/codec.js'
+
+/** The part of the WebSocket constructor that we use; the browser's, or that of the package `ws`. */
+export type WebSocketClass = new (url: string, protocols?: string | string[]) => WebSocket
+
+/** What a transport reports of its current socket; never anything of an abandoned one. */
+export interface TransportListener {
+  opened(): void
+  frame(frame: Received): void
+  closed(code: number, reason: string): void
+  /** The browser refused to make the socket at all: a malformed URL or subprotocol, or mixed content. */
+  blocked(cause: unknown): void
+}
+
+/** One socket at a time. Positions count bytes since the socket was opened, as the browser counts them. */
+export interface Transport {
+  /** Exactly one attempt, now; an earlier socket is abandoned. */
+  open(url: string, subprotocols: readonly string[]): void
+  /** Hands a frame to the open socket and returns the position after it. */
+  send(frame: Body): number
+  /** The position up to which bytes have left the browser's buffer. Still right after the socket has closed. */
+  flushed(): number
+  /** Bytes in the browser's buffer. */
+  buffered(): number
+  /** Abandons the socket at once. The closing handshake goes on without us: on a dead link it takes up to a minute. */
+  drop(code: number, reason: string): void
+}
+
+/**
+ * The transport on partysocket, which makes, replaces and closes the native socket. Each `open` is a single shot:
+ * partysocket never waits, retries, queues or times out by itself, since we decide when to dial.
+ *
+ * What happens is heard on the native socket, before partysocket: it turns a refused connection into a clean close
+ * 1000, and it clones and dispatches every message, which costs as much as receiving it.
+ */
+export function createTransport(Native: WebSocketClass, listener: TransportListener): Transport {
+  let target = ''
+  let protocols: string[] | null = null
+  let socket: WebSocket | undefined
+  let sent = 0
+
+  function makeSocket(url: string, offered?: string[]): WebSocket {
+    let native: WebSocket
+    try {
+      native = offered ? new Native(url, offered) : new Native(url)
+    } catch (cause) {
+      listener.blocked(cause)
+      throw cause
+    }
+    socket = native
+    sent = 0
+    const hear = (type: 'open' | 'message' | 'close', tell: (event: never) => void): void =>
+      native.addEventListener(type, (event) => {
+        if (native === socket) tell(event as never)
+      })
+    hear('open', () => listener.opened())
+    hear('close', ({ code, reason }: CloseEvent) => listener.closed(code, reason))
+    native.addEventListener('message', (event: MessageEvent<Received>) => {
+      event.stopImmediatePropagation?.() // The package "ws" has events without it; partysocket then hears them too.
+      if (native === socket) listener.frame(event.data)
+    })
+    return native
+  }
+
+  const supervisor = new Supervisor(
+    () => target,
+    () => protocols,
+    {
+      // A function that returns an object is a constructor too, and this one sees what the native one throws.
+      WebSocket: function (url: string, offered?: string[]) {
+        return makeSocket(url, offered)
+      },
+      startClosed: true,
+      maxRetries: 0,
+      maxEnqueuedMessages: 0,
+      connectionTimeout: 2 ** 31 - 1,
+    },
+  )
+  supervisor.binaryType = 'arraybuffer'
+
+  return {
+    open(url, subprotocols) {
+      socket = undefined
+      target = url
+      protocols = subprotocols.length ? [...subprotocols] : null
+      supervisor.reconnect()
+    },
+    send(frame) {
+      if (!socket) return sent
+      const before = socket.bufferedAmount
+      socket.send(frame)
+      return (sent += socket.bufferedAmount - before)
+    },
+    flushed: () => sent - (socket?.bufferedAmount ?? 0),
+    buffered: () => socket?.bufferedAmount ?? 0,
+    drop(code, reason) {
+      socket = undefined
+      supervisor.close(code, reason)
+    },
+  }
+}
