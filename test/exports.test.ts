@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+
+const core = [
+  'ConnectError',
+  'ConnectionLostError',
+  'DeliveryError',
+  'HoldfastError',
+  'ListenerError',
+  'LocalProtocolError',
+  'RefusedError',
+  'RemoteProtocolError',
+  'StorageError',
+  'createClient',
+  'json',
+  'memoryStore',
+  'plain',
+  'text',
+]
+
+/** What the package promises by name. A name that goes, or comes, is a change for users: it needs a changeset. */
+const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
+  ['holdfast', () => import('../src/index.js'), core],
+  ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['indexedDbStore']],
+  ['holdfast/react', () => import('../src/react/index.js'), ['useConnection', 'useEvent', 'usePending']],
+  ['holdfast/server', () => import('../src/server/index.js'), ['createEchoServer']],
+  ['the script tag', () => import('../src/global.js'), [...core, 'indexedDbStore']],
+]
+
+test.each(doors)('%s exports what it promises and no more', async (_, open, names) => {
+  const door = await open()
+
+  expect(Object.keys(door).sort()).toEqual(names.sort())
+})
