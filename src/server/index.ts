@@ -1,0 +1,2 @@
+export { createEchoServer } from './echo.js'
+export type { EchoServer, EchoServerOptions, ServerAddress } from './echo.js'
