@@ -77,7 +77,7 @@ export interface Client<C extends Contract = Untyped> {
   events<Name extends EventName<FromServer<C>>>(
     event: Name,
     options?: IterateOptions,
-  ): AsyncIterableIterator<FromServer<C>[Name]>
+  ): AsyncGenerator<FromServer<C>[Name], void>
 
   /** The state as an immutable value: the same object until something in it changes. */
   getState(): ClientState
@@ -143,7 +143,12 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     changed: snapshots.invalidate,
   })
   const transport = once(() =>
-    platform.createTransport({ opened: () => tell({ type: 'opened' }), frame, closed, blocked }),
+    platform.createTransport({
+      opened: () => tell({ type: 'opened' }),
+      frame,
+      closed: (code, reason) => tell({ type: 'closed', code, reason }),
+      blocked,
+    }),
   )
   const sender = createSender(outbox, transport, platform.now)
 
@@ -175,19 +180,14 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     sender.look() // An answer says that the question has left the buffer.
   }
 
-  function closed(code: number, reason: string): void {
-    sender.unlink()
-    tell({ type: 'closed', code, reason })
-  }
-
   function blocked(cause: unknown): void {
     const error = new RefusedError('BLOCKED_BY_BROWSER', `The browser made no socket: ${String(cause)}`, cause)
-    tell({ type: 'failed', error, final: true })
+    tell({ type: 'failed', error, isFinal: true })
   }
 
   function run(effect: Effect): void {
     switch (effect.type) {
-      case 'deliver':
+      case 'message':
         return void application.emit(effect.message.event as never, effect.message.data as never)
       case 'transmit':
         return void transport().send(effect.frame)

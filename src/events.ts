@@ -9,7 +9,7 @@ export interface ListenOptions {
 
 /** How events are read in a loop. */
 export interface IterateOptions extends ListenOptions {
-  /** How many events may wait for a slow loop, from 1; one more ends the loop with `ITERATOR_OVERFLOW`. Default: 10,000. */
+  /** How many events may wait for a slow loop; one more ends the loop with `ITERATOR_OVERFLOW`. Default: 10,000. */
   bufferMax?: number
 }
 
@@ -19,7 +19,7 @@ type Listener<Payload> = (payload: Payload) => unknown
 export interface Events<Map> {
   on<Name extends keyof Map & string>(event: Name, listener: Listener<Map[Name]>, options?: ListenOptions): () => void
   once<Name extends keyof Map & string>(event: Name, listener: Listener<Map[Name]>, options?: ListenOptions): () => void
-  events<Name extends keyof Map & string>(event: Name, options?: IterateOptions): AsyncIterableIterator<Map[Name]>
+  events<Name extends keyof Map & string>(event: Name, options?: IterateOptions): AsyncGenerator<Map[Name], void>
   /** Calls the listeners in the order they were bound; returns how many there are. */
   emit<Name extends keyof Map & string>(event: Name, payload: Map[Name]): number
 }
@@ -75,7 +75,7 @@ export function createEvents<Map>(report: (error: ListenerError) => void): Event
     },
 
     events(event, options) {
-      return iterate((listener) => events.on(event, listener), event, options)
+      return iterate((listener) => events.on(event, listener, options), options)
     },
 
     emit(event, payload) {
@@ -88,56 +88,35 @@ export function createEvents<Map>(report: (error: ListenerError) => void): Event
   return events
 }
 
-/** Buffers what `bind` hears until the loop asks for it. Leaving the loop unbinds. */
+/** Binds at once and buffers what it hears until the loop asks for it. Leaving the loop unbinds. */
 function iterate<Payload>(
   bind: (listener: Listener<Payload>) => () => void,
-  event: string,
   { signal, bufferMax = 10_000 }: IterateOptions = {},
-): AsyncIterableIterator<Payload> {
-  if (!(bufferMax >= 1)) throw new RangeError(`bufferMax must be at least 1, got ${String(bufferMax)}`)
+): AsyncGenerator<Payload, void> {
   const buffer: Payload[] = []
-  let failure: HoldfastError | undefined
-  let isDone = signal?.aborted ?? false
-  const waiting: (() => void)[] = []
-  const wake = (): void => {
-    for (const resolve of waiting.splice(0)) resolve()
-  }
-
+  let isFull = false
+  let wake = (): void => {}
   const off = bind((payload) => {
-    if (buffer.length < bufferMax) buffer.push(payload)
-    else {
-      failure = new HoldfastError('ITERATOR_OVERFLOW', `More than ${bufferMax} events "${event}" wait for their loop`)
-      stop()
-    }
+    isFull ||= buffer.length >= bufferMax
+    if (isFull) off()
+    else buffer.push(payload)
     wake()
   })
-  const stop = (): void => {
-    isDone = true
-    off()
-    signal?.removeEventListener('abort', stop)
-    wake()
-  }
-  if (isDone) stop()
-  else signal?.addEventListener('abort', stop)
+  signal?.addEventListener('abort', () => wake())
 
-  return {
-    async next() {
-      while (!buffer.length && !isDone) await new Promise<void>((resolve) => waiting.push(resolve))
-      if (buffer.length) return { done: false, value: buffer.shift() as Payload }
-      if (!failure) return { done: true, value: undefined }
-      const error = failure
-      failure = undefined
-      throw error
-    },
-    return() {
-      buffer.length = 0
-      stop()
-      return Promise.resolve({ done: true, value: undefined })
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
+  async function* loop(): AsyncGenerator<Payload, void> {
+    try {
+      for (;;) {
+        while (buffer.length) yield buffer.shift() as Payload
+        if (isFull) throw new HoldfastError('ITERATOR_OVERFLOW', `More than ${bufferMax} events waited for their loop`)
+        if (signal?.aborted) return
+        await new Promise<void>((resolve) => (wake = resolve))
+      }
+    } finally {
+      off()
+    }
   }
+  return loop()
 }
 
 /** @throws {TypeError} for an event name that is not a non-empty string */

@@ -10,71 +10,44 @@ import type { OutboxStore, StoredMessage } from './store.js'
  * @example createClient({ url, outbox: memoryStore() })
  */
 export function memoryStore(): OutboxStore {
-  const logs = new Map<string, Log>()
+  /** Each writer's messages, by ascending sequence; the writers in the order of their first message. */
+  const logs = new Map<string, StoredMessage[]>()
   const owned = new Set<string>()
   let openCount = 0
 
-  const logOf = (writer: string): Log => {
-    let log = logs.get(writer)
-    if (!log) logs.set(writer, (log = { messages: [], start: 0 }))
-    return log
-  }
-
   return {
     open(writer, adopt) {
-      const abandoned = [...logs].filter(([author, { messages }]) => messages.length > 0 && !owned.has(author))
       openCount++
       owned.add(writer)
-      for (const [author] of abandoned) owned.add(author)
-      for (const messages of abandoned.map(([, log]) => log.messages.slice(log.start)).sort(byAge)) adopt(messages)
+      for (const [author, messages] of logs) {
+        if (owned.has(author)) continue
+        owned.add(author)
+        if (messages.length) adopt([...messages])
+      }
     },
 
     commit({ append, settled, removed }) {
-      for (const message of append) logOf(message.writer).messages.push(message)
-      for (const { writer, sequence } of settled) settle(logOf(writer), sequence)
-      for (const { writer, sequence } of removed) remove(logOf(writer), sequence)
+      for (const message of append) {
+        const log = logs.get(message.writer)
+        if (log) log.push(message)
+        else logs.set(message.writer, [message])
+      }
+      for (const { writer, sequence } of settled) {
+        const log = logs.get(writer) ?? []
+        const kept = log.findIndex((message) => message.sequence > sequence)
+        log.splice(0, kept < 0 ? log.length : kept)
+      }
+      for (const { writer, sequence } of removed) {
+        const log = logs.get(writer) ?? []
+        const index = log.findIndex((message) => message.sequence === sequence)
+        if (index >= 0) log.splice(index, 1)
+      }
     },
 
     close() {
-      openCount = Math.max(0, openCount - 1)
-      if (openCount > 0) return
+      if (openCount && --openCount) return
       owned.clear()
-      for (const [writer, { messages }] of logs) if (messages.length === 0) logs.delete(writer)
+      for (const [writer, { length }] of logs) if (!length) logs.delete(writer)
     },
   }
-}
-
-/** One writer's messages, by ascending sequence. Those before `start` are forgotten, and cut off in due course. */
-interface Log {
-  messages: StoredMessage[]
-  start: number
-}
-
-function settle(log: Log, sequence: number): void {
-  log.start = firstAfter(log, sequence)
-  // Cutting moves all that stays: done only when more goes than stays, it costs each message a constant.
-  if (log.start * 2 <= log.messages.length) return
-  log.messages.splice(0, log.start)
-  log.start = 0
-}
-
-function remove(log: Log, sequence: number): void {
-  const index = firstAfter(log, sequence - 1)
-  if (log.messages[index]?.sequence === sequence) log.messages.splice(index, 1)
-}
-
-/** The index of the first message that comes after `sequence`. */
-function firstAfter({ messages, start }: Log, sequence: number): number {
-  let low = start
-  let high = messages.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((messages[middle]?.sequence ?? 0) <= sequence) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-function byAge([first]: StoredMessage[], [second]: StoredMessage[]): number {
-  return (first?.enqueuedAt ?? 0) - (second?.enqueuedAt ?? 0)
 }
