@@ -1,0 +1,4 @@
+import WebSocket from 'partysocket/ws'
+import { supervise } from '../supervise.mjs'
+
+export const connect = (url, listeners) => supervise(new WebSocket(() => url), listeners)

@@ -1,0 +1,220 @@
+import { writeFileSync } from 'node:fs'
+import os from 'node:os'
+import { parseArgs } from 'node:util'
+import { launchBrowser } from './browser.mjs'
+import { bundleStorage, bundleTraffic } from './bundle.mjs'
+import { createReport, print } from './report.mjs'
+import { startServer } from './start-server.mjs'
+import { median, quantile } from './statistics.mjs'
+
+const USAGE = `npm run bench -- [options]
+  --quick             fewer rounds and messages: under a minute
+  --rounds N          how often each contestant is measured (default 15, quick 5)
+  --only A,B          of: traffic, storage, queue
+  --also NAME=FOLDER  another build or source folder of Holdfast as a contestant; may be repeated
+  --json FILE         write all figures there too`
+
+const MEASURES = [
+  { name: 'receive', title: 'Receive', unit: 'messages/s', floor: 'native', target: '>= 0.95' },
+  { name: 'receiveCpu', title: 'Main thread, per received message', unit: 'CPU µs', floor: 'native' },
+  { name: 'send', title: 'Send, until the server has them', unit: 'messages/s', floor: 'native', target: '>= 0.90' },
+  { name: 'sendCall', title: 'One call of send', unit: 'µs', floor: 'native' },
+  { name: 'sendCpu', title: 'Main thread, per sent message', unit: 'CPU µs', floor: 'native' },
+  { name: 'echo50', title: 'Echo p50', unit: 'ms', floor: 'native', target: '<= 1.03' },
+  { name: 'echo99', title: 'Echo p99', unit: 'ms', floor: 'native' },
+  { name: 'store', title: 'Durable append, strict', unit: 'messages/s', floor: '100 records a transaction' },
+  { name: 'queueCall', title: 'One call of send while disconnected', unit: 'µs', floor: 'native' },
+  { name: 'queueHeap', title: 'Heap per queued message beyond its frame in an array', unit: 'bytes' },
+  { name: 'drain', title: 'Drain of what was queued', unit: 'messages/s', floor: 'native' },
+  { name: 'drainTask', title: 'Longest main-thread task of that (0: none over 50)', unit: 'ms' },
+]
+const TIMEOUT_MS = 270_000
+/** Of echoes in a round. */
+const HELPINGS = 4
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    only: { type: 'string', default: 'traffic,storage,queue' },
+    also: { type: 'string', multiple: true, default: [] },
+    json: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (options.help) {
+  console.log(USAGE)
+  process.exit()
+}
+
+/** Many short rounds rather than few long ones: noise that lasts then hits everybody. */
+const sizes = options.quick
+  ? { rounds: 5, slowRounds: 2, receive: 8_000, send: 5_000, echo: 500, store: 3_000, queue: 30_000, drain: 10_000 }
+  : { rounds: 15, slowRounds: 5, receive: 12_000, send: 8_000, echo: 800, store: 5_000, queue: 100_000, drain: 10_000 }
+if (options.rounds) {
+  sizes.rounds = Number(options.rounds)
+  sizes.slowRounds = Math.ceil(sizes.rounds / 3)
+}
+if (!Number.isSafeInteger(sizes.rounds) || sizes.rounds < 1) throw new RangeError(`--rounds must be from 1\n${USAGE}`)
+const isWanted = (part) => options.only.split(',').includes(part)
+
+/** Each has a page, and so a renderer process, of its own. */
+const contestants = [
+  { name: 'native' },
+  { name: 'partysocket' },
+  { name: 'reconnecting-websocket' },
+  { name: 'holdfast' },
+  ...options.also.map((also) => {
+    const [name, folder] = also.split('=')
+    return { name, folder, isHoldfast: true }
+  }),
+]
+
+const report = createReport(MEASURES)
+/** How much of the time in which a page received the server was busy: it must not be the bottleneck. */
+const serverLoads = []
+const cleanUps = []
+const watchdog = setTimeout(() => void stop(new Error(`Not done after ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS)
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop(new Error(signal)))
+const startedAt = performance.now()
+try {
+  await run()
+  await stop()
+} catch (error) {
+  await stop(error)
+}
+
+/** Whatever happens, no process and no folder is left. */
+async function stop(error) {
+  clearTimeout(watchdog)
+  if (error) console.error(error)
+  for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await cleanUp()
+  if (error) process.exit(1)
+}
+
+async function run() {
+  const files = {}
+  const page = (name, script) => {
+    files[`/${name}.js`] = script
+    files[`/${name}`] = `<!doctype html><title>${name}</title><script src="/${name}.js"></script>`
+  }
+  for (const { name, folder, isHoldfast } of contestants) {
+    page(name, await bundleTraffic(isHoldfast ? 'holdfast' : name, folder))
+  }
+  page('storage', await bundleStorage())
+
+  const server = await startServer(files)
+  cleanUps.push(() => server.close())
+  const browser = await launchBrowser()
+  cleanUps.push(() => browser.close())
+  const { product } = browser.version
+  console.log(`${product}, Node ${process.versions.node}, ${os.cpus().length} × ${os.cpus()[0]?.model}`)
+  console.log(`Medians of ${sizes.rounds} rounds in which all contestants take turns; ratios are within a round.`)
+
+  const open = (name) => browser.open(`http://${server.origin}/${name}`)
+  if (isWanted('traffic')) await measureTraffic(open, server)
+  if (isWanted('storage')) await measureStorage(open)
+  if (isWanted('queue')) await measureQueue(open, server)
+
+  const results = report.results()
+  print(results)
+  const serverLoad = serverLoads.length ? median(serverLoads) : undefined
+  if (serverLoad !== undefined) {
+    console.log(`\nThe server was busy ${(serverLoad * 100).toFixed(1)} % of the time in which a page received.`)
+  }
+  console.log(`Took ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`)
+  if (options.json) {
+    const { version, platform } = process
+    const about = { at: new Date().toISOString(), product, node: version, platform, sizes, serverLoad }
+    writeFileSync(options.json, `${JSON.stringify({ ...about, results }, null, 2)}\n`)
+  }
+}
+
+/** Another one starts in each round, so that nobody always follows the same one. */
+function turns(round, list = contestants) {
+  return [...list.slice(round % list.length), ...list.slice(0, round % list.length)]
+}
+
+async function measureTraffic(open, server) {
+  const pages = new Map()
+  for (const { name } of contestants) {
+    const page = await open(name)
+    pages.set(name, page)
+    await page.evaluate(`bench.connect('ws://${server.origin}/')`)
+    await page.evaluate('bench.echo(500)')
+    await page.evaluate('bench.send(3000)')
+    await page.evaluate('bench.receive(10000)')
+  }
+  for (let round = 0; round < sizes.rounds; round++) {
+    for (const { name } of turns(round)) {
+      const page = pages.get(name)
+      const { result, microseconds } = await page.withCpuTime(() => page.evaluate(`bench.receive(${sizes.receive})`))
+      report.add('receive', name, result.perSecond)
+      serverLoads.push(server.pushedMs / result.ms)
+      report.add('receiveCpu', name, microseconds / sizes.receive)
+    }
+    for (const { name } of turns(round)) {
+      const page = pages.get(name)
+      const { result, microseconds } = await page.withCpuTime(() => page.evaluate(`bench.send(${sizes.send})`))
+      report.add('send', name, result.perSecond)
+      report.add('sendCall', name, result.callMicroseconds)
+      report.add('sendCpu', name, microseconds / sizes.send)
+    }
+    const echoes = new Map(contestants.map(({ name }) => [name, []]))
+    for (let helping = 0; helping < HELPINGS; helping++) {
+      for (const { name } of turns(round + helping)) {
+        echoes.get(name).push(...(await pages.get(name).evaluate(`bench.echo(${sizes.echo / HELPINGS})`)))
+      }
+    }
+    for (const [name, times] of echoes) {
+      times.sort((one, other) => one - other)
+      report.add('echo50', name, quantile(times, 0.5))
+      report.add('echo99', name, quantile(times, 0.99))
+    }
+  }
+  for (const page of pages.values()) await page.close()
+}
+
+async function measureStorage(open) {
+  const page = await open('storage')
+  const ways = [
+    { name: '100 records a transaction', call: 'records' },
+    { name: '100 in one record', call: 'arrays' },
+    { name: 'holdfast, all at once', call: 'burst' },
+    { name: 'holdfast, 100 a task', call: 'turns' },
+  ]
+  for (const { call } of ways) await page.evaluate(`bench.${call}(1000)`)
+  for (let round = 0; round < sizes.slowRounds; round++) {
+    for (const { name, call } of turns(round, ways)) {
+      report.add('store', name, await page.evaluate(`bench.${call}(${sizes.store})`))
+    }
+  }
+  await page.close()
+}
+
+/** A fresh page each time: neither what was queued before nor how the heap has grown may matter. */
+async function measureQueue(open, server) {
+  for (let round = 0; round < sizes.slowRounds; round++) {
+    let floorBytes = 0
+    // The floor first: its heap, an array of frames, is what the others are compared to.
+    for (const { name } of [contestants[0], ...turns(round, contestants.slice(1))]) {
+      const page = await open(name)
+      await page.evaluate(`bench.connect('ws://${server.origin}/', true)`)
+      await page.evaluate('bench.queue(2000)')
+      const before = await page.heapBytes()
+      report.add('queueCall', name, await page.evaluate(`bench.queue(${sizes.queue})`))
+      const bytes = ((await page.heapBytes()) - before) / sizes.queue
+      if (name === contestants[0].name) floorBytes = bytes
+      else report.add('queueHeap', name, bytes - floorBytes)
+      await page.close()
+
+      const fresh = await open(name)
+      await fresh.evaluate(`bench.connect('ws://${server.origin}/', true)`)
+      await fresh.evaluate(`bench.queue(${sizes.drain})`)
+      const { perSecond, longestTaskMs } = await fresh.evaluate('bench.drain()')
+      report.add('drain', name, perSecond)
+      report.add('drainTask', name, longestTaskMs)
+      await fresh.close()
+    }
+  }
+}
