@@ -250,7 +250,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     timerAt = Infinity
     const now = platform.now()
     if (now >= session.deadline) tell({ type: 'elapsed' })
-    if (now >= outbox.deadline) outbox.expire()
+    if (now >= outbox.deadline) outbox.elapsed()
     if (now >= sender.deadline) sender.look()
     if (now >= drainBy) stopDraining()
     schedule()

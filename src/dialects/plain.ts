@@ -37,7 +37,7 @@ export function plain({ codec = json(), subprotocols = [], ping, pong }: PlainOp
   return {
     name: 'plain',
     subprotocols,
-    encode: codec.encode,
+    encode: (event, data) => codec.encode(event, data),
     read: (frame) => (isPong?.(frame) ? PONG : { type: 'message', message: codec.decode(frame) }),
     ping: typeof ping === 'string' ? () => ping : ping,
     advise: closeAdvice,

@@ -16,7 +16,8 @@ export interface Commits {
 
 interface CommitsListener {
   committed(appended: Entry[]): void
-  failed(notAppended: Entry[], cause: unknown): void
+  /** `isOwing` when there is also something that the store has yet to forget: call `run` again in a while. */
+  failed(notAppended: Entry[], cause: unknown, isOwing: boolean): void
 }
 
 interface Batch {
@@ -51,10 +52,10 @@ export function createCommits(store: OutboxStore, listener: CommitsListener): Co
           },
           (error: unknown) => {
             stop()
-            // What is to be forgotten stays owed, and goes with the next batch that somebody asks for.
+            // What is to be forgotten stays owed, and goes with the next batch.
             batch.settled.unshift(...current.settled)
             batch.removed.unshift(...current.removed)
-            listener.failed(current.append, error)
+            listener.failed(current.append, error, batch.settled.length + batch.removed.length > 0)
             if (batch.append.length) run()
           },
         )

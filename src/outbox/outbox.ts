@@ -67,7 +67,7 @@ export interface Outbox {
   readonly pending: number
   /** How many of those are on their way. */
   readonly inFlight: number
-  /** When `expire` is due, on the monotonic clock. */
+  /** When `elapsed` is due, on the monotonic clock. */
   readonly deadline: number
   /** Opens the store, if it is not open. */
   open(): void
@@ -81,7 +81,7 @@ export interface Outbox {
   settle(isDelivered: (entry: Entry) => boolean, receipt: Receipt): boolean
   /** The connection is gone: what was on its way waits again, in its old place. */
   rewind(): void
-  expire(): void
+  elapsed(): void
   list(): OutboxItem[]
   remove(id: string): boolean
   clear(): number
@@ -89,6 +89,9 @@ export interface Outbox {
   /** Gives the messages back to the store; settles when it has them. Their deliveries fail with `CLIENT_CLOSED`. */
   close(): Promise<void>
 }
+
+/** How soon a failed commit is tried again: half as often each time, in milliseconds. */
+const RETRY_COMMIT_MS = { min: 1_000, max: 60_000 }
 
 /** How many failed messages `failed()` remembers. */
 const FAILED_MAX = 100
@@ -102,7 +105,11 @@ export function createOutbox(
   let entries: Entry[] = []
   let inFlight = 0
   let bytes = 0
-  let deadline = Infinity
+  /** When the next waiting message expires. */
+  let expiresAt = Infinity
+  /** When a commit that failed is tried again, so that what was delivered is not sent by the next page. */
+  let retryAt = Infinity
+  let retryAfterMs = RETRY_COMMIT_MS.min
   const failures: Entry[] = []
 
   let stage: 'closed' | 'opening' | 'open' = 'closed'
@@ -166,6 +173,8 @@ export function createOutbox(
   }
 
   function committed(appended: Entry[]): void {
+    retryAt = Infinity
+    retryAfterMs = RETRY_COMMIT_MS.min
     for (const entry of appended) {
       if (entry.error) continue // It failed while it was being written; its removal follows.
       entry.keep()
@@ -174,8 +183,12 @@ export function createOutbox(
     if (appended.length) listener.ready()
   }
 
-  function failed(notAppended: Entry[], cause: unknown): void {
+  function failed(notAppended: Entry[], cause: unknown, isOwing: boolean): void {
     const error = asStorageError(cause)
+    if (isOwing) {
+      retryAt = platform.now() + retryAfterMs
+      retryAfterMs = Math.min(retryAfterMs * 2, RETRY_COMMIT_MS.max)
+    }
     if (!notAppended.length) listener.report(error)
     for (const entry of notAppended) if (!entry.error) discard(entry, error, false)
   }
@@ -212,7 +225,7 @@ export function createOutbox(
 
   function count(entry: Entry): void {
     bytes += entry.bytes
-    deadline = Math.min(deadline, entry.expiresAt)
+    expiresAt = Math.min(expiresAt, entry.expiresAt)
   }
 
   /** Whether there is room for `size` bytes once `older` has gone; the oldest give way where that is the policy. */
@@ -256,7 +269,7 @@ export function createOutbox(
       if (entry.expiresAt <= now)
         discard(entry, new DeliveryError('EXPIRED', `Not sent within ${entry.message.ttlMs} ms`))
     }
-    deadline = waiting().reduce((soonest, { expiresAt }) => Math.min(soonest, expiresAt), Infinity)
+    expiresAt = waiting().reduce((soonest, entry) => Math.min(soonest, entry.expiresAt), Infinity)
   }
 
   function removeAll(found: Entry[]): number {
@@ -272,12 +285,12 @@ export function createOutbox(
       return inFlight
     },
     get deadline() {
-      return deadline
+      return Math.min(expiresAt, retryAt)
     },
     open,
     add,
     peek() {
-      if (deadline !== Infinity && platform.now() >= deadline) expire()
+      if (expiresAt !== Infinity && platform.now() >= expiresAt) expire()
       const entry = entries[inFlight]
       return entry?.isStored ? entry : undefined
     },
@@ -304,11 +317,16 @@ export function createOutbox(
     rewind() {
       for (const entry of entries.slice(0, inFlight)) {
         entry.status = 'stored'
-        deadline = Math.min(deadline, entry.expiresAt)
+        expiresAt = Math.min(expiresAt, entry.expiresAt)
       }
       inFlight = 0
     },
-    expire,
+    elapsed() {
+      expire()
+      if (platform.now() < retryAt) return
+      retryAt = Infinity
+      commits.run()
+    },
     list: () => entries.map(show),
     remove: (id) => removeAll(waiting().filter((entry) => entry.id === id)) > 0,
     clear: () => removeAll(waiting()),
@@ -319,7 +337,7 @@ export function createOutbox(
       const left = entries
       entries = []
       inFlight = bytes = 0
-      deadline = Infinity
+      expiresAt = retryAt = Infinity
       for (const entry of left) {
         entry.abandon(new DeliveryError('CLIENT_CLOSED', 'The client was closed; the message stays in the store'))
       }

@@ -3,6 +3,7 @@ import {
   ConnectError,
   ConnectionLostError,
   HoldfastError,
+  ListenerError,
   RefusedError,
   RemoteProtocolError,
   type ErrorCode,
@@ -78,6 +79,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
   let refusals = 0
   let badFrames = 0
   let attemptBy = Infinity
+  let patienceMs = connectTimeoutMs
 
   const isLinked = (): boolean => LINKED.includes(state.status)
 
@@ -97,7 +99,8 @@ export function createSession(options: SessionOptions, random: () => number): Se
     switch (status) {
       case 'connecting':
         // Firefox delays attempts by itself after failures, inside CONNECTING: be more patient after two time-outs.
-        attemptBy = now + connectTimeoutMs * (timeouts > 1 ? 2 : 1)
+        patienceMs = connectTimeoutMs * (timeouts > 1 ? 2 : 1)
+        attemptBy = now + patienceMs
         effects.push({ type: 'dial', attempt })
         return { status, attempt }
       case 'handshaking':
@@ -143,7 +146,19 @@ export function createSession(options: SessionOptions, random: () => number): Se
   }
 
   function ping(verdict: 'ping' | 'dead' | undefined): void {
-    if (verdict && dialect.ping) effects.push({ type: 'transmit', frame: dialect.ping() })
+    const frame = verdict && ask('ping', () => dialect.ping?.())
+    if (frame !== undefined) effects.push({ type: 'transmit', frame })
+  }
+
+  /** Asks a function of the application's; one that throws is reported, and has not answered. */
+  function ask<Answer>(name: string, question: () => Answer): Answer | undefined {
+    try {
+      return question()
+    } catch (cause) {
+      const error = new ListenerError('LISTENER_THREW', `The function "${name}" threw: ${String(cause)}`, cause)
+      effects.push({ type: 'report', error })
+      return undefined
+    }
   }
 
   function receive(frame: Received, now: number): void {
@@ -170,7 +185,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
       lose(new ConnectError('UNREACHABLE', `No connection: ${ending}`), 'retry', now)
     } else {
       const error = new ConnectionLostError('CONNECTION_CLOSED', `Connection lost: ${ending}`, code, reason)
-      const wish = shouldReconnect?.({ code, reason })
+      const wish = ask('shouldReconnect', () => shouldReconnect?.({ code, reason }))
       lose(error, wish === undefined ? dialect.advise(code) : wish ? 'retry' : 'stop', now)
     }
   }
@@ -184,7 +199,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
       const silence = `No frame from the server for ${Math.round(now - liveness.receivedAt)} ms`
       lose(new ConnectionLostError('HEARTBEAT_TIMEOUT', silence, LINK_ABANDONED, ''), 'retry', now)
     } else if (isLinked() && now >= attemptBy) {
-      lose(new ConnectError('CONNECT_TIMEOUT', `No connection within ${connectTimeoutMs} ms`), 'retry', now)
+      lose(new ConnectError('CONNECT_TIMEOUT', `No connection within ${patienceMs} ms`), 'retry', now)
     }
   }
 

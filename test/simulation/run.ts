@@ -1,0 +1,206 @@
+import { createClient, memoryStore, plain, type Client, type Codec, type Delivery } from '../../src/index.js'
+import type { Signal } from '../../src/transport/signals.js'
+import { createChecker } from './checkers.js'
+import { createDisk } from './disk.js'
+import { createNetwork } from './network.js'
+import { createWorld, type World } from './world.js'
+
+/** Payloads are numbers, and frames their digits: easy to follow in a trace. */
+const digits: Codec = {
+  encode: (_event, data) => String(data),
+  decode: (frame) => ({ event: 'number', data: Number(frame) }),
+}
+
+/** One page with one client. */
+interface Page {
+  readonly name: string
+  readonly client: Client
+  signal(signal: Signal): void
+  /** How many timers it has set. */
+  timers(): number
+  /** Stops dead: nothing it planned happens any more. */
+  kill(): void
+}
+
+const FAULTY_MS = 60_000
+/** Long enough for the longest backoff, a connect deadline, a dead link to be found, and all of that once more. */
+const HEALING_MS = 300_000
+
+/**
+ * Lives through one seed: pages send through real clients, over a faulty network, from a faulty disk; then the faults
+ * stop, and everything must come to rest.
+ *
+ * @throws {Error} with the seed and the trace when a promise of the library is broken
+ */
+export async function simulate(seed: number): Promise<void> {
+  const world = createWorld(seed)
+  const isDurable = world.chance(0.7)
+  // Which faults a run has is drawn too: a bug may need one fault and the absence of another.
+  const often = (probability: number): number => (world.chance(0.5) ? world.random() * probability : 0)
+  const rates = {
+    cut: often(0.1),
+    silence: often(0.04),
+    restart: often(0.02),
+    reload: often(0.03),
+    crash: often(0.03),
+    page: often(0.1),
+  }
+  const network = createNetwork(world, {
+    refusal: often(0.5),
+    silentDial: often(0.2),
+    delayMaxMs: world.between(1, 400),
+  })
+  const disk = createDisk(world, { failure: often(0.05), commitMaxMs: world.between(0, 60) })
+  const checker = createChecker(world, network, disk, isDurable)
+  const pages: Page[] = []
+  let births = 0
+  let sent = 0
+
+  function open(): void {
+    const name = `page${++births}`
+    world.note(`${name} opens`)
+    const page = createPage(world, name, {
+      createTransport: (listener) => network.createTransport(name, listener),
+      store: isDurable ? disk.createStore(name) : memoryStore(),
+    })
+    checker.watch(page)
+    pages.push(page)
+    page.client.connect()
+  }
+
+  function close(page: Page, isCrash: boolean): void {
+    world.note(`${page.name} ${isCrash ? 'crashes' : 'is closed'}`)
+    pages.splice(pages.indexOf(page), 1)
+    if (isCrash) {
+      checker.crashed(page)
+      page.kill()
+      network.forget(page.name)
+      disk.forget(page.name)
+    } else {
+      const closing = page.client.close(world.chance(0.5) ? { drainMs: 500 } : {})
+      checker.closing(page, closing)
+    }
+    world.after(world.between(1, 2_000), open)
+  }
+
+  function act(page: Page): void {
+    const count = world.chance(0.1) ? world.between(2, 40) : 1
+    for (let index = 0; index < count; index++) {
+      const value = ++sent
+      const volatile = world.chance(0.05)
+      const ttlMs = world.chance(0.1) ? world.between(1, 5_000) : undefined
+      const key = world.chance(0.05) ? 'key' : undefined
+      const delivery = page.client.send('number', value, {
+        volatile,
+        ...(ttlMs !== undefined && { ttlMs }),
+        ...(key !== undefined && { key }),
+      })
+      checker.sent(page, String(value), delivery, volatile)
+    }
+    if (world.chance(rates.page)) page.client.reconnect()
+    if (world.chance(rates.page)) page.signal('wake')
+    if (world.chance(rates.page)) page.signal('doubt')
+    if (world.chance(rates.page)) {
+      page.signal('suspend')
+      world.after(world.between(1, 5_000), () => page.signal('resume'))
+    }
+    if (world.chance(rates.page)) {
+      const item = page.client.outbox.list().find(() => world.chance(0.5))
+      if (item) page.client.outbox.remove(item.id)
+    }
+  }
+
+  function step(): void {
+    if (world.now >= FAULTY_MS) return
+    const page = pages[world.between(0, pages.length - 1)]
+    if (page) act(page)
+    // Soon after the sends, while their frames are in the buffer or under way.
+    if (world.chance(rates.cut)) world.after(world.between(0, 20), network.cut)
+    if (world.chance(rates.silence)) network.silence()
+    if (world.chance(rates.restart)) {
+      network.stopServer()
+      world.after(world.between(1, 20_000), network.startServer)
+    }
+    if (page && world.chance(rates.reload)) close(page, false)
+    else if (page && world.chance(rates.crash)) close(page, true)
+    world.after(world.between(1, 1_000), step)
+  }
+
+  try {
+    for (let tabs = world.chance(0.3) ? 2 : 1; tabs > 0; tabs--) open()
+    step()
+    await world.runUntil(FAULTY_MS)
+    world.note('the faults stop')
+    network.heal()
+    disk.heal()
+    await world.runUntil(FAULTY_MS + HEALING_MS)
+    checker.rest(pages)
+    for (const page of pages) checker.closing(page, page.client.close())
+    await world.runUntil(FAULTY_MS + HEALING_MS + 10_000)
+    checker.end(pages)
+  } catch (error) {
+    const lines = process.env['SEED'] === undefined ? world.trace.slice(-60) : world.trace
+    throw new Error(`SEED=${seed} ${String(error)}\n${lines.join('\n')}`, { cause: error })
+  }
+}
+
+type Surroundings = {
+  createTransport: NonNullable<Parameters<typeof createClient>[0]['platform']>['createTransport']
+  store: NonNullable<Parameters<typeof createClient>[0]['outbox']>
+}
+
+function createPage(world: World, name: string, { createTransport, store }: Surroundings): Page {
+  const timers = new Set<() => void>()
+  let isAlive = true
+  let ids = 0
+  let hear: ((signal: Signal) => void) | undefined
+  // The wall clock is set now and then; nothing that matters may depend on it.
+  let wallOffset = 1_700_000_000_000
+
+  const client = createClient({
+    url: 'ws://server.test',
+    outbox: store,
+    dialect: plain({ codec: digits, ping: 'ping', pong: 'pong' }),
+    heartbeatMs: { interval: 5_000, timeout: 3_000 },
+    platform: {
+      now: () => world.now,
+      wallNow() {
+        if (world.chance(0.001)) wallOffset += world.between(-3_600_000, 3_600_000)
+        return world.now + wallOffset
+      },
+      random: world.random,
+      createId: () => `${name}.${++ids}`,
+      setTimer(callback, delayMs) {
+        const cancel = world.after(Math.max(delayMs, 0.01), () => {
+          timers.delete(cancel)
+          if (isAlive) callback()
+        })
+        timers.add(cancel)
+        return () => {
+          timers.delete(cancel)
+          cancel()
+        }
+      },
+      createTransport,
+      watchSignals(listener) {
+        hear = listener
+        return () => (hear = undefined)
+      },
+      throwLater(error) {
+        throw error
+      },
+    },
+  })
+  return {
+    name,
+    client,
+    signal: (signal) => isAlive && hear?.(signal),
+    timers: () => timers.size,
+    kill() {
+      isAlive = false
+      for (const cancel of timers) cancel()
+    },
+  }
+}
+
+export type { Delivery, Page }
