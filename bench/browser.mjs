@@ -155,7 +155,8 @@ async function open({ call }, url) {
 
   await page.call('Performance.enable', { timeDomain: 'threadTicks' })
   const until = Date.now() + START_TIMEOUT_MS
-  while (!(await page.evaluate('Boolean(globalThis.bench)'))) {
+  // Before the page is there, there is nothing to evaluate in.
+  while (!(await page.evaluate('Boolean(globalThis.bench)').catch(() => false))) {
     if (Date.now() > until) throw new Error(`The page ${url} does not load`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
