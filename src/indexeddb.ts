@@ -1,0 +1,1 @@
+export { indexedDbStore, type IndexedDbStoreOptions } from './outbox/indexeddb-store.js'

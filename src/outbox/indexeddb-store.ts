@@ -1,0 +1,284 @@
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from 'idb'
+import { StorageError, type ErrorCode } from '../errors.js'
+import type { MessageReference, OutboxBatch, OutboxStore, StoredMessage } from './store.js'
+
+/** How an outbox is kept in IndexedDB. */
+export interface IndexedDbStoreOptions {
+  /**
+   * Names the outbox. Pages of one origin that give the same name share it, and adopt what any of them leaves: put the
+   * user's id into it where people share a browser.
+   */
+  readonly name: string
+  /**
+   * What a message survives once it counts as stored. `relaxed`: the end of its page or of the browser. `strict`: a
+   * power cut as well, as far as the disk keeps its word. Default: `strict`, which costs little since messages are
+   * written in groups.
+   */
+  readonly durability?: 'strict' | 'relaxed'
+}
+
+/**
+ * Keeps messages in the browser's IndexedDB: they outlive a reload, a crash and the browser. What a page leaves is
+ * adopted by exactly one other page with the same outbox, at once or when one opens.
+ *
+ * Touches no global before `open`. Every client needs a store of its own; those of one name share a database.
+ *
+ * @throws {TypeError} for an option of the wrong type, naming it
+ * @example createClient({ url, outbox: indexedDbStore({ name: `chat:${userId}` }) })
+ */
+export function indexedDbStore({ name, durability = 'strict' }: IndexedDbStoreOptions): OutboxStore {
+  check('name', name, 'a non-empty string', typeof name === 'string' && name !== '')
+  check('durability', durability, "'strict' or 'relaxed'", ['strict', 'relaxed'].includes(durability))
+  let session: Session | undefined
+
+  const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError =>
+    new StorageError(code, `Outbox '${name}' cannot be ${verb}: ${String(cause)}`, cause)
+
+  return {
+    async open(writer, adopt) {
+      let opening: Session | undefined
+      try {
+        if (session) throw new Error('it is open already; give each client a store of its own')
+        session = opening = createSession(`holdfast:${name}`, adopt)
+        await opening.start(writer)
+      } catch (cause) {
+        if (session === opening) session = undefined
+        opening?.end()
+        throw failure('STORAGE_UNAVAILABLE', 'opened', cause)
+      }
+    },
+
+    async commit(batch) {
+      try {
+        if (!session) throw new Error('it is closed')
+        await session.log.write(batch, batch.append.length > 0 ? durability : 'relaxed')
+      } catch (cause) {
+        throw failure(isQuotaError(cause) ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'written', cause)
+      }
+    },
+
+    close() {
+      session?.end()
+      session = undefined
+    },
+  }
+}
+
+/** The time from one `open` to its `close`. */
+interface Session {
+  readonly log: Log
+  start(writer: string): Promise<void>
+  /** Gives everything up at once: a page on its way out may be given no more time. */
+  end(): void
+}
+
+/**
+ * A page owns a writer while it holds the writer's lock, which the browser takes from it when it ends. It queues for
+ * the locks of all others; whoever gets a dead page's lock reads what is left under that lock, and hands it over.
+ */
+function createSession(name: string, adopt: (messages: StoredMessage[]) => void): Session {
+  const { indexedDB, navigator, BroadcastChannel }: Partial<typeof globalThis> = globalThis
+  const locks = navigator?.locks
+  if (!indexedDB || !locks || !BroadcastChannel) {
+    throw new Error(
+      'without IndexedDB and Web Locks two tabs could send one message twice; serve the page over https or from localhost',
+    )
+  }
+  const ending = new AbortController()
+  const { signal } = ending
+  const ended = new Promise((resolve) => signal.addEventListener('abort', resolve))
+  const log = createLog(name, signal)
+  const prefix = `${name}:`
+  const known = new Set<unknown>()
+  let channel: BroadcastChannel | undefined
+
+  /** Answers what `work` does, keeping the lock until the end if that is something; `null` if the lock is taken. */
+  const underLock = <T>(writer: string, options: LockOptions, work: () => T): Promise<Awaited<T> | null> =>
+    new Promise((resolve, reject) => {
+      locks
+        .request(prefix + writer, options, async (lock) => {
+          const result = lock && (await work())
+          resolve(result)
+          if (result) await ended
+        })
+        .catch(reject)
+    })
+
+  const isNews = (writer: unknown): writer is string =>
+    typeof writer === 'string' && !known.has(writer) && !!known.add(writer)
+
+  /** If this fails the lock goes to the next page in the queue, and so does the task. */
+  const follow = (writer: string): Promise<unknown> =>
+    underLock(writer, { signal }, () => log.load(writer)).then(
+      (left) => left && !signal.aborted && adopt(left),
+      () => {},
+    )
+
+  return {
+    log,
+
+    async start(writer) {
+      known.add(writer)
+      await underLock(writer, { signal }, () => true)
+      // Listen, then look: a page that has its lock by now is found, one that gets it later announces itself. And look
+      // for locks, then for rows: what a page wrote that has lost its lock by now is there.
+      channel = new BroadcastChannel(name)
+      channel.addEventListener('message', ({ data }) => void (isNews(data) && follow(data)))
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
+      channel.postMessage(writer)
+      const { held = [] } = await locks.query()
+      const alive = held.map((lock) => lock.name?.startsWith(prefix) && lock.name.slice(prefix.length))
+      const found: StoredMessage[][] = []
+      await Promise.all(
+        [...alive, ...(await log.writers())].filter(isNews).map(async (other) => {
+          const left = await underLock(other, { ifAvailable: true }, () => log.load(other))
+          if (left) found.push(left)
+          else if (left === null) void follow(other)
+        }),
+      )
+      signal.throwIfAborted()
+      for (const left of found.sort((one, other) => ageOf(one) - ageOf(other))) adopt(left)
+    },
+
+    end() {
+      ending.abort()
+      channel?.close()
+    },
+  }
+}
+
+/**
+ * A log of segments. What one commit appends is one record, since that is ten times cheaper than one for each message.
+ * Its key ends in the sequence of its last message: what is settled is a range of keys, and a message is in the first
+ * segment whose key is not below it. A cursor, key [writer, sequence + ½], tells that everything before it is settled,
+ * though a later segment still holds some of it.
+ */
+interface Schema extends DBSchema {
+  log: { key: [writer: string, sequence: number]; value: StoredMessage[] | number }
+}
+
+type Durability = 'strict' | 'relaxed'
+
+type Rows = IDBPObjectStore<Schema, ['log'], 'log', 'readwrite'>
+
+interface Log {
+  write(batch: OutboxBatch, durability: Durability): Promise<void>
+  /** The writer of each row. */
+  writers(): Promise<string[]>
+  /** What `writer` has left, if anything; otherwise its rows are deleted. */
+  load(writer: string): Promise<StoredMessage[] | undefined>
+}
+
+/** Removing a message rewrites its segment, which at this size takes some 10 ms. */
+const SEGMENT_MESSAGES_MAX = 1000
+
+/** Between attempts. */
+const RETRY_DELAYS_MS = [100, 500]
+
+function createLog(name: string, signal: AbortSignal): Log {
+  let handle: Promise<IDBPDatabase<Schema>> | undefined
+  let newest: readonly MessageReference[] = []
+
+  /** Closes once the transaction that is under way has ended. */
+  const drop = (): void => {
+    handle?.then(
+      (database) => database.close(),
+      () => {},
+    )
+    handle = undefined
+  }
+  signal.addEventListener('abort', drop)
+
+  const connect = (): Promise<IDBPDatabase<Schema>> =>
+    openDB(name, 1, {
+      upgrade: (database) => void database.createObjectStore('log'),
+      blocking: drop,
+      terminated: drop,
+    })
+
+  /** A handle may have died unnoticed: what fails is done again on a fresh one, so `work` must stand repetition. */
+  async function transact<T>(work: (rows: Rows) => Promise<T>, durability: Durability = 'relaxed'): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      signal.throwIfAborted()
+      let error: unknown
+      try {
+        const transaction = (await (handle ??= connect())).transaction('log', 'readwrite', { durability })
+        try {
+          return (await Promise.all([work(transaction.store), transaction.done]))[0]
+        } catch (cause) {
+          // The transaction knows better why than a request that it took down with it.
+          error = transaction.error ?? cause
+          // Without this, what `work` did before it threw would be committed. It throws itself where there is no need.
+          transaction.abort()
+        }
+      } catch (cause) {
+        error ??= cause
+      }
+      drop()
+      const delayMs = RETRY_DELAYS_MS[attempt]
+      if (!delayMs || isQuotaError(error)) throw error
+      await new Promise((resolve) => setTimeout(resolve, delayMs))
+    }
+  }
+
+  return {
+    write: ({ append, settled, removed }, durability) =>
+      transact(async (rows) => {
+        const steps: (() => Promise<unknown>)[] = []
+        for (let start = 0; start < append.length; start += SEGMENT_MESSAGES_MAX) {
+          const segment = append.slice(start, start + SEGMENT_MESSAGES_MAX)
+          for (const { writer, sequence } of (newest = segment.slice(-1))) {
+            steps.push(() => rows.put(segment, [writer, sequence]))
+          }
+        }
+        for (const { writer, sequence } of settled) {
+          const cursor = sequence + 0.5
+          steps.push(() => rows.delete(range(writer, 0, cursor)))
+          // Once the newest is settled no row is left that needs a cursor.
+          const isDrained = newest.some((last) => last.writer === writer && last.sequence <= sequence)
+          if (!isDrained) steps.push(() => rows.put(sequence, [writer, cursor]))
+        }
+        // Begun together and in this order; a step that throws has its promise rejected, like any other.
+        await Promise.all([...steps, () => removeEach(rows, removed)].map(async (step) => step()))
+      }, durability),
+
+    writers: () => transact(async (rows) => (await rows.getAllKeys()).map(([writer]) => writer)),
+
+    load: (writer) =>
+      transact(async (rows) => {
+        const left: StoredMessage[] = []
+        let through = 0
+        for (const row of await rows.getAll(range(writer))) {
+          if (typeof row === 'number') through = row
+          else left.push(...row.filter(({ sequence }) => sequence > through))
+        }
+        if (left.length > 0) return left
+        await rows.delete(range(writer))
+        return undefined
+      }),
+  }
+}
+
+/** Rewrites each segment once, however many of its messages go. */
+async function removeEach(rows: Rows, removed: readonly MessageReference[]): Promise<void> {
+  const gone = new Set(removed.map(idOf))
+  for (const reference of removed) {
+    if (!gone.has(idOf(reference))) continue
+    const cursor = await rows.openCursor(range(reference.writer, reference.sequence))
+    if (!cursor || typeof cursor.value === 'number') continue
+    const kept = cursor.value.filter((message) => !gone.delete(idOf(message)))
+    await (kept.length > 0 ? cursor.update(kept) : cursor.delete())
+  }
+}
+
+const idOf = ({ writer, sequence }: MessageReference): string => `${writer}:${sequence}`
+
+const range = (writer: string, from = 0, to = Infinity): IDBKeyRange => IDBKeyRange.bound([writer, from], [writer, to])
+
+const ageOf = ([oldest]: StoredMessage[]): number => oldest?.enqueuedAt ?? 0
+
+const isQuotaError = (error: unknown): boolean => error instanceof Error && error.name === 'QuotaExceededError'
+
+function check(option: string, value: unknown, rule: string, holds: boolean): void {
+  if (!holds) throw new TypeError(`indexedDbStore({ ${option} }) must be ${rule}, got ${String(value)}`)
+}
