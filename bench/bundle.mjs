@@ -18,6 +18,15 @@ export const bundleTraffic = (contestant, folder = SHIPPED, minify = true) =>
     minify,
   )
 
+export const bundleSilence = (contestant, folder = SHIPPED) =>
+  bundle(
+    `import { connect } from './contestants/${contestant}.mjs'
+     import { serve } from './silence.mjs'
+     serve(connect)`,
+    folder,
+    true,
+  )
+
 export const bundleStorage = (folder = SHIPPED, minify = true) =>
   bundle(
     `import { serve } from './storage.mjs'

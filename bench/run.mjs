@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { parseArgs } from 'node:util'
 import { launchBrowser } from './browser.mjs'
-import { bundleStorage, bundleTraffic } from './bundle.mjs'
+import { bundleSilence, bundleStorage, bundleTraffic } from './bundle.mjs'
 import { createReport, print } from './report.mjs'
 import { startServer } from './start-server.mjs'
 import { median, quantile } from './statistics.mjs'
@@ -10,7 +10,7 @@ import { median, quantile } from './statistics.mjs'
 const USAGE = `npm run bench -- [options]
   --quick             fewer rounds and messages: under a minute
   --rounds N          how often each contestant is measured (default 15, quick 5)
-  --only A,B          of: traffic, storage, queue
+  --only A,B          of: traffic, own, storage, queue
   --also NAME=FOLDER  another build or source folder of Holdfast as a contestant; may be repeated
   --json FILE         write all figures there too`
 
@@ -22,6 +22,8 @@ const MEASURES = [
   { name: 'sendCpu', title: 'Main thread, per sent message', unit: 'CPU µs', floor: 'native' },
   { name: 'echo50', title: 'Echo p50', unit: 'ms', floor: 'native', target: '<= 1.03' },
   { name: 'echo99', title: 'Echo p99', unit: 'ms', floor: 'native' },
+  { name: 'ownReceive', title: 'Own code, per received message, best of many', unit: 'µs', floor: 'native' },
+  { name: 'ownSend', title: 'Own code, per call of send, best of many', unit: 'µs', floor: 'native' },
   { name: 'store', title: 'Durable append, strict', unit: 'messages/s', floor: '100 records a transaction' },
   { name: 'queueCall', title: 'One call of send while disconnected', unit: 'µs', floor: 'native' },
   { name: 'queueHeap', title: 'Heap per queued message beyond its frame in an array', unit: 'bytes' },
@@ -36,7 +38,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
-    only: { type: 'string', default: 'traffic,storage,queue' },
+    only: { type: 'string', default: 'traffic,own,storage,queue' },
     also: { type: 'string', multiple: true, default: [] },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -99,7 +101,9 @@ async function run() {
     files[`/${name}`] = `<!doctype html><title>${name}</title><script src="/${name}.js"></script>`
   }
   for (const { name, folder, isHoldfast } of contestants) {
-    page(name, await bundleTraffic(isHoldfast ? 'holdfast' : name, folder))
+    const kind = isHoldfast ? 'holdfast' : name
+    page(name, await bundleTraffic(kind, folder))
+    page(`silent-${name}`, await bundleSilence(kind, folder))
   }
   page('storage', await bundleStorage())
 
@@ -113,6 +117,7 @@ async function run() {
 
   const open = (name) => browser.open(`http://${server.origin}/${name}`)
   if (isWanted('traffic')) await measureTraffic(open, server)
+  if (isWanted('own')) await measureOwn(open)
   if (isWanted('storage')) await measureStorage(open)
   if (isWanted('queue')) await measureQueue(open, server)
 
@@ -173,6 +178,20 @@ async function measureTraffic(open, server) {
     }
   }
   for (const page of pages.values()) await page.close()
+}
+
+/** On a socket that costs nothing; the peers, which copy events, need a real one. */
+async function measureOwn(open) {
+  const silent = contestants.filter(({ name, isHoldfast }) => isHoldfast || ['native', 'holdfast'].includes(name))
+  for (let round = 0; round < sizes.slowRounds; round++) {
+    for (const { name } of silent) {
+      const page = await open(`silent-${name}`)
+      await page.evaluate('bench.connect()')
+      report.add('ownReceive', name, await page.evaluate('bench.receive()'))
+      report.add('ownSend', name, await page.evaluate('bench.send()'))
+      await page.close()
+    }
+  }
 }
 
 async function measureStorage(open) {
