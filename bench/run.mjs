@@ -30,7 +30,9 @@ const MEASURES = [
   { name: 'drain', title: 'Drain of what was queued', unit: 'messages/s', floor: 'native' },
   { name: 'drainTask', title: 'Longest main-thread task of that (0: none over 50)', unit: 'ms' },
 ]
-const TIMEOUT_MS = 270_000
+/** A part that has used up its time begins no further round; on a busy machine there are fewer. */
+const PART_MS = { traffic: 130_000, own: 20_000, storage: 20_000, queue: 50_000 }
+const TIMEOUT_MS = 300_000
 /** Of echoes in a round. */
 const HELPINGS = 4
 
@@ -113,7 +115,8 @@ async function run() {
   cleanUps.push(() => browser.close())
   const { product } = browser.version
   console.log(`${product}, Node ${process.versions.node}, ${os.cpus().length} × ${os.cpus()[0]?.model}`)
-  console.log(`Medians of ${sizes.rounds} rounds in which all contestants take turns; ratios are within a round.`)
+  console.log(`Medians of up to ${sizes.rounds} rounds in which all contestants take turns; ratios are within a round.`)
+  console.log(`Load of the machine: ${os.loadavg()[0]?.toFixed(1)}.`)
 
   const open = (name) => browser.open(`http://${server.origin}/${name}`)
   if (isWanted('traffic')) await measureTraffic(open, server)
@@ -135,6 +138,12 @@ async function run() {
   }
 }
 
+/** Rounds from 0, at least one. */
+function* rounds(part, count) {
+  const endsAt = performance.now() + PART_MS[part] / (options.quick ? 5 : 1)
+  for (let round = 0; round < count && (!round || performance.now() < endsAt); round++) yield round
+}
+
 /** Another one starts in each round, so that nobody always follows the same one. */
 function turns(round, list = contestants) {
   return [...list.slice(round % list.length), ...list.slice(0, round % list.length)]
@@ -150,7 +159,7 @@ async function measureTraffic(open, server) {
     await page.evaluate('bench.send(3000)')
     await page.evaluate('bench.receive(10000)')
   }
-  for (let round = 0; round < sizes.rounds; round++) {
+  for (const round of rounds('traffic', sizes.rounds)) {
     for (const { name } of turns(round)) {
       const page = pages.get(name)
       const { result, microseconds } = await page.withCpuTime(() => page.evaluate(`bench.receive(${sizes.receive})`))
@@ -183,7 +192,7 @@ async function measureTraffic(open, server) {
 /** On a socket that costs nothing; the peers, which copy events, need a real one. */
 async function measureOwn(open) {
   const silent = contestants.filter(({ name, isHoldfast }) => isHoldfast || ['native', 'holdfast'].includes(name))
-  for (let round = 0; round < sizes.slowRounds; round++) {
+  for (const _ of rounds('own', sizes.slowRounds)) {
     for (const { name } of silent) {
       const page = await open(`silent-${name}`)
       await page.evaluate('bench.connect()')
@@ -203,7 +212,7 @@ async function measureStorage(open) {
     { name: 'holdfast, 100 a task', call: 'turns' },
   ]
   for (const { call } of ways) await page.evaluate(`bench.${call}(1000)`)
-  for (let round = 0; round < sizes.slowRounds; round++) {
+  for (const round of rounds('storage', sizes.slowRounds)) {
     for (const { name, call } of turns(round, ways)) {
       report.add('store', name, await page.evaluate(`bench.${call}(${sizes.store})`))
     }
@@ -213,7 +222,7 @@ async function measureStorage(open) {
 
 /** A fresh page each time: neither what was queued before nor how the heap has grown may matter. */
 async function measureQueue(open, server) {
-  for (let round = 0; round < sizes.slowRounds; round++) {
+  for (const round of rounds('queue', sizes.slowRounds)) {
     let floorBytes = 0
     // The floor first: its heap, an array of frames, is what the others are compared to.
     for (const { name } of [contestants[0], ...turns(round, contestants.slice(1))]) {
