@@ -1,0 +1,204 @@
+import { test as base, expect, type Locator, type Page } from '@playwright/test'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+/** The demo as `npm start` serves it, one for each worker: `Restart` is felt by every page of a server. */
+const test = base.extend<{ problems: string[] }, { demoUrl: string }>({
+  demoUrl: [
+    // oxlint-disable-next-line no-empty-pattern -- Playwright reads what a fixture needs from this pattern
+    async ({}, use) => {
+      const demo = spawn(process.execPath, ['demo/server.mjs', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+      try {
+        const [line] = (await once(createInterface(demo.stdout), 'line')) as [string]
+        await use(line.replace(/^.*(?=http:)/, ''))
+      } finally {
+        demo.kill()
+      }
+    },
+    { scope: 'worker' },
+  ],
+  baseURL: async ({ demoUrl }, use) => use(demoUrl),
+
+  /** What pages complain of. That a socket was refused or reset is reported by the browser itself, and is the point. */
+  problems: [
+    async ({ page }, use) => {
+      const problems: string[] = []
+      page.on('pageerror', ({ message }) => problems.push(message))
+      page.on('console', (message) => {
+        const isComplaint = message.type() === 'error' || message.type() === 'warning'
+        if (isComplaint && !message.text().startsWith('WebSocket connection to')) problems.push(message.text())
+      })
+      await use(problems)
+      expect(problems).toEqual([])
+    },
+    { auto: true },
+  ],
+})
+
+const PAGES = ['/script-tag.html', '/esm.html', '/react.html']
+
+const part = (page: Page, name: string): Locator => page.locator(`[data-part="${name}"]`)
+const button = (page: Page, name: string): Locator => page.getByRole('button', { name, exact: true })
+const count = (page: Page, label: string): Locator =>
+  page
+    .locator('.counts > div')
+    .filter({ has: page.getByText(label, { exact: true }) })
+    .locator('dd')
+
+async function open(page: Page, path: string): Promise<void> {
+  await page.goto(path)
+  await expect(part(page, 'status')).toHaveText('Connected')
+}
+
+for (const path of PAGES) {
+  test.describe(path, () => {
+    test('echoes what is typed, and measures round trips', async ({ page }) => {
+      await open(page, path)
+
+      await page.getByLabel('Message').fill('Ahoy <b>there</b>')
+      await page.getByLabel('Message').press('Enter')
+
+      await expect(part(page, 'echoes').getByText('Ahoy <b>there</b>')).toBeVisible()
+      await expect(part(page, 'detail')).toContainText('Round trip')
+      await expect(count(page, 'Delivered')).toHaveText('1')
+      await expect(page.locator('.round-trip-last')).toHaveCount(1)
+    })
+
+    test('counts down after a refusal, keeps the queue over a reload, and drains it', async ({ page }) => {
+      await open(page, path)
+
+      await button(page, 'Refuse for 10 s').click()
+      await expect(part(page, 'status')).toHaveText('Waiting')
+      await expect(part(page, 'countdown')).toHaveText(/^\d\.\d s$/)
+      await button(page, 'Send 100').click()
+      await expect(count(page, 'In the queue')).toHaveText('100')
+      await expect(part(page, 'queue').getByText('stored').first()).toBeVisible()
+      await page.reload()
+
+      await expect(part(page, 'echoes').getByText('100 of 100')).toBeVisible({ timeout: 20_000 })
+      await expect(part(page, 'notes')).toContainText('100 restored')
+      await expect(count(page, 'In the queue')).toHaveText('0')
+      const echoes = await part(page, 'echoes').locator('.text').allTextContents()
+      expect(echoes).toEqual(Array.from({ length: 50 }, (_, index) => `${100 - index} of 100`))
+    })
+
+    test('removes one message from the queue, and then all', async ({ page }) => {
+      await open(page, path)
+      await button(page, 'Refuse for 10 s').click()
+      await expect(part(page, 'status')).not.toHaveText('Connected')
+      await button(page, 'Send 100').click()
+
+      await button(page, 'Remove “1 of 100”').press('Enter')
+
+      await expect(count(page, 'In the queue')).toHaveText('99')
+      await expect(button(page, 'Remove “2 of 100”')).toBeFocused()
+      await button(page, 'Clear').click()
+      await expect(count(page, 'In the queue')).toHaveText('0')
+    })
+
+    test('comes back after a cut and after a restart', async ({ page }) => {
+      await open(page, path)
+
+      await button(page, 'Cut').click()
+      await expect(count(page, 'Outages')).toHaveText('1')
+      await expect(part(page, 'status')).toHaveText('Connected', { timeout: 15_000 })
+      await button(page, 'Restart').click()
+
+      await expect(count(page, 'Outages')).toHaveText('2')
+      await expect(part(page, 'log')).toContainText('close code 1001')
+      await expect(part(page, 'status')).toHaveText('Connected', { timeout: 20_000 })
+    })
+
+    test('finds out that the link is stalled, and makes another', async ({ page }) => {
+      await open(page, path)
+
+      await button(page, 'Stall').click()
+      await expect(button(page, 'Un-stall')).toHaveAttribute('aria-pressed', 'true')
+
+      await expect(part(page, 'log')).toContainText('HEARTBEAT_TIMEOUT')
+      await expect(part(page, 'status')).toHaveText('Connected', { timeout: 15_000 })
+      await expect(button(page, 'Stall')).toHaveAttribute('aria-pressed', 'false')
+    })
+
+    test('survives a short stall without an outage', async ({ page }) => {
+      await open(page, path)
+
+      await button(page, 'Stall').click()
+      await button(page, 'Un-stall').click()
+      await button(page, 'Send').click()
+
+      await expect(part(page, 'echoes').getByText('Hello')).toBeVisible()
+      await expect(count(page, 'Outages')).toHaveText('0')
+    })
+
+    test('stays closed until it is told to connect', async ({ page }) => {
+      await open(page, path)
+
+      await button(page, 'Close').click()
+      await expect(part(page, 'status')).toHaveText('Closed')
+      await button(page, 'Connect').click()
+
+      await expect(part(page, 'status')).toHaveText('Connected')
+    })
+
+    test('opens exactly one socket', async ({ page }) => {
+      let sockets = 0
+      page.on('websocket', () => sockets++)
+
+      await open(page, path)
+      await expect(part(page, 'detail')).toContainText('Round trip')
+
+      expect(sockets).toBe(1)
+    })
+  })
+}
+
+test('the first page shows a queue that grows and drains, and leads to the others', async ({ page }) => {
+  await open(page, '/')
+
+  await button(page, 'Cut').click()
+  await expect(part(page, 'chart')).toHaveAttribute('aria-label', /1 outage so far/)
+  await expect(part(page, 'status')).toHaveText('Connected', { timeout: 15_000 })
+  await page.getByRole('navigation').getByRole('link', { name: 'React' }).click()
+
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('React hooks, under StrictMode')
+})
+
+for (const path of ['/', ...PAGES]) {
+  test(`${path} fits a width of 360 pixels`, async ({ page }) => {
+    await page.setViewportSize({ width: 360, height: 740 })
+    await open(page, path)
+    for (const source of await page.locator('summary').all()) await source.click()
+
+    const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement)
+
+    expect(scrollWidth).toBe(clientWidth)
+  })
+}
+
+test('serves nothing beside the pages and the packages that they need', async ({ request }) => {
+  const paths = [
+    '/..%2fpackage.json',
+    '/%2e%2e/package.json',
+    '/node_modules/ws/package.json',
+    '/server.mjs',
+    '/nothing',
+  ]
+
+  const statuses = await Promise.all(paths.map(async (path) => (await request.get(path)).status()))
+
+  expect(statuses).toEqual(paths.map(() => 404))
+  expect((await request.get('/control/cut')).status()).toBe(405)
+})
+
+test('says in a line that the port is taken', async ({ demoUrl }) => {
+  const second = spawn(process.execPath, ['demo/server.mjs', '--port', new URL(demoUrl).port])
+  let complaint = ''
+  second.stderr.on('data', (chunk) => (complaint += chunk))
+
+  const [exitCode] = await once(second, 'close')
+
+  expect(exitCode).toBe(1)
+  expect(complaint).toMatch(/^Cannot listen on port \d+\. It is taken; .+\n$/)
+})
