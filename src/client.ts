@@ -1,4 +1,4 @@
-import type { Contract, EventName, FromServer, SendArguments, SendOptions, ToServer, Untyped } from './contract.js'
+import type { Contract, FromServer, SendOptions, Untyped } from './contract.js'
 import {
   ConnectError,
   DeliveryError,
@@ -7,107 +7,16 @@ import {
   RefusedError,
   type HoldfastError,
 } from './errors.js'
-import { createEvents, requireName, type IterateOptions, type ListenOptions } from './events.js'
+import { createEvents, requireName } from './events.js'
 import { check, number, parseUrl, resolveOptions, type ClientOptions } from './options.js'
 import { Entry, type Delivery } from './outbox/delivery.js'
-import { createOutbox, type OutboxItem } from './outbox/outbox.js'
-import { systemPlatform } from './platform.js'
+import { createOutbox } from './outbox/outbox.js'
 import { sizeOf, type Body, type Received } from './protocol/codec.js'
 import { createSender } from './sender.js'
-import { createSession, type Effect, type Input } from './session/session.js'
-import { createSnapshots, type ClientState } from './snapshot.js'
-
-/** Lifecycle event → payload: what the client says of itself. The application's events have an emitter of their own. */
-export interface LifecycleEvents {
-  /** The connection is in another state. */
-  state: ClientState
-  /** A message is in the outbox's store. */
-  stored: Delivery
-  /** A message is delivered, as far as its receipt says. */
-  delivered: Delivery
-  /** A message will not be delivered: `delivery.error` says why. */
-  failed: Delivery
-  /** A pong has come, this many milliseconds after its ping. */
-  rtt: number
-  /** What went wrong without failing a call: bad frames, throwing listeners, storage. Counted in `getState().errorCount`. */
-  error: HoldfastError
-}
-
-/** How a client is closed. */
-export interface CloseOptions {
-  /** How long to wait, in milliseconds, for what is pending to be delivered first. Default: 0, not at all. */
-  drainMs?: number
-}
-
-/** A connection that comes back, and an outbox that keeps what could not be sent. */
-export interface Client<C extends Contract = Untyped> {
-  /** Starts connecting, and keeps at it until `close` or a final refusal. Does nothing while it is connected or trying. */
-  connect(): void
-  /** Drops the link, if there is one, and dials at once with a fresh url: for a new login, or a button that says "retry". */
-  reconnect(): void
-  /**
-   * Stops for good: no timer, listener or provider call is left. What is pending stays in the outbox's store; its
-   * deliveries fail with `CLIENT_CLOSED`. Settles when the store has let go. `connect()` starts anew.
-   */
-  close(options?: CloseOptions): Promise<void>
-
-  /**
-   * Accepts a message for delivery, in the order of the calls, and sends it as soon as there is a connection.
-   *
-   * @throws {TypeError} for an event name that is not a non-empty string, or a wrong option
-   * @throws {LocalProtocolError} `NOT_ENCODABLE` or `TOO_LARGE`; nothing was queued
-   * @throws {DeliveryError} `OUTBOX_FULL` with `overflow: 'reject'`; `CLIENT_CLOSED` after `close`
-   * @example const delivery = client.send('message', { text: 'hi' }, { ttlMs: 60_000 })
-   */
-  send<Name extends EventName<ToServer<C>>>(event: Name, ...rest: SendArguments<ToServer<C>[Name]>): Delivery
-
-  /** Calls `listener` with the payload of each such event from the server, until the returned function is called. */
-  on<Name extends EventName<FromServer<C>>>(
-    event: Name,
-    listener: (payload: FromServer<C>[Name]) => unknown,
-    options?: ListenOptions,
-  ): () => void
-  /** As `on`, for the next event only. */
-  once<Name extends EventName<FromServer<C>>>(
-    event: Name,
-    listener: (payload: FromServer<C>[Name]) => unknown,
-    options?: ListenOptions,
-  ): () => void
-  /** The same events for a loop: `for await (const message of client.events('message'))`. Leaving the loop unbinds it. */
-  events<Name extends EventName<FromServer<C>>>(
-    event: Name,
-    options?: IterateOptions,
-  ): AsyncGenerator<FromServer<C>[Name], void>
-
-  /** The state as an immutable value: the same object until something in it changes. */
-  getState(): ClientState
-  /** Calls `listener` soon after the state has changed, once for many changes. With `getState`, what `useSyncExternalStore` wants. */
-  subscribe(listener: () => void): () => void
-
-  readonly lifecycle: {
-    on<Name extends keyof LifecycleEvents>(
-      event: Name,
-      listener: (payload: LifecycleEvents[Name]) => unknown,
-      options?: ListenOptions,
-    ): () => void
-    once<Name extends keyof LifecycleEvents>(
-      event: Name,
-      listener: (payload: LifecycleEvents[Name]) => unknown,
-      options?: ListenOptions,
-    ): () => void
-  }
-
-  readonly outbox: {
-    /** What is pending, oldest first. */
-    list(): OutboxItem[]
-    /** Takes back a message that is not on its way; its delivery fails with `REMOVED`. False if there is none such. */
-    remove(id: string): boolean
-    /** Takes back all that is not on its way, and says how many. */
-    clear(): number
-    /** The last 100 messages that failed in this client's life. */
-    failed(): OutboxItem[]
-  }
-}
+import type { Effect, Input } from './session/io.js'
+import { createSession } from './session/session.js'
+import { createSnapshots } from './snapshot.js'
+import type { Client, CloseOptions, LifecycleEvents } from './surface.js'
 
 /**
  * Makes a client. Nothing is touched until `connect` or the first `send`: no socket, timer, storage or listener.
@@ -121,8 +30,7 @@ export interface Client<C extends Contract = Untyped> {
  */
 export function createClient<C extends Contract = Untyped>(clientOptions: ClientOptions): Client<C> {
   const options = resolveOptions(clientOptions)
-  const { dialect, frameBytesMax } = options
-  const platform = clientOptions.platform ?? systemPlatform(clientOptions.WebSocket)
+  const { dialect, frameBytesMax, platform } = options
 
   const lifecycle = createEvents<LifecycleEvents>(report)
   const application = createEvents<FromServer<C>>(report)
@@ -212,7 +120,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   async function dial(attempt: number): Promise<void> {
     const { signal } = (dialling = new AbortController())
     try {
-      const url = parseUrl(await options.url({ attempt, signal }))
+      const url = parseUrl(await options.url({ attempt, signal }), platform.pageUrl)
       if (!signal.aborted) transport().open(url, dialect.subprotocols)
     } catch (cause) {
       if (signal.aborted) return
@@ -318,7 +226,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     },
     reconnect: () => tell({ type: 'reconnect' }),
     close,
-    send: send as Client<C>['send'],
+    send,
     on: application.on,
     once: application.once,
     events: application.events,

@@ -37,7 +37,7 @@ export function createEvents<Map>(report: (error: ListenerError) => void): Event
   const events: Events<Map> = {
     on(event, listener, { signal } = {}) {
       requireName(event)
-      if (typeof listener !== 'function') throw new TypeError(`listener must be a function, got ${String(listener)}`)
+      requireListener(listener)
       if (signal?.aborted) return () => {}
       let isBound = true
       const blame = (cause: unknown): void =>
@@ -63,6 +63,7 @@ export function createEvents<Map>(report: (error: ListenerError) => void): Event
     },
 
     once(event, listener, options) {
+      requireListener(listener)
       const off = events.on(
         event,
         (payload) => {
@@ -95,6 +96,7 @@ function iterate<Payload>(
 ): AsyncGenerator<Payload, void> {
   const buffer: Payload[] = []
   let isFull = false
+  let isLeft = false
   let wake = (): void => {}
   const off = bind((payload) => {
     isFull ||= buffer.length >= bufferMax
@@ -102,24 +104,45 @@ function iterate<Payload>(
     else buffer.push(payload)
     wake()
   })
-  signal?.addEventListener('abort', () => wake())
+  const stop = (): void => wake()
+  signal?.addEventListener('abort', stop)
 
   async function* loop(): AsyncGenerator<Payload, void> {
     try {
       for (;;) {
         while (buffer.length) yield buffer.shift() as Payload
         if (isFull) throw new HoldfastError('ITERATOR_OVERFLOW', `More than ${bufferMax} events waited for their loop`)
-        if (signal?.aborted) return
+        if (isLeft || signal?.aborted) return
         await new Promise<void>((resolve) => (wake = resolve))
       }
     } finally {
-      off()
+      leave()
     }
   }
-  return loop()
+
+  function leave(): void {
+    isLeft = true
+    off()
+    signal?.removeEventListener('abort', stop)
+  }
+
+  const generator = loop()
+  const finish = generator.return.bind(generator)
+  // By itself a generator that waits for an event is left only once it has come, and one that has not begun not at all.
+  generator.return = (value) => {
+    leave()
+    buffer.length = 0
+    wake()
+    return finish(value)
+  }
+  return generator
 }
 
 /** @throws {TypeError} for an event name that is not a non-empty string */
 export function requireName(event: unknown): void {
   if (typeof event !== 'string' || !event) throw new TypeError(`event must be a non-empty string, got ${String(event)}`)
+}
+
+function requireListener(listener: unknown): void {
+  if (typeof listener !== 'function') throw new TypeError(`listener must be a function, got ${String(listener)}`)
 }

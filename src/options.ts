@@ -3,7 +3,7 @@ import type { Dialect } from './dialects/dialect.js'
 import { memoryStore } from './outbox/memory-store.js'
 import type { OutboxMax, Overflow } from './outbox/outbox.js'
 import type { OutboxStore } from './outbox/store.js'
-import type { Platform } from './platform.js'
+import { systemPlatform, type Platform } from './platform.js'
 import type { RetryDelay } from './session/backoff.js'
 import type { Heartbeat } from './session/liveness.js'
 import type { WebSocketClass } from './transport/transport.js'
@@ -53,6 +53,7 @@ export interface ClientOptions {
 
 /** Options with nothing left open. */
 export interface ResolvedOptions {
+  readonly platform: Platform
   readonly url: (context: DialContext) => string | URL | Promise<string | URL>
   readonly dialect: Dialect
   readonly outbox: OutboxStore
@@ -71,8 +72,9 @@ export interface ResolvedOptions {
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   check('options', options, 'an object', isObject(options))
   const { url, dialect = plain(), outbox = memoryStore(), overflow = 'reject', shouldReconnect } = options
+  const platform = options.platform ?? systemPlatform(options.WebSocket)
   const dial = typeof url === 'function' ? url : () => url
-  if (typeof url !== 'function') parseUrl(url)
+  if (typeof url !== 'function') parseUrl(url, platform.pageUrl)
   check('dialect', dialect, 'a dialect such as plain()', isObject(dialect) && typeof dialect.read === 'function')
   check('outbox', outbox, 'a store such as memoryStore()', isObject(outbox) && typeof outbox.commit === 'function')
   check('shouldReconnect', shouldReconnect, 'a function', ['function', 'undefined'].includes(typeof shouldReconnect))
@@ -85,6 +87,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     throw new RangeError(`retryDelayMs.max must be at least min, ${retryDelayMs.min}, got ${retryDelayMs.max}`)
   }
   return {
+    platform,
     url: dial,
     dialect,
     outbox,
@@ -105,12 +108,11 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
  *
  * @throws {TypeError} when it is not an absolute ws:, wss:, http: or https: URL, nor a path that starts with `/` on a page
  */
-export function parseUrl(url: string | URL): string {
+export function parseUrl(url: string | URL, pageUrl: string | undefined): string {
   const text = String(url)
-  const { location } = globalThis as { location?: Location }
   let parsed: URL | undefined
   try {
-    parsed = new URL(text, text.startsWith('/') ? location?.href : undefined)
+    parsed = new URL(text, text.startsWith('/') ? pageUrl : undefined)
   } catch {
     // Reported below, with the rule.
   }

@@ -7,6 +7,8 @@ export interface Platform {
   now(): number
   /** Milliseconds since 1970. */
   wallNow(): number
+  /** The page's own URL, for URLs relative to it; undefined where there is no page. */
+  readonly pageUrl?: string | undefined
   /** Uniform in [0, 1). */
   random(): number
   /** 128 random bits as 22 characters of base64url. */
@@ -30,6 +32,9 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 export const systemPlatform = (Native?: WebSocketClass): Platform => ({
   now: () => performance.now(),
   wallNow: () => Date.now(),
+  get pageUrl() {
+    return (globalThis as { location?: Location }).location?.href
+  },
   random: () => Math.random(),
   createId: () =>
     btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)))).replace(

@@ -1,9 +1,10 @@
 import type { SendOptions } from '../contract.js'
-import { DeliveryError, HoldfastError, StorageError } from '../errors.js'
+import { DeliveryError, type HoldfastError } from '../errors.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
-import { createCommits, type Commits } from './commits.js'
-import { Entry, type DeliveryStatus, type Receipt } from './delivery.js'
-import type { MaybePromise, OutboxStore, StoredMessage } from './store.js'
+import { Entry, type Receipt } from './delivery.js'
+import { show, type OutboxItem } from './item.js'
+import { createJournal } from './journal.js'
+import type { OutboxStore, StoredMessage } from './store.js'
 
 /** How much an outbox holds. */
 export interface OutboxMax {
@@ -16,21 +17,6 @@ export interface OutboxMax {
  * `drop-oldest` fails the oldest that are not on their way. Each failure has the code `OUTBOX_FULL`.
  */
 export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest'
-
-/** A message as the outbox shows it. */
-export interface OutboxItem {
-  readonly id: string
-  readonly event: string
-  readonly status: DeliveryStatus
-  /** The encoded message. */
-  readonly body: Body
-  readonly bytes: number
-  /** In milliseconds since 1970. */
-  readonly enqueuedAt: number
-  readonly key?: string
-  /** Why it failed, for an item of `failed()`. */
-  readonly error?: HoldfastError
-}
 
 /** What the outbox tells its client. */
 export interface OutboxListener {
@@ -90,9 +76,6 @@ export interface Outbox {
   close(): Promise<void>
 }
 
-/** How soon a failed commit is tried again: half as often each time, in milliseconds. */
-const RETRY_COMMIT_MS = { min: 1_000, max: 60_000 }
-
 /** How many failed messages `failed()` remembers. */
 const FAILED_MAX = 100
 
@@ -107,57 +90,30 @@ export function createOutbox(
   let bytes = 0
   /** When the next waiting message expires. */
   let expiresAt = Infinity
-  /** When a commit that failed is tried again, so that what was delivered is not sent by the next page. */
-  let retryAt = Infinity
-  let retryAfterMs = RETRY_COMMIT_MS.min
   const failures: Entry[] = []
 
-  let stage: 'closed' | 'opening' | 'open' = 'closed'
-  /** Of this opening. A later one has others, and what an earlier one still reports is not listened to. */
-  let commits: Commits
-  let opening: MaybePromise<void>
-  let closing: Promise<void> | undefined
-  let writer = ''
-  let sequence = 0
-  let adopted = 0
-
-  function open(): void {
-    if (stage !== 'closed') return
-    stage = 'opening'
-    const mine = (commits = createCommits(store, { committed, failed }))
-    const ifMine =
-      <Given extends unknown[]>(act: (...given: Given) => void) =>
-      (...given: Given) => {
-        if (mine === commits && stage !== 'closed') act(...given)
+  const journal = createJournal(store, platform, {
+    adopted: adopt,
+    stored(found) {
+      for (const entry of found) {
+        if (entry.error) continue // It failed while it was being written; its removal follows.
+        entry.keep()
+        listener.stored(entry)
       }
-    writer = platform.createId()
-    sequence = adopted = 0
-    const start = (): MaybePromise<void> => store.open(writer, ifMine(adopt))
-    try {
-      opening = closing ? closing.then(start) : start()
-    } catch (cause) {
-      return failOpen(cause)
-    }
-    if (opening instanceof Promise) opening = opening.then(ifMine(opened), ifMine(failOpen))
-    else opened()
-  }
+      listener.ready()
+    },
+    refused(found, error) {
+      for (const entry of found) if (!entry.error) discard(entry, error, false)
+    },
+    unavailable(error) {
+      listener.report(error)
+      for (const entry of [...entries]) discard(entry, error, false)
+    },
+    report: listener.report,
+  })
 
-  function opened(): void {
-    stage = 'open'
-    commits.run()
-    listener.ready()
-  }
-
-  /** Nothing can be kept, so nothing may be sent: what waits fails, and the next `send` tries again. */
-  function failOpen(cause: unknown): void {
-    stage = 'closed'
-    const error = asStorageError(cause)
-    listener.report(error)
-    for (const entry of [...entries]) discard(entry, error, false)
-  }
-
-  /** Another page's messages: before ours while we open, behind ours later. */
-  function adopt(messages: StoredMessage[]): void {
+  /** Before our own messages while none of them was sent, behind them later. */
+  function adopt(messages: StoredMessage[], isOpen: boolean): void {
     const found = messages.map((message) => {
       const { ttlMs = Infinity, enqueuedAt } = message
       const leftMs = Math.min(ttlMs, enqueuedAt + ttlMs - platform.wallNow())
@@ -166,38 +122,20 @@ export function createOutbox(
       count(entry)
       return entry
     })
-    entries.splice(stage === 'open' ? entries.length : adopted, 0, ...found)
-    adopted += found.length
+    const own = entries.findIndex(({ message }) => message.writer === journal.writer)
+    entries.splice(isOpen || own < 0 ? entries.length : own, 0, ...found)
     listener.changed()
-    if (stage === 'open') listener.ready()
-  }
-
-  function committed(appended: Entry[]): void {
-    retryAt = Infinity
-    retryAfterMs = RETRY_COMMIT_MS.min
-    for (const entry of appended) {
-      if (entry.error) continue // It failed while it was being written; its removal follows.
-      entry.keep()
-      listener.stored(entry)
-    }
-    if (appended.length) listener.ready()
-  }
-
-  function failed(notAppended: Entry[], cause: unknown, isOwing: boolean): void {
-    const error = asStorageError(cause)
-    if (isOwing) {
-      retryAt = platform.now() + retryAfterMs
-      retryAfterMs = Math.min(retryAfterMs * 2, RETRY_COMMIT_MS.max)
-    }
-    if (!notAppended.length) listener.report(error)
-    for (const entry of notAppended) if (!entry.error) discard(entry, error, false)
+    if (isOpen) listener.ready()
   }
 
   function add(event: string, body: Body, size: number, { ttlMs, key }: SendOptions): Entry {
-    open()
+    journal.open()
+    const older = key === undefined ? undefined : waiting().find((candidate) => candidate.message.key === key)
+    const isWelcome = makeRoom(size, older)
+    if (!isWelcome && overflow === 'reject') throw full()
+
     const message: StoredMessage = {
-      writer,
-      sequence: sequence + 1,
+      ...(isWelcome ? journal.assign() : { writer: platform.createId(), sequence: 0 }),
       event,
       body,
       enqueuedAt: platform.wallNow(),
@@ -205,21 +143,17 @@ export function createOutbox(
       ...(key !== undefined && { key }),
     }
     const entry = new Entry(message, size, ttlMs === undefined ? Infinity : platform.now() + ttlMs)
-    const older = key === undefined ? undefined : waiting().find((candidate) => candidate.message.key === key)
-    if (!makeRoom(size, older)) {
-      const error = new DeliveryError('OUTBOX_FULL', `The outbox holds ${entries.length} messages, ${bytes} bytes`)
-      if (overflow === 'reject') throw error
-      entry.fail(error)
+    if (!isWelcome) {
+      entry.fail(full())
       bury(entry)
       return entry
     }
     if (older && !older.error) discard(older, new DeliveryError('SUPERSEDED', `A newer message has the key "${key}"`))
-    sequence++
     entries.push(entry)
     count(entry)
     listener.changed()
-    commits.append(entry)
-    if (stage === 'open') commits.run()
+    journal.append(entry)
+    journal.flush()
     return entry
   }
 
@@ -227,6 +161,9 @@ export function createOutbox(
     bytes += entry.bytes
     expiresAt = Math.min(expiresAt, entry.expiresAt)
   }
+
+  const full = (): DeliveryError =>
+    new DeliveryError('OUTBOX_FULL', `The outbox holds ${entries.length} messages, ${bytes} bytes`)
 
   /** Whether there is room for `size` bytes once `older` has gone; the oldest give way where that is the policy. */
   function makeRoom(size: number, older: Entry | undefined): boolean {
@@ -249,8 +186,8 @@ export function createOutbox(
     entries.splice(entries.indexOf(entry, inFlight), 1)
     bytes -= entry.bytes
     if (isKept) {
-      commits.remove(entry)
-      if (stage === 'open') commits.run()
+      journal.remove(entry)
+      journal.flush()
     }
     entry.fail(error)
     bury(entry)
@@ -285,9 +222,9 @@ export function createOutbox(
       return inFlight
     },
     get deadline() {
-      return Math.min(expiresAt, retryAt)
+      return Math.min(expiresAt, journal.deadline)
     },
-    open,
+    open: journal.open,
     add,
     peek() {
       if (expiresAt !== Infinity && platform.now() >= expiresAt) expire()
@@ -306,11 +243,11 @@ export function createOutbox(
       inFlight -= settled
       for (const entry of entries.splice(0, settled)) {
         bytes -= entry.bytes
-        commits.settle(entry)
+        journal.settle(entry)
         entry.deliver(receipt)
         listener.delivered(entry)
       }
-      commits.run()
+      journal.flush()
       listener.changed()
       return true
     },
@@ -323,49 +260,22 @@ export function createOutbox(
     },
     elapsed() {
       expire()
-      if (platform.now() < retryAt) return
-      retryAt = Infinity
-      commits.run()
+      journal.elapsed()
     },
     list: () => entries.map(show),
     remove: (id) => removeAll(waiting().filter((entry) => entry.id === id)) > 0,
     clear: () => removeAll(waiting()),
     failed: () => failures.map(show),
     close() {
-      if (stage === 'closed') return closing ?? Promise.resolve()
-      stage = 'closed'
       const left = entries
       entries = []
       inFlight = bytes = 0
-      expiresAt = retryAt = Infinity
+      expiresAt = Infinity
       for (const entry of left) {
         entry.abandon(new DeliveryError('CLIENT_CLOSED', 'The client was closed; the message stays in the store'))
       }
       listener.changed()
-      const finished = finish(commits).then(() => {
-        if (closing === finished) closing = undefined
-      })
-      return (closing = finished)
+      return journal.close()
     },
   }
-
-  async function finish(last: Commits): Promise<void> {
-    await opening
-    await last.idle()
-    await store.close()
-  }
 }
-
-const show = ({ id, message, status, bytes, error }: Entry): OutboxItem => ({
-  id,
-  event: message.event,
-  status,
-  body: message.body,
-  bytes,
-  enqueuedAt: message.enqueuedAt,
-  ...(message.key !== undefined && { key: message.key }),
-  ...(error && { error }),
-})
-
-const asStorageError = (cause: unknown): HoldfastError =>
-  cause instanceof HoldfastError ? cause : new StorageError('STORAGE_FAILED', String(cause), cause)

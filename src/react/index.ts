@@ -1,5 +1,5 @@
 import { useEffect, useRef, useSyncExternalStore } from 'react'
-import type { Client } from '../client.js'
+import type { Client } from '../surface.js'
 import type { Contract, EventName, FromServer, Untyped } from '../contract.js'
 import { INITIAL_STATE, type ClientState } from '../snapshot.js'
 

@@ -9,34 +9,11 @@ import {
   type ErrorCode,
 } from '../errors.js'
 import { BAD_REQUEST, LINK_ABANDONED, NORMAL_CLOSURE, type CloseAdvice } from '../protocol/close-codes.js'
-import type { Body, Message, Received } from '../protocol/codec.js'
+import type { Received } from '../protocol/codec.js'
 import { fullJitter, type RetryDelay } from './backoff.js'
 import { createLiveness, type Heartbeat } from './liveness.js'
+import type { Effect, Input } from './io.js'
 import { next, type ConnectionState, type Status, type Trigger } from './state.js'
-
-/** What the session is told. */
-export type Input =
-  | { readonly type: 'connect' | 'reconnect' | 'close' | 'opened' | 'suspend' | 'resume' | 'elapsed' }
-  /** `wake`: the page came into view or the machine online; `doubt`: it went offline. Hints to look at the link at once. */
-  | { readonly type: 'wake' | 'doubt' }
-  | { readonly type: 'closed'; readonly code: number; readonly reason: string }
-  /** The attempt failed before there was a socket; `isFinal` where trying again cannot help. */
-  | { readonly type: 'failed'; readonly error: HoldfastError; readonly isFinal?: boolean }
-  | { readonly type: 'frame'; readonly frame: Received }
-
-/** What the session asks of its shell, in this order. */
-export type Effect =
-  /** Ask the url provider and open a socket; forget any earlier attempt. */
-  | { readonly type: 'dial'; readonly attempt: number }
-  /** Abandon the socket, or the attempt, at once: whatever it still says is not wanted. */
-  | { readonly type: 'hangUp'; readonly code: number; readonly reason: string }
-  | { readonly type: 'transmit'; readonly frame: Body }
-  /** Hand the message to the application. */
-  | { readonly type: 'message'; readonly message: Message }
-  | { readonly type: 'roundTrip'; readonly rttMs: number }
-  | { readonly type: 'report'; readonly error: HoldfastError }
-  /** `state` is another than before. */
-  | { readonly type: 'changed' }
 
 export interface SessionOptions {
   readonly dialect: Dialect
@@ -118,7 +95,8 @@ export function createSession(options: SessionOptions, random: () => number): Se
         }
       case 'closed':
         return { status, error: error ?? null }
-      default:
+      case 'idle':
+      case 'suspended':
         return { status }
     }
   }

@@ -36,7 +36,7 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
   /** Ids of what failed, in the page that sent it or in the one that adopted it. */
   const failed = new Set<string>()
   const received = new Map<string, number>()
-  let failure: unknown
+  let failure: Error | undefined
 
   /** Called from within the library, where a throw would be caught: kept until the run looks. */
   function check(condition: unknown, message: string): void {
@@ -62,7 +62,7 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
         failed.add(id)
       })
       client.lifecycle.on('delivered', (delivery) => {
-        const body = String((delivery as unknown as { message: { body: string } }).message.body)
+        const { body } = (delivery as unknown as { message: { body: string } }).message
         check(network.left.has(body), `${body} is called delivered and never left the browser`)
       })
       client.on('number', (value) => {

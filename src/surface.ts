@@ -1,0 +1,98 @@
+import type { Contract, EventName, FromServer, SendArguments, ToServer, Untyped } from './contract.js'
+import type { HoldfastError } from './errors.js'
+import type { IterateOptions, ListenOptions } from './events.js'
+import type { Delivery } from './outbox/delivery.js'
+import type { OutboxItem } from './outbox/item.js'
+import type { ClientState } from './snapshot.js'
+
+/** Lifecycle event → payload: what the client says of itself. The application's events have an emitter of their own. */
+export interface LifecycleEvents {
+  /** The connection is in another state. */
+  state: ClientState
+  /** A message is in the outbox's store. */
+  stored: Delivery
+  /** A message is delivered, as far as its receipt says. */
+  delivered: Delivery
+  /** A message will not be delivered: `delivery.error` says why. */
+  failed: Delivery
+  /** A pong has come, this many milliseconds after its ping. */
+  rtt: number
+  /** What went wrong without failing a call: bad frames, throwing listeners, storage. Counted in `getState().errorCount`. */
+  error: HoldfastError
+}
+
+/** How a client is closed. */
+export interface CloseOptions {
+  /** How long to wait, in milliseconds, for what is pending to be delivered first. Default: 0, not at all. */
+  drainMs?: number
+}
+
+/** A connection that comes back, and an outbox that keeps what could not be sent. */
+export interface Client<C extends Contract = Untyped> {
+  /** Starts connecting, and keeps at it until `close` or a final refusal. Does nothing while it is connected or trying. */
+  connect(): void
+  /** Drops the link, if there is one, and dials at once with a fresh url: for a new login, or a button that says "retry". */
+  reconnect(): void
+  /**
+   * Stops for good: no timer, listener or provider call is left. What is pending stays in the outbox's store; its
+   * deliveries fail with `CLIENT_CLOSED`. Settles when the store has let go. `connect()` starts anew.
+   */
+  close(options?: CloseOptions): Promise<void>
+
+  /**
+   * Accepts a message for delivery, in the order of the calls, and sends it as soon as there is a connection.
+   *
+   * @throws {TypeError} for an event name that is not a non-empty string, or a wrong option
+   * @throws {LocalProtocolError} `NOT_ENCODABLE` or `TOO_LARGE`; nothing was queued
+   * @throws {DeliveryError} `OUTBOX_FULL` with `overflow: 'reject'`; `CLIENT_CLOSED` after `close`
+   * @example const delivery = client.send('message', { text: 'hi' }, { ttlMs: 60_000 })
+   */
+  send<Name extends EventName<ToServer<C>>>(event: Name, ...rest: SendArguments<ToServer<C>[Name]>): Delivery
+
+  /** Calls `listener` with the payload of each such event from the server, until the returned function is called. */
+  on<Name extends EventName<FromServer<C>>>(
+    event: Name,
+    listener: (payload: FromServer<C>[Name]) => unknown,
+    options?: ListenOptions,
+  ): () => void
+  /** As `on`, for the next event only. */
+  once<Name extends EventName<FromServer<C>>>(
+    event: Name,
+    listener: (payload: FromServer<C>[Name]) => unknown,
+    options?: ListenOptions,
+  ): () => void
+  /** The same events for a loop: `for await (const message of client.events('message'))`. Leaving the loop unbinds it. */
+  events<Name extends EventName<FromServer<C>>>(
+    event: Name,
+    options?: IterateOptions,
+  ): AsyncGenerator<FromServer<C>[Name], void>
+
+  /** The state as an immutable value: the same object until something in it changes. */
+  getState(): ClientState
+  /** Calls `listener` soon after the state has changed, once for many changes. With `getState`, what `useSyncExternalStore` wants. */
+  subscribe(listener: () => void): () => void
+
+  readonly lifecycle: {
+    on<Name extends keyof LifecycleEvents>(
+      event: Name,
+      listener: (payload: LifecycleEvents[Name]) => unknown,
+      options?: ListenOptions,
+    ): () => void
+    once<Name extends keyof LifecycleEvents>(
+      event: Name,
+      listener: (payload: LifecycleEvents[Name]) => unknown,
+      options?: ListenOptions,
+    ): () => void
+  }
+
+  readonly outbox: {
+    /** What is pending, oldest first. */
+    list(): OutboxItem[]
+    /** Takes back a message that is not on its way; its delivery fails with `REMOVED`. False if there is none such. */
+    remove(id: string): boolean
+    /** Takes back all that is not on its way, and says how many. */
+    clear(): number
+    /** The last 100 messages that failed in this client's life. */
+    failed(): OutboxItem[]
+  }
+}
