@@ -1,0 +1,145 @@
+import type { MaybePromise, OutboxBatch, OutboxStore, StoredMessage } from '../../src/outbox/store.js'
+
+/** A store that a test can hold up, break, and look into. */
+export interface FakeStore extends OutboxStore {
+  /** The writer of each `open`. */
+  readonly opens: string[]
+  /** Each batch that was begun, in order. */
+  readonly batches: OutboxBatch[]
+  readonly closes: number
+  /** What survives, by age. */
+  readonly kept: readonly StoredMessage[]
+  /** How many commits are under way now; more than one breaks the contract. */
+  readonly underWay: number
+  /** The next calls wait until `release`. */
+  hold(): void
+  /** What waits goes on, and nothing waits any more. */
+  release(): void
+  /** Lets the commit that waits go on, but holds up the next. */
+  step(): void
+  /** The next so many calls of `commit` fail with `error`. */
+  failCommits(error: unknown, times?: number): void
+  /** The next `open` fails with `error`. */
+  failOpen(error: unknown): void
+  /** What the next `open` hands over. */
+  leave(...messages: StoredMessage[]): void
+  /** Another page ends: its messages are handed over now. */
+  adoptLate(...messages: StoredMessage[]): void
+}
+
+/** @param isAsync whether it answers at once, as memory does, or later, as a disk does */
+export function createFakeStore({ isAsync = false } = {}): FakeStore {
+  let kept: StoredMessage[] = []
+  let left: StoredMessage[][] = []
+  let adopt: (messages: StoredMessage[]) => void = () => {}
+  let gates: (() => void)[] | undefined
+  let commitFailures: unknown[] = []
+  let openFailure: { error: unknown } | undefined
+  let underWay = 0
+  let closes = 0
+  const opens: string[] = []
+  const batches: OutboxBatch[] = []
+
+  const gate = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (gates) gates.push(resolve)
+      else resolve()
+    })
+
+  function apply({ append, settled, removed }: OutboxBatch): void {
+    if (commitFailures.length > 0) throw commitFailures.shift()
+    const isGone = (message: StoredMessage): boolean =>
+      settled.some(({ writer, sequence }) => writer === message.writer && message.sequence <= sequence) ||
+      removed.some(({ writer, sequence }) => writer === message.writer && message.sequence === sequence)
+    kept = [...kept, ...append].filter((message) => !isGone(message))
+  }
+
+  async function applyLater(batch: OutboxBatch): Promise<void> {
+    underWay++
+    if (underWay > 1) throw new Error('the store was given a second batch before the first had settled')
+    try {
+      await gate()
+      apply(batch)
+    } finally {
+      underWay--
+    }
+  }
+
+  function start(): void {
+    if (openFailure) {
+      const { error } = openFailure
+      openFailure = undefined
+      throw error
+    }
+    for (const messages of left.splice(0)) {
+      kept = [...messages, ...kept]
+      adopt(messages)
+    }
+  }
+
+  return {
+    opens,
+    batches,
+    get closes() {
+      return closes
+    },
+    get kept() {
+      return kept
+    },
+    get underWay() {
+      return underWay
+    },
+    hold() {
+      gates ??= []
+    },
+    release() {
+      const waiting = gates ?? []
+      gates = undefined
+      for (const open of waiting) open()
+    },
+    step() {
+      const waiting = gates ?? []
+      gates = []
+      for (const open of waiting) open()
+    },
+    failCommits(error, times = 1) {
+      commitFailures = [...commitFailures, ...Array.from({ length: times }, () => error)]
+    },
+    failOpen(error) {
+      openFailure = { error }
+    },
+    leave(...messages) {
+      left = [...left, messages]
+    },
+    adoptLate(...messages) {
+      kept = [...kept, ...messages]
+      adopt(messages)
+    },
+
+    open(writer, adoptMessages): MaybePromise<void> {
+      opens.push(writer)
+      adopt = adoptMessages
+      if (isAsync || gates) return gate().then(start)
+      start()
+    },
+    commit(batch): MaybePromise<void> {
+      // Copied, as any store that writes it down does.
+      batches.push({ append: [...batch.append], settled: [...batch.settled], removed: [...batch.removed] })
+      if (isAsync || gates) return applyLater(batch)
+      apply(batch)
+    },
+    close(): MaybePromise<void> {
+      closes++
+    },
+  }
+}
+
+/** A stored message, as another page may have left it. */
+export const stored = (writer: string, sequence: number, extra: Partial<StoredMessage> = {}): StoredMessage => ({
+  writer,
+  sequence,
+  event: 'm',
+  body: `${writer}${sequence}`,
+  enqueuedAt: 1_700_000_000_000,
+  ...extra,
+})
