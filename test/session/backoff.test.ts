@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createClient } from '../../src/client.js'
 import { fullJitter } from '../../src/session/backoff.js'
