@@ -40,6 +40,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     platform,
     connection: () => session.state,
     pending: () => outbox.pending,
+    isWatched: () => changes.count('change') > 0,
     notify: () => changes.emit('change', undefined),
   })
   const outbox = createOutbox(options, platform, {
@@ -71,21 +72,27 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   let isTelling = false
 
   /** Listeners may call us back in the midst of effects: what they ask for waits its turn. */
-  function tell(input: Input): void {
-    inputs.push(input)
-    if (isTelling) return
+  function tell(input: Input, at: number = platform.now()): void {
+    if (isTelling) return void inputs.push(input)
     isTelling = true
+    const before = session.state
+    for (const effect of session.handle(input, at)) run(effect)
     for (let next = inputs.shift(); next; next = inputs.shift()) {
       for (const effect of session.handle(next, platform.now())) run(effect)
     }
     isTelling = false
-    schedule()
+    // A frame that changes nothing only puts deadlines off, and the timer finds that out by itself.
+    if (input.type !== 'frame' || session.state !== before) schedule()
   }
 
-  function frame(data: Received): void {
-    tell({ type: 'frame', frame: data })
+  function frame(data: Received, at?: number): void {
+    tell({ type: 'frame', frame: data }, at)
     snapshots.received(session.receivedAt)
-    sender.look() // An answer says that the question has left the buffer.
+    // An answer says that the question has left the buffer.
+    if (outbox.inFlight) {
+      sender.look()
+      schedule()
+    }
   }
 
   function blocked(cause: unknown): void {

@@ -20,6 +20,8 @@ export interface Events<Map> {
   on<Name extends keyof Map & string>(event: Name, listener: Listener<Map[Name]>, options?: ListenOptions): () => void
   once<Name extends keyof Map & string>(event: Name, listener: Listener<Map[Name]>, options?: ListenOptions): () => void
   events<Name extends keyof Map & string>(event: Name, options?: IterateOptions): AsyncGenerator<Map[Name], void>
+  /** How many listeners there are. */
+  count(event: keyof Map & string): number
   /** Calls the listeners in the order they were bound; returns how many there are. */
   emit<Name extends keyof Map & string>(event: Name, payload: Map[Name]): number
 }
@@ -78,6 +80,8 @@ export function createEvents<Map>(report: (error: ListenerError) => void): Event
     events(event, options) {
       return iterate((listener) => events.on(event, listener, options), options)
     },
+
+    count: (event) => listeners[event]?.length ?? 0,
 
     emit(event, payload) {
       const bound = listeners[event]

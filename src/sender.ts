@@ -9,8 +9,11 @@ import type { Transport } from './transport/transport.js'
  */
 const BUFFER_BYTES_MAX = 128 * 1024
 
-/** The browser does not say when its buffer empties. We look after `min` milliseconds, half as often each time it has not moved. */
-const LOOK_AFTER_MS = { min: 4, max: 256 }
+/**
+ * The browser does not say when its buffer empties, so we look: soon when messages wait for room in it, later when only
+ * receipts do, and half as often each time it has not moved. In milliseconds.
+ */
+const LOOK_AFTER_MS = { forRoom: 4, forReceipts: 24, max: 256 }
 
 /** What vouches for a message to a server that acknowledges nothing. */
 const LEFT_THE_BROWSER: Receipt = Object.freeze({ confirmedBy: 'browser' })
@@ -31,13 +34,17 @@ export interface Sender {
 
 export function createSender(outbox: Outbox, transport: () => Transport, now: () => number): Sender {
   let deadline = Infinity
-  let everyMs = LOOK_AFTER_MS.min
+  let idleLooks = 0
 
   function pump(): void {
     const link = transport()
-    for (let entry = outbox.peek(); entry && link.buffered() < BUFFER_BYTES_MAX; entry = outbox.peek()) {
+    let entry = outbox.peek()
+    for (; entry && link.buffered() < BUFFER_BYTES_MAX; entry = outbox.peek()) {
       outbox.sent(entry, link.send(entry.message.body))
-      if (deadline === Infinity) deadline = now() + (everyMs = LOOK_AFTER_MS.min)
+    }
+    if (deadline === Infinity && outbox.inFlight) {
+      const afterMs = (entry ? LOOK_AFTER_MS.forRoom : LOOK_AFTER_MS.forReceipts) * 2 ** idleLooks
+      deadline = now() + Math.min(afterMs, LOOK_AFTER_MS.max)
     }
   }
 
@@ -52,16 +59,15 @@ export function createSender(outbox: Outbox, transport: () => Transport, now: ()
     },
     pump,
     look() {
-      if (deadline === Infinity) return
-      everyMs = settle() ? LOOK_AFTER_MS.min : Math.min(everyMs * 2, LOOK_AFTER_MS.max)
-      deadline = outbox.inFlight ? now() + everyMs : Infinity
+      idleLooks = settle() ? 0 : idleLooks + 1
+      deadline = Infinity
       pump()
     },
     unlink() {
-      if (deadline === Infinity) return
       settle()
       outbox.rewind()
       deadline = Infinity
+      idleLooks = 0
     },
     pass(frame) {
       if (transport().buffered() >= BUFFER_BYTES_MAX) return false

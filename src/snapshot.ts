@@ -55,25 +55,29 @@ interface Sources {
   readonly platform: { now(): number; wallNow(): number }
   connection(): ConnectionState
   pending(): number
+  /** Whether anybody is to be notified. */
+  isWatched(): boolean
   notify(): void
 }
 
 /** How much newer a frame must be than the one that snapshots show, in milliseconds. */
 const RECEIVED_STEP_MS = 1_000
 
-export function createSnapshots({ platform, connection, pending, notify }: Sources): Snapshots {
+export function createSnapshots({ platform, connection, pending, isWatched, notify }: Sources): Snapshots {
   let snapshot = INITIAL_STATE
   let isStale = false
+  let isAnnounced = false
   let shownConnection = connection()
   let inWallTime: Connection = { status: 'idle' }
   let receivedAt = -Infinity
   let always: Omit<Always, 'pending'> = INITIAL_STATE
 
   function invalidate(): void {
-    if (isStale) return
     isStale = true
+    if (isAnnounced || !isWatched()) return
+    isAnnounced = true
     queueMicrotask(() => {
-      isStale &&= (get(), false)
+      isAnnounced = false
       notify()
     })
   }

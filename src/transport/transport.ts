@@ -7,7 +7,8 @@ export type WebSocketClass = new (url: string, protocols?: string | string[]) =>
 /** What a transport reports of its current socket; never anything of an abandoned one. */
 export interface TransportListener {
   opened(): void
-  frame(frame: Received): void
+  /** `at` is when it came, on the clock of `performance.now()`, where the socket says so: asking the clock costs more. */
+  frame(frame: Received, at?: number): void
   closed(code: number, reason: string): void
   /** The browser refused to make the socket at all: a malformed URL or subprotocol, or mixed content. */
   blocked(cause: unknown): void
@@ -58,7 +59,7 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
     hear('close', ({ code, reason }: CloseEvent) => listener.closed(code, reason))
     native.addEventListener('message', (event: MessageEvent<Received>) => {
       event.stopImmediatePropagation?.() // The package "ws" has events without it; partysocket then hears them too.
-      if (native === socket) listener.frame(event.data)
+      if (native === socket) listener.frame(event.data, event.timeStamp)
     })
     return native
   }
