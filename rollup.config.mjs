@@ -42,7 +42,7 @@ const page = {
       format: 'iife',
       name: 'Holdfast',
       sourcemap: true,
-      plugins: [terser({ ecma: 2020, compress: { passes: 3, pure_getters: true, unsafe_arrows: true } })],
+      plugins: [terser({ ecma: 2020, compress: { passes: 3, pure_getters: true } })],
     },
   ],
 }

@@ -158,7 +158,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
   }
 
   function closed(code: number, reason: string, now: number): void {
-    const ending = `close code ${code} ${JSON.stringify(reason)}`
+    const ending = `close code ${code}${reason && `, ${reason}`}`
     if (state.status === 'connecting') {
       lose(new ConnectError('UNREACHABLE', `No connection: ${ending}`), 'retry', now)
     } else {
