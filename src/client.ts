@@ -226,6 +226,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
 
   return {
     connect() {
+      transport() // Where there is no WebSocket it throws here, at the call.
       isClosed = false
       unwatch ??= platform.watchSignals((signal) => tell({ type: signal }))
       outbox.open()

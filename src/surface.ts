@@ -29,9 +29,17 @@ export interface CloseOptions {
 
 /** A connection that comes back, and an outbox that keeps what could not be sent. */
 export interface Client<C extends Contract = Untyped> {
-  /** Starts connecting, and keeps at it until `close` or a final refusal. Does nothing while it is connected or trying. */
+  /**
+   * Starts connecting, and keeps at it until `close` or a final refusal. Cuts a wait short; does nothing while there is
+   * a connection or an attempt.
+   *
+   * @throws {TypeError} where there is no WebSocket class, as in Node before 22
+   */
   connect(): void
-  /** Drops the link, if there is one, and dials at once with a fresh url: for a new login, or a button that says "retry". */
+  /**
+   * Drops the link or the attempt, if there is one, and dials at once with a fresh url: for a new login, or a button
+   * that says "retry". Does nothing before `connect` and after the client has stopped.
+   */
   reconnect(): void
   /**
    * Stops for good: no timer, listener or provider call is left. What is pending stays in the outbox's store; its

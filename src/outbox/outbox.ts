@@ -103,7 +103,9 @@ export function createOutbox(
       listener.ready()
     },
     refused(found, error) {
-      for (const entry of found) if (!entry.error) discard(entry, error, false)
+      const wanted = found.filter((entry) => !entry.error)
+      if (!wanted.length) listener.report(error)
+      for (const entry of wanted) discard(entry, error, false)
     },
     unavailable(error) {
       listener.report(error)
@@ -130,12 +132,12 @@ export function createOutbox(
 
   function add(event: string, body: Body, size: number, { ttlMs, key }: SendOptions): Entry {
     journal.open()
-    const older = key === undefined ? undefined : waiting().find((candidate) => candidate.message.key === key)
-    const isWelcome = makeRoom(size, older)
-    if (!isWelcome && overflow === 'reject') throw full()
+    const superseded = key === undefined ? [] : waiting().filter(({ message }) => message.key === key)
+    const dropped = giveWay(size, superseded)
+    if (!dropped && overflow === 'reject') throw full()
 
     const message: StoredMessage = {
-      ...(isWelcome ? journal.assign() : { writer: platform.createId(), sequence: 0 }),
+      ...(dropped ? journal.assign() : { writer: platform.createId(), sequence: 0 }),
       event,
       body,
       enqueuedAt: platform.wallNow(),
@@ -143,16 +145,21 @@ export function createOutbox(
       ...(key !== undefined && { key }),
     }
     const entry = new Entry(message, size, ttlMs === undefined ? Infinity : platform.now() + ttlMs)
-    if (!isWelcome) {
+    if (!dropped) {
       entry.fail(full())
       bury(entry)
       return entry
     }
-    if (older && !older.error) discard(older, new DeliveryError('SUPERSEDED', `A newer message has the key "${key}"`))
+    for (const older of superseded) {
+      takeOut(older, new DeliveryError('SUPERSEDED', `A newer message has the key "${key}"`))
+    }
+    for (const oldest of dropped) takeOut(oldest, new DeliveryError('OUTBOX_FULL', 'Gave way to a newer message'))
     entries.push(entry)
     count(entry)
     listener.changed()
     journal.append(entry)
+    // Told last: whoever hears of it may send, and that message comes after this one.
+    for (const gone of [...superseded, ...dropped]) bury(gone)
     journal.flush()
     return entry
   }
@@ -165,33 +172,41 @@ export function createOutbox(
   const full = (): DeliveryError =>
     new DeliveryError('OUTBOX_FULL', `The outbox holds ${entries.length} messages, ${bytes} bytes`)
 
-  /** Whether there is room for `size` bytes once `older` has gone; the oldest give way where that is the policy. */
-  function makeRoom(size: number, older: Entry | undefined): boolean {
-    const isFull = (): boolean => {
-      const leaving = older && !older.error ? older : undefined
-      return entries.length - (leaving ? 1 : 0) >= max.messages || bytes - (leaving?.bytes ?? 0) + size > max.bytes
+  /** Who else gives way to `size` bytes once `leaving` have gone; undefined where that makes no room. */
+  function giveWay(size: number, leaving: Entry[]): Entry[] | undefined {
+    const dropped: Entry[] = []
+    let messagesLeft = max.messages - entries.length + leaving.length
+    let bytesLeft = leaving.reduce((sum, entry) => sum + entry.bytes, max.bytes - bytes - size)
+    for (let index = inFlight; messagesLeft < 1 || bytesLeft < 0; index++) {
+      const oldest = entries[index]
+      if (!oldest || overflow !== 'drop-oldest') return undefined
+      if (leaving.includes(oldest)) continue
+      dropped.push(oldest)
+      messagesLeft++
+      bytesLeft += oldest.bytes
     }
-    while (overflow === 'drop-oldest' && isFull() && size <= max.bytes) {
-      const oldest = entries[inFlight]
-      if (!oldest) break
-      discard(oldest, new DeliveryError('OUTBOX_FULL', 'Gave way to a newer message'))
-    }
-    return !isFull()
+    return dropped
   }
 
   const waiting = (): Entry[] => entries.slice(inFlight)
 
-  /** Takes a waiting entry out and fails it; `isKept` where the store may have it. */
-  function discard(entry: Entry, error: HoldfastError, isKept = true): void {
-    entries.splice(entries.indexOf(entry, inFlight), 1)
+  /** Takes a waiting entry out; `isKept` where the store may have it. False if a listener has seen to that already. */
+  function takeOut(entry: Entry, error: HoldfastError, isKept = true): boolean {
+    const index = entries.indexOf(entry, inFlight)
+    if (index < 0) return false
+    entries.splice(index, 1)
     bytes -= entry.bytes
-    if (isKept) {
-      journal.remove(entry)
-      journal.flush()
-    }
+    if (isKept) journal.remove(entry)
     entry.fail(error)
-    bury(entry)
     listener.changed()
+    return true
+  }
+
+  function discard(entry: Entry, error: HoldfastError, isKept = true): boolean {
+    if (!takeOut(entry, error, isKept)) return false
+    journal.flush()
+    bury(entry)
+    return true
   }
 
   function bury(entry: Entry): void {
@@ -209,10 +224,8 @@ export function createOutbox(
     expiresAt = waiting().reduce((soonest, entry) => Math.min(soonest, entry.expiresAt), Infinity)
   }
 
-  function removeAll(found: Entry[]): number {
-    for (const entry of found) discard(entry, new DeliveryError('REMOVED', 'Removed from the outbox'))
-    return found.length
-  }
+  const removeAll = (found: Entry[]): number =>
+    found.filter((entry) => discard(entry, new DeliveryError('REMOVED', 'Removed from the outbox'))).length
 
   return {
     get pending() {
@@ -241,14 +254,15 @@ export function createOutbox(
       while (settled < inFlight && isDelivered(entries[settled] as Entry)) settled++
       if (!settled) return false
       inFlight -= settled
-      for (const entry of entries.splice(0, settled)) {
+      const delivered = entries.splice(0, settled)
+      for (const entry of delivered) {
         bytes -= entry.bytes
         journal.settle(entry)
         entry.deliver(receipt)
-        listener.delivered(entry)
       }
       journal.flush()
       listener.changed()
+      for (const entry of delivered) listener.delivered(entry)
       return true
     },
     rewind() {
