@@ -21,6 +21,8 @@ export interface FakeStore extends OutboxStore {
   failCommits(error: unknown, times?: number): void
   /** The next `open` fails with `error`. */
   failOpen(error: unknown): void
+  /** Takes out what survives. */
+  takeAll(): StoredMessage[]
   /** What the next `open` hands over. */
   leave(...messages: StoredMessage[]): void
   /** Another page ends: its messages are handed over now. */
@@ -71,8 +73,8 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
       openFailure = undefined
       throw error
     }
+    kept = [...left.flat(), ...kept]
     for (const messages of left.splice(0)) {
-      kept = [...messages, ...kept]
       adopt(messages)
     }
   }
@@ -107,6 +109,11 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
     },
     failOpen(error) {
       openFailure = { error }
+    },
+    takeAll() {
+      const all = kept
+      kept = []
+      return all
     },
     leave(...messages) {
       left = [...left, messages]
