@@ -203,4 +203,4 @@ function createPage(world: World, name: string, { createTransport, store }: Surr
   }
 }
 
-export type { Delivery, Page }
+export type { Page }
