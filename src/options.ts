@@ -1,7 +1,7 @@
 import { plain } from './dialects/plain.js'
 import type { Dialect } from './dialects/dialect.js'
 import { memoryStore } from './outbox/memory-store.js'
-import type { OutboxMax, Overflow } from './outbox/outbox.js'
+import type { OutboxMax, Overflow } from './outbox/policy.js'
 import type { OutboxStore } from './outbox/store.js'
 import { systemPlatform, type Platform } from './platform.js'
 import type { RetryDelay } from './session/backoff.js'

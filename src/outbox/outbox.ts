@@ -4,19 +4,8 @@ import { sizeOf, type Body } from '../protocol/codec.js'
 import { Entry, type Receipt } from './delivery.js'
 import { show, type OutboxItem } from './item.js'
 import { createJournal } from './journal.js'
-import type { OutboxStore, StoredMessage } from './store.js'
-
-/** How much an outbox holds. */
-export interface OutboxMax {
-  readonly messages: number
-  readonly bytes: number
-}
-
-/**
- * What gives way when the outbox is full: `reject` makes `send` throw, `drop-newest` fails the new message,
- * `drop-oldest` fails the oldest that are not on their way. Each failure has the code `OUTBOX_FULL`.
- */
-export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest'
+import type { OutboxOptions } from './policy.js'
+import type { StoredMessage } from './store.js'
 
 /** What the outbox tells its client. */
 export interface OutboxListener {
@@ -29,12 +18,6 @@ export interface OutboxListener {
   report(error: HoldfastError): void
   /** The number of messages has changed. */
   changed(): void
-}
-
-export interface OutboxOptions {
-  readonly outbox: OutboxStore
-  readonly outboxMax: OutboxMax
-  readonly overflow: Overflow
 }
 
 interface Clock {

@@ -1,4 +1,4 @@
-import { createClient, memoryStore, plain, type Client, type Codec, type Delivery } from '../../src/index.js'
+import { createClient, memoryStore, plain, type Client, type Codec } from '../../src/index.js'
 import type { Signal } from '../../src/transport/signals.js'
 import { createChecker } from './checkers.js'
 import { createDisk } from './disk.js'
