@@ -51,11 +51,17 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
     }
     socket = native
     sent = 0
-    const hear = (type: 'open' | 'message' | 'close', tell: (event: never) => void): void =>
+    const hear = (type: 'open' | 'error' | 'close', tell: (event: never) => void): void =>
       native.addEventListener(type, (event) => {
         if (native === socket) tell(event as never)
       })
-    hear('open', () => listener.opened())
+    let isUnanswered = true
+    hear('open', () => {
+      isUnanswered = false
+      listener.opened()
+    })
+    // A socket that the page's content security policy forbids fires `error` in Chromium, and never `close`.
+    hear('error', () => isUnanswered && listener.closed(1006, ''))
     hear('close', ({ code, reason }: CloseEvent) => listener.closed(code, reason))
     native.addEventListener('message', (event: MessageEvent<Received>) => {
       event.stopImmediatePropagation?.() // The package "ws" has events without it; partysocket then hears them too.
