@@ -42,6 +42,15 @@ export type ErrorCode =
   | 'LISTENER_THREW'
   | 'ITERATOR_OVERFLOW'
 
+/** What was thrown, in words: whatever it is, since even an error may refuse to be printed. */
+export function textOf(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return 'something without words'
+  }
+}
+
 /** The base of the family. `code` is stable; `message` is for people and may change. */
 export class HoldfastError extends Error {
   override readonly name: string = 'HoldfastError'

@@ -1,5 +1,5 @@
 import { createNanoEvents } from 'nanoevents'
-import { HoldfastError, ListenerError } from './errors.js'
+import { HoldfastError, ListenerError, textOf } from './errors.js'
 
 /** How a listener is bound. */
 export interface ListenOptions {
@@ -28,10 +28,10 @@ export interface Events<Map> {
 
 /**
  * Listeners by event name, on nanoevents. A listener that throws, or whose promise is rejected, stops nobody else:
- * `report` is told. A listener that is unbound while an event is emitted is not called any more; one that is bound
+ * `report` is told, and of which event. A listener that is unbound while an event is emitted is not called any more; one that is bound
  * meanwhile waits for the next event. Binding one function twice makes two bindings.
  */
-export function createEvents<Map>(report: (error: ListenerError) => void): Events<Map> {
+export function createEvents<Map>(report: (error: ListenerError, event: string) => void): Events<Map> {
   const emitter = createNanoEvents<Record<string, (payload: never) => void>>()
   // nanoevents starts with a plain object, in which a name such as "constructor" finds an inherited function.
   const listeners = (emitter.events = Object.create(null) as typeof emitter.events)
@@ -43,7 +43,7 @@ export function createEvents<Map>(report: (error: ListenerError) => void): Event
       if (signal?.aborted) return () => {}
       let isBound = true
       const blame = (cause: unknown): void =>
-        report(new ListenerError('LISTENER_THREW', `A listener of "${event}" threw: ${String(cause)}`, cause))
+        report(new ListenerError('LISTENER_THREW', `A listener of "${event}" threw: ${textOf(cause)}`, cause), event)
       const unbind = emitter.on(event, (payload) => {
         if (!isBound) return
         try {

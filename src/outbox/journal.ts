@@ -1,4 +1,4 @@
-import { HoldfastError, StorageError } from '../errors.js'
+import { HoldfastError, StorageError, textOf } from '../errors.js'
 import { createCommits, type Commits } from './commits.js'
 import type { Entry } from './delivery.js'
 import type { MaybePromise, MessageReference, OutboxStore, StoredMessage } from './store.js'
@@ -102,7 +102,7 @@ export function createJournal(
 
   function failed(entries: Entry[], cause: unknown, isOwing: boolean): void {
     const error = asStorageError(cause)
-    if (isOwing) {
+    if (isOwing && stage === 'open') {
       retryAt = platform.now() + retryAfterMs
       retryAfterMs = Math.min(retryAfterMs * 2, RETRY_MS.max)
     }
@@ -152,4 +152,4 @@ export function createJournal(
 }
 
 const asStorageError = (cause: unknown): HoldfastError =>
-  cause instanceof HoldfastError ? cause : new StorageError('STORAGE_FAILED', String(cause), cause)
+  cause instanceof HoldfastError ? cause : new StorageError('STORAGE_FAILED', textOf(cause), cause)

@@ -1,4 +1,4 @@
-import { LocalProtocolError, RemoteProtocolError } from '../errors.js'
+import { LocalProtocolError, RemoteProtocolError, textOf } from '../errors.js'
 
 /** An encoded message: text, or bytes. */
 export type Body = string | Uint8Array<ArrayBuffer>
@@ -33,7 +33,7 @@ export function json(): Codec {
       try {
         return JSON.stringify({ event, data })
       } catch (cause) {
-        throw notEncodable(event, String(cause), cause)
+        throw notEncodable(event, textOf(cause), cause)
       }
     },
     decode(frame) {

@@ -6,6 +6,7 @@ import {
   ListenerError,
   RefusedError,
   RemoteProtocolError,
+  textOf,
   type ErrorCode,
 } from '../errors.js'
 import { BAD_REQUEST, LINK_ABANDONED, NORMAL_CLOSURE, type CloseAdvice } from '../protocol/close-codes.js'
@@ -133,7 +134,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
     try {
       return question()
     } catch (cause) {
-      const error = new ListenerError('LISTENER_THREW', `The function "${name}" threw: ${String(cause)}`, cause)
+      const error = new ListenerError('LISTENER_THREW', `The function "${name}" threw: ${textOf(cause)}`, cause)
       effects.push({ type: 'report', error })
       return undefined
     }
@@ -151,7 +152,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
       const rttMs = liveness.pong(now)
       if (rttMs !== undefined) effects.push({ type: 'roundTrip', rttMs })
     } catch (cause) {
-      const error = cause instanceof HoldfastError ? cause : new RemoteProtocolError('BAD_FRAME', String(cause), cause)
+      const error = cause instanceof HoldfastError ? cause : new RemoteProtocolError('BAD_FRAME', textOf(cause), cause)
       effects.push({ type: 'report', error })
       if (++badFrames >= BAD_FRAMES_MAX) lose(error, 'retry', now)
     }
