@@ -5,6 +5,7 @@ import {
   ListenerError,
   LocalProtocolError,
   RefusedError,
+  textOf,
   type HoldfastError,
 } from './errors.js'
 import { createEvents, requireName } from './events.js'
@@ -32,7 +33,10 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   const options = resolveOptions(clientOptions)
   const { dialect, frameBytesMax, platform } = options
 
-  const lifecycle = createEvents<LifecycleEvents>(report)
+  // Who listens for errors and throws would be told of that for ever.
+  const lifecycle = createEvents<LifecycleEvents>((error, event) =>
+    event === 'error' ? platform.throwLater(error) : report(error),
+  )
   const application = createEvents<FromServer<C>>(report)
   const changes = createEvents<{ change: undefined }>(report)
   const session = createSession(options, platform.random)
@@ -48,8 +52,14 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     stored: (entry) => lifecycle.emit('stored', entry),
     delivered: (entry) => lifecycle.emit('delivered', entry),
     failed: (entry) => lifecycle.emit('failed', entry),
-    report,
-    changed: snapshots.invalidate,
+    report(error) {
+      report(error)
+      schedule() // The store is asked again in a while.
+    },
+    changed() {
+      snapshots.invalidate()
+      schedule() // A message may expire, connected or not.
+    },
   })
   const transport = once(() =>
     platform.createTransport({
@@ -96,7 +106,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   }
 
   function blocked(cause: unknown): void {
-    const error = new RefusedError('BLOCKED_BY_BROWSER', `The browser made no socket: ${String(cause)}`, cause)
+    const error = new RefusedError('BLOCKED_BY_BROWSER', `The browser made no socket: ${textOf(cause)}`, cause)
     tell({ type: 'failed', error, isFinal: true })
   }
 
@@ -131,7 +141,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
       if (!signal.aborted) transport().open(url, dialect.subprotocols)
     } catch (cause) {
       if (signal.aborted) return
-      tell({ type: 'failed', error: new ConnectError('URL_FAILED', `No URL to connect to: ${String(cause)}`, cause) })
+      tell({ type: 'failed', error: new ConnectError('URL_FAILED', `No URL to connect to: ${textOf(cause)}`, cause) })
     }
   }
 
@@ -173,19 +183,22 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
 
   // Closing.
 
+  let draining: Promise<void> | undefined
   let stopDraining = (): void => {}
 
+  /** Called twice, the later word about the time holds for both. */
   function drained(drainMs: number): Promise<void> {
-    return new Promise((resolve) => {
+    drainBy = platform.now() + drainMs
+    schedule()
+    return (draining ??= new Promise((resolve) => {
       const off = changes.on('change', () => outbox.pending || stopDraining())
       stopDraining = () => {
         drainBy = Infinity
+        draining = undefined
         off()
         resolve()
       }
-      drainBy = platform.now() + drainMs
-      schedule()
-    })
+    }))
   }
 
   async function close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {

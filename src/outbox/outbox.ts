@@ -271,8 +271,9 @@ export function createOutbox(
       for (const entry of left) {
         entry.abandon(new DeliveryError('CLIENT_CLOSED', 'The client was closed; the message stays in the store'))
       }
+      const closed = journal.close()
       listener.changed()
-      return journal.close()
+      return closed
     },
   }
 }

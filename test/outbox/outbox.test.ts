@@ -4,12 +4,14 @@ import type { SendOptions } from '../../src/contract.js'
 import { DeliveryError, StorageError, type HoldfastError } from '../../src/errors.js'
 import type { Entry } from '../../src/outbox/delivery.js'
 import { memoryStore } from '../../src/outbox/memory-store.js'
-import { createOutbox, type OutboxListener, type OutboxOptions } from '../../src/outbox/outbox.js'
+import { createOutbox, type OutboxListener } from '../../src/outbox/outbox.js'
 import type { OutboxStore } from '../../src/outbox/store.js'
 import { createFakeClock } from '../support/fake-platform.js'
 import { createFakeStore, stored, type FakeStore } from '../support/fake-store.js'
 
 const RECEIPT = { confirmedBy: 'browser' } as const
+
+type OutboxOptions = Parameters<typeof createOutbox>[0]
 
 interface SetUp<Store extends OutboxStore> extends Partial<Omit<OutboxOptions, 'outbox'>> {
   store?: Store
