@@ -54,11 +54,11 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     failed: (entry) => lifecycle.emit('failed', entry),
     report(error) {
       report(error)
-      schedule() // The store is asked again in a while.
+      schedule(outbox.deadline) // The store is asked again in a while.
     },
     changed() {
       snapshots.invalidate()
-      schedule() // A message may expire, connected or not.
+      schedule(outbox.deadline) // A message may expire, connected or not.
     },
   })
   const transport = once(() =>
@@ -92,7 +92,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     }
     isTelling = false
     // A frame that changes nothing only puts deadlines off, and the timer finds that out by itself.
-    if (input.type !== 'frame' || session.state !== before) schedule()
+    if (input.type !== 'frame' || session.state !== before) schedule(session.deadline)
   }
 
   function frame(data: Received, at?: number): void {
@@ -101,7 +101,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     // An answer says that the question has left the buffer.
     if (outbox.inFlight) {
       sender.look()
-      schedule()
+      schedule(sender.deadline)
     }
   }
 
@@ -148,7 +148,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   function pump(): void {
     if (session.state.status !== 'connected') return
     sender.pump()
-    schedule()
+    schedule(sender.deadline)
   }
 
   function report(error: HoldfastError): void {
@@ -163,8 +163,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   let timerAt = Infinity
   let drainBy = Infinity
 
-  function schedule(): void {
-    const deadline = Math.min(session.deadline, outbox.deadline, sender.deadline, drainBy)
+  function schedule(deadline: number): void {
     if (deadline >= timerAt) return
     cancelTimer?.()
     timerAt = deadline
@@ -178,7 +177,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     if (now >= outbox.deadline) outbox.elapsed()
     if (now >= sender.deadline) sender.look()
     if (now >= drainBy) stopDraining()
-    schedule()
+    schedule(Math.min(session.deadline, outbox.deadline, sender.deadline, drainBy))
   }
 
   // Closing.
@@ -189,7 +188,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   /** Called twice, the later word about the time holds for both. */
   function drained(drainMs: number): Promise<void> {
     drainBy = platform.now() + drainMs
-    schedule()
+    schedule(drainBy)
     return (draining ??= new Promise((resolve) => {
       const off = changes.on('change', () => outbox.pending || stopDraining())
       stopDraining = () => {
