@@ -61,7 +61,11 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
       listener.opened()
     })
     // A socket that the page's content security policy forbids fires `error` in Chromium, and never `close`.
-    hear('error', () => isUnanswered && listener.closed(1006, ''))
+    hear('error', () => {
+      if (!isUnanswered) return
+      socket = undefined // Where `close` follows, it has been told already.
+      listener.closed(1006, '')
+    })
     hear('close', ({ code, reason }: CloseEvent) => listener.closed(code, reason))
     native.addEventListener('message', (event: MessageEvent<Received>) => {
       event.stopImmediatePropagation?.() // The package "ws" has events without it; partysocket then hears them too.
