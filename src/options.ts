@@ -77,7 +77,9 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
   if (typeof url !== 'function') parseUrl(url, platform.pageUrl)
   check('dialect', dialect, 'a dialect such as plain()', isObject(dialect) && typeof dialect.read === 'function')
   check('outbox', outbox, 'a store such as memoryStore()', isObject(outbox) && typeof outbox.commit === 'function')
-  check('shouldReconnect', shouldReconnect, 'a function', ['function', 'undefined'].includes(typeof shouldReconnect))
+  const isCallable = (value: unknown): boolean => ['function', 'undefined'].includes(typeof value)
+  check('shouldReconnect', shouldReconnect, 'a function', isCallable(shouldReconnect))
+  check('WebSocket', options.WebSocket, 'a WebSocket class', isCallable(options.WebSocket))
   if (!['reject', 'drop-oldest', 'drop-newest'].includes(overflow)) {
     throw new RangeError(`overflow must be 'reject', 'drop-oldest' or 'drop-newest', got ${show(overflow)}`)
   }
