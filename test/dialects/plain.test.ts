@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { plain } from '../../src/dialects/plain.js'
+import { json, text } from '../../src/protocol/codec.js'
+
+describe('plain', () => {
+  test('speaks JSON, offers nothing and asks nothing by default', () => {
+    const dialect = plain()
+
+    expect(dialect.name).toBe('plain')
+    expect(dialect.subprotocols).toEqual([])
+    expect(dialect.ping).toBeUndefined()
+    expect(dialect.encode('m', 1)).toBe('{"event":"m","data":1}')
+    expect(dialect.read('{"event":"m","data":1}')).toEqual({ type: 'message', message: { event: 'm', data: 1 } })
+  })
+
+  test('speaks as its codec does, whose methods it calls as methods', () => {
+    class Shout {
+      readonly suffix = '!'
+      encode(event: string): string {
+        return event + this.suffix
+      }
+      decode(): { event: string; data: string } {
+        return { event: 'heard', data: this.suffix }
+      }
+    }
+    const dialect = plain({ codec: new Shout() })
+
+    expect(dialect.encode('hi', undefined)).toBe('hi!')
+    expect(dialect.read('x')).toEqual({ type: 'message', message: { event: 'heard', data: '!' } })
+  })
+
+  test('offers the subprotocols in their order', () => {
+    expect(plain({ subprotocols: ['b', 'a'] }).subprotocols).toEqual(['b', 'a'])
+  })
+
+  test('takes advice from the close code', () => {
+    const dialect = plain()
+
+    expect([1006, 4401, 4403].map((code) => dialect.advise(code))).toEqual(['retry', 'unauthorized', 'stop'])
+  })
+
+  test('refuses a bad frame as its codec does', () => {
+    expect(() => plain().read('{')).toThrow(expect.objectContaining({ code: 'BAD_FRAME' }))
+  })
+})
+
+describe('ping and pong', () => {
+  const codec = text()
+  const types = (dialect: ReturnType<typeof plain>, ...frames: string[]): string[] =>
+    frames.map((frame) => dialect.read(frame).type)
+
+  test('a text ping is answered by its echo or by "pong"', () => {
+    const dialect = plain({ codec, ping: 'ping' })
+
+    expect(dialect.ping?.()).toBe('ping')
+    expect(types(dialect, 'ping', 'pong', 'Pong', '')).toEqual(['pong', 'pong', 'message', 'message'])
+  })
+
+  test('a pong that is given is the only one', () => {
+    const dialect = plain({ codec, ping: 'ping', pong: 'alive' })
+
+    expect(types(dialect, 'alive', 'pong', 'ping')).toEqual(['pong', 'message', 'message'])
+  })
+
+  test('a pong may be the empty string', () => {
+    expect(types(plain({ codec, ping: '', pong: '' }), '', 'pong')).toEqual(['pong', 'message'])
+  })
+
+  test('a function makes each ping, and tells each pong', () => {
+    let count = 0
+    const dialect = plain({ codec, ping: () => `ping ${++count}`, pong: (frame) => frame === 'pong 1' })
+
+    expect([dialect.ping?.(), dialect.ping?.()]).toEqual(['ping 1', 'ping 2'])
+    expect(types(dialect, 'pong 1', 'ping 1')).toEqual(['pong', 'message'])
+  })
+
+  test('with a ping function alone no frame is a pong', () => {
+    expect(types(plain({ codec, ping: () => 'ping' }), 'ping', 'pong')).toEqual(['message', 'message'])
+  })
+
+  test('without a ping "pong" is a message', () => {
+    expect(types(plain({ codec }), 'pong')).toEqual(['message'])
+  })
+
+  test('a pong need not be what the codec could read', () => {
+    expect(plain({ codec: json(), ping: 'ping' }).read('pong').type).toBe('pong')
+  })
+})
+
+describe('options', () => {
+  test.each([
+    ['codec', 'json'],
+    ['codec', json],
+    ['codec', null],
+    ['ping', 5],
+    ['ping', null],
+    ['pong', true],
+    ['pong', null],
+  ])('refuses for %s the value %s', (option, value) => {
+    expect(() => plain({ [option]: value })).toThrow(TypeError)
+    expect(() => plain({ [option]: value })).toThrow(new RegExp(`^plain\\({ ${option} }\\) must be a .*, got `))
+  })
+})
