@@ -38,7 +38,8 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     event === 'error' ? platform.throwLater(error) : report(error),
   )
   const application = createEvents<FromServer<C>>(report)
-  const changes = createEvents<{ change: undefined }>(report)
+  // Counted, its error would be a change too, and call the listener again, for ever.
+  const changes = createEvents<{ change: undefined }>(platform.throwLater)
   const session = createSession(options, platform.random)
   const snapshots = createSnapshots({
     platform,
