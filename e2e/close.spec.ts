@@ -150,6 +150,5 @@ test('reconnect() replaces a live connection by one, however often it is called'
   await page.evaluate(() => harness.send(1).delivered)
   await server.when(({ messages, liveConnections }) => messages.length === 1 && liveConnections === 1)
 
-  console.log(`5 × reconnect(): ${server.acceptedConnections - 1} further connections`)
   expect(server.messages).toHaveLength(1)
 })

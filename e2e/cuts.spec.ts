@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test'
-import { seeded } from './support/numbers.js'
+import { ascending, numberIn, seeded, unique } from './support/numbers.js'
 import { expect, test } from './support/test.js'
 import { judge, type PageLog } from './support/verdict.js'
 
@@ -96,7 +96,7 @@ test('a reset link loses nothing that was queued while it was down', async ({ pa
   expect(judge(500, await logOf(page), server.messages)).toMatchObject({ lost: [], repeated: [] })
 })
 
-test('a message that was sent just before reconnect() arrives', async ({ page, server }) => {
+test('a message that is sent in the same turn as reconnect() arrives, perhaps twice', async ({ page, server }) => {
   await page.evaluate((url) => harness.start(url), server.url)
   await page.evaluate(() => harness.untilStatus('connected'))
 
@@ -106,9 +106,13 @@ test('a message that was sent just before reconnect() arrives', async ({ page, s
     harness.send(1)
   })
   await page.evaluate(() => harness.until(({ client }) => client.getState().pending === 0))
-  await server.when(({ messages }) => messages.some(({ text }) => text.includes('1')))
+  await server.when(({ messages }) => messages.some(({ text }) => numberIn(text) === 1))
 
-  console.log('around reconnect():', server.messages.map(({ connection, text }) => `${connection} ${text}`).join(' | '))
-  const texts = server.messages.map(({ text }) => text)
-  expect([...new Set(texts)].sort()).toEqual(['{"event":"message","data":0}', '{"event":"message","data":1}'])
+  // Chromium counts a message as buffered until the end of the turn, and flushes the buffer of a socket that it closes.
+  const arrived = server.messages.map(({ text }) => numberIn(text))
+  expect([
+    [0, 1],
+    [0, 0, 1],
+  ]).toContainEqual(ascending(arrived))
+  expect(unique(arrived)).toEqual([0, 1])
 })

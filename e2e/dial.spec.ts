@@ -15,7 +15,6 @@ test('a refused connection is UNREACHABLE, and the waits have full jitter', asyn
 
   const { states, dials } = await page.evaluate(() => ({ states: harness.states, dials: harness.dials }))
   const waits = states.filter(({ status }) => status === 'waiting').slice(0, attempts)
-  console.log('waits:', waits.map(({ retryInMs }) => retryInMs).join(', '))
   for (const [index, { code, at, retryInMs = NaN }] of waits.entries()) {
     expect(code).toBe('UNREACHABLE')
     expect(retryInMs).toBeGreaterThanOrEqual(-2) // Rounded, and a moment later.

@@ -107,7 +107,6 @@ test('the round trip is measured', async ({ page, server, link }) => {
     roundTrips: harness.roundTrips,
     shown: harness.client.getState().rttMs,
   }))
-  console.log('round trips over 160 ms:', roundTrips.map(Math.round).join(', '))
   expect(Math.min(...roundTrips)).toBeGreaterThanOrEqual(159)
   expect(Math.min(...roundTrips)).toBeLessThan(160 + MARGIN_MS)
   expect(roundTrips).toContain(shown)

@@ -36,8 +36,6 @@ for (const isOnline of [true, false]) {
     await link.heal()
     await server.when(({ messages }) => messages.length >= 3)
 
-    console.log(`cleared while ${isOnline ? 'online' : 'offline'}: ${outcomes.join(', ')}`)
-    console.log(JSON.stringify(await page.evaluate(() => harness.errors)))
     expect(outcomes).toEqual(['stored', 'stored'])
     expect(server.messages.map(({ text }) => numberIn(text))).toEqual(numbers(3))
     await page.evaluate(() => harness.until(({ client }) => client.getState().pending === 0))
