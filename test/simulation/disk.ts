@@ -16,6 +16,8 @@ export interface Disk {
   /** The page is gone. What it was committing is either applied or not, and others adopt what it left. */
   forget(page: string): void
   heal(): void
+  /** Bodies that a failed commit should have struck off: if their page ends before it can try again, its heir sends them. */
+  readonly unforgotten: ReadonlySet<string>
   /** Whether a message with this body is stored. */
   has(body: string): boolean
   readonly size: number
@@ -27,14 +29,20 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
   const adopters = new Map<string, (messages: StoredMessage[]) => void>()
   const underWay = new Map<string, OutboxBatch>()
   const dead = new Set<string>()
+  const unforgotten = new Set<string>()
   let isHealed = false
 
-  function apply({ append, settled, removed }: OutboxBatch): void {
-    rows = [...rows, ...append].filter(
-      ({ writer, sequence }) =>
-        !settled.some((last) => last.writer === writer && last.sequence >= sequence) &&
-        !removed.some((one) => one.writer === writer && one.sequence === sequence),
-    )
+  const isStruck = ({ settled, removed }: OutboxBatch, { writer, sequence }: StoredMessage): boolean =>
+    settled.some((last) => last.writer === writer && last.sequence >= sequence) ||
+    removed.some((one) => one.writer === writer && one.sequence === sequence)
+
+  function apply(batch: OutboxBatch): void {
+    rows = [...rows, ...batch.append].filter((row) => !isStruck(batch, row))
+  }
+
+  function fail(batch: OutboxBatch): StorageError {
+    for (const row of rows) if (isStruck(batch, row)) unforgotten.add(String(row.body))
+    return new StorageError('STORAGE_FAILED', 'simulated')
   }
 
   function adoptAbandoned(page: string): void {
@@ -81,7 +89,7 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
         let failure: StorageError | undefined
         await take(page, () => {
           underWay.delete(page)
-          if (!isHealed && world.chance(faults.failure)) failure = new StorageError('STORAGE_FAILED', 'simulated')
+          if (!isHealed && world.chance(faults.failure)) failure = fail(batch)
           else apply(batch)
         })
         if (failure) throw failure
@@ -97,6 +105,7 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
     heal() {
       isHealed = true
     },
+    unforgotten,
     has: (body) => rows.some((row) => row.body === body),
     get size() {
       return rows.length

@@ -58,6 +58,8 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
   const arrived: string[] = []
   const lost = new Set<string>()
   const left = new Set<string>()
+  /** What a dead page's promises still ask for does not happen. */
+  const gone = new Set<string>()
   let isServerUp = true
   let isHealed = false
 
@@ -143,6 +145,7 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
 
       return {
         open() {
+          if (gone.has(page)) return
           if (current) drop(current)
           current = dial()
         },
@@ -182,6 +185,7 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
       isHealed = isServerUp = true
     },
     forget(page) {
+      gone.add(page)
       for (const link of live()) if (link.page === page) drop(link)
       hear = new Map([...hear].filter(([link]) => link.page !== page))
     },
