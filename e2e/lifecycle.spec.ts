@@ -3,7 +3,7 @@ import { numberIn, numbers } from './support/numbers.js'
 import { expect, test } from './support/test.js'
 
 /** Timers are late on busy machines. */
-const MARGIN_MS = 1_000
+const MARGIN_MS = 4_000
 
 const statuses = (page: Page): Promise<string[]> => page.evaluate(() => harness.states.map(({ status }) => status))
 
@@ -147,16 +147,15 @@ test('a machine that says it is offline is asked, not believed', async ({ page, 
 })
 
 test('coming online ends a long wait soon', async ({ page, context, server }) => {
-  await page.evaluate((url) => harness.start(url, { retryDelayMs: { min: 200, max: 2e6 } }), server.url)
+  await page.evaluate((url) => harness.start(url, { retryDelayMs: { min: 20, max: 1e6 } }), server.url)
   await page.evaluate(() => harness.untilStatus('connected'))
 
   await context.setOffline(true)
   server.terminate()
-  // Each failure doubles the wait; some of the later ones are longer than this test may take.
-  await page.evaluate(() => harness.until(({ states }) => states.at(-1)?.status === 'waiting'))
+  await page.evaluate(() => harness.until(({ states }) => (states.at(-1)?.retryInMs ?? 0) > 5_000))
   await context.setOffline(false)
   const onlineAt = Date.now()
   await page.evaluate(() => harness.untilStatus('connected'))
 
-  expect((await page.evaluate(() => harness.states.at(-1)!.at)) - onlineAt).toBeLessThan(200 + MARGIN_MS)
+  expect((await page.evaluate(() => harness.states.at(-1)!.at)) - onlineAt).toBeLessThan(MARGIN_MS)
 })
