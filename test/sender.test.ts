@@ -1,9 +1,12 @@
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createClient } from '../src/client.js'
 import { plain } from '../src/dialects/plain.js'
 import { text } from '../src/protocol/codec.js'
 import { createFakePlatform } from './support/fake-platform.js'
+
+// Many runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const KIB = 1024
 /** How much is handed to the browser ahead of the network. */

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { SendOptions } from '../../src/contract.js'
 import { DeliveryError, StorageError, type HoldfastError } from '../../src/errors.js'
 import type { Entry } from '../../src/outbox/delivery.js'
@@ -8,6 +8,9 @@ import { createOutbox, type OutboxListener } from '../../src/outbox/outbox.js'
 import type { OutboxStore } from '../../src/outbox/store.js'
 import { createFakeClock } from '../support/fake-platform.js'
 import { createFakeStore, stored, type FakeStore } from '../support/fake-store.js'
+
+// Many runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const RECEIPT = { confirmedBy: 'browser' } as const
 

@@ -1,6 +1,9 @@
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createLiveness, type Heartbeat } from '../../src/session/liveness.js'
+
+// Many runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const HEARTBEAT: Heartbeat = { interval: 25_000, timeout: 15_000 }
 

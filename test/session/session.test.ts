@@ -1,10 +1,13 @@
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { plain } from '../../src/dialects/plain.js'
 import { ConnectError, ConnectionLostError, RefusedError, type HoldfastError } from '../../src/errors.js'
 import { json } from '../../src/protocol/codec.js'
 import type { Effect, Input } from '../../src/session/io.js'
 import { createSession, type SessionOptions } from '../../src/session/session.js'
+
+// Many runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const OPTIONS: SessionOptions = {
   dialect: plain({ ping: 'ping', pong: 'pong' }),
