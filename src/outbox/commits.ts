@@ -52,11 +52,12 @@ export function createCommits(store: OutboxStore, listener: CommitsListener): Co
           },
           (error: unknown) => {
             stop()
+            const hasNews = hasWork()
             // What is to be forgotten stays owed, and goes with the next batch.
             batch.settled.unshift(...current.settled)
             batch.removed.unshift(...current.removed)
             listener.failed(current.append, error, batch.settled.length + batch.removed.length > 0)
-            if (batch.append.length) run()
+            if (hasNews || batch.append.length) run()
           },
         )
         return

@@ -116,8 +116,12 @@ export function createJournal(
 
   async function finish(last: Commits): Promise<void> {
     await opening
-    last.run() // What was sent while the store was opening is written all the same.
-    await last.idle()
+    // What was sent while the store was opening is written all the same; and what it failed to forget is tried again,
+    // since whoever adopts it would send it a second time.
+    for (let tries = 0; tries < 2; tries++) {
+      last.run()
+      await last.idle()
+    }
     await store.close()
   }
 

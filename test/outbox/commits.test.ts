@@ -155,6 +155,19 @@ describe('createCommits', () => {
     expect(log).toEqual(['failed w1 full', 'committed w2'])
   })
 
+  test('strikes off at once what was settled while a batch failed', async () => {
+    const { commits, append, batches, settle, store } = setUp()
+    store.hold()
+    append(entry(2))
+    commits.run()
+    commits.settle(entry(1))
+    store.failCommits('full')
+    store.release()
+    await settle()
+
+    expect(batches()).toEqual(['+w2', '=w1'])
+  })
+
   test('owes what a store did not forget, until somebody asks again, without running in a circle', async () => {
     const { commits, batches, settle, store, log } = setUp()
     store.failCommits('busy')
