@@ -135,7 +135,6 @@ function iterate<Payload>(
   // By itself a generator that waits for an event is left only once it has come, and one that has not begun not at all.
   generator.return = (value) => {
     leave()
-    buffer.length = 0
     wake()
     return finish(value)
   }

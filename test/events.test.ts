@@ -285,6 +285,17 @@ describe('events', () => {
     expect(await events.next()).toEqual({ done: true, value: undefined })
   })
 
+  test('loses nothing that came before return() to a next() that waited for it', async () => {
+    const { emitter } = setUp()
+    const events = emitter.events('a')
+    const waiting = events.next()
+    emitter.emit('a', 1)
+
+    await events.return()
+
+    expect(await waiting).toEqual({ done: false, value: 1 })
+  })
+
   test('serves two concurrent next() in their order, one event each', async () => {
     const { emitter } = setUp()
     const events = emitter.events('a')
