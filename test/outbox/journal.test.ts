@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { Entry } from '../../src/outbox/delivery.js'
 import { createJournal } from '../../src/outbox/journal.js'
+import type { OutboxStore, StoredMessage } from '../../src/outbox/store.js'
 import { createFakeClock } from '../support/fake-platform.js'
 import { createFakeStore, stored } from '../support/fake-store.js'
 
-function setUp({ isAsync = true } = {}) {
+function setUp({ isAsync = true, ...given }: { isAsync?: boolean; store?: OutboxStore } = {}) {
   const clock = createFakeClock()
   const store = createFakeStore({ isAsync })
   const log: string[] = []
@@ -12,7 +13,7 @@ function setUp({ isAsync = true } = {}) {
   const names = (messages: { sequence: number; writer: string }[]): string =>
     messages.map(({ writer, sequence }) => `${writer}${sequence}`).join(',')
   const journal = createJournal(
-    store,
+    given.store ?? store,
     { now: () => clock.now, createId: () => `w${++ids}` },
     {
       adopted: (messages, isOpen) => log.push(`adopted ${names(messages)} ${isOpen ? 'late' : 'first'}`),
@@ -164,6 +165,20 @@ describe('createJournal', () => {
     await journal.close()
 
     expect(journal.deadline).toBe(Infinity)
+  })
+
+  test('does not listen to what an earlier opening still hands over', async () => {
+    const adopts: ((messages: StoredMessage[]) => void)[] = []
+    const { journal, log } = setUp({
+      store: { open: (_, adopt) => void adopts.push(adopt), commit() {}, close() {} },
+    })
+    journal.open()
+    await journal.close()
+    journal.open()
+    adopts[0]?.([stored('early', 1)])
+    adopts[1]?.([stored('mine', 1)])
+
+    expect(log).toEqual(['adopted mine1 late'])
   })
 
   test('closes what is open, once', async () => {

@@ -174,6 +174,15 @@ describe('createLiveness', () => {
     expect(liveness.pong(25_050)).toBeUndefined()
   })
 
+  test('measures from the first question that had no answer', () => {
+    const liveness = createLiveness(HEARTBEAT)
+    liveness.start(0)
+    liveness.elapsed(25_000)
+    liveness.probe(25_010)
+
+    expect(liveness.pong(25_040)).toBe(40)
+  })
+
   test('does not measure a pong that nobody asked for, nor one of the connection before', () => {
     const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
