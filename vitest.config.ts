@@ -5,7 +5,9 @@ const pure = [
   'src/protocol/**',
   'src/dialects/**',
   'src/session/**',
-  'src/outbox/outbox.ts',
+  'src/outbox/{outbox,journal,commits,delivery,item,memory-store}.ts',
+  'src/sender.ts',
+  'src/snapshot.ts',
   'src/events.ts',
   'src/options.ts',
 ]

@@ -16,11 +16,13 @@ const port = choosePort()
 const switchboard = createSwitchboard()
 const reactPage = await bundleReactPage()
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => void respond(request, response))
+
+async function respond(request, response) {
   const { status = 200, type = 'text/plain', body } = await answer(request).catch(badRequest)
   const headers = { 'Content-Type': `${type}; charset=utf-8`, 'Cache-Control': 'no-store' }
   response.writeHead(status, { ...headers, 'X-Content-Type-Options': 'nosniff' }).end(body)
-})
+}
 server.on('upgrade', switchboard.connect)
 server.on('error', (error) => {
   const hint = error.code === 'EADDRINUSE' ? 'It is taken; PORT=0 npm start picks a free one.' : error.message
@@ -28,7 +30,7 @@ server.on('error', (error) => {
 })
 server.listen(port, HOST, () => console.log(`Holdfast demo: http://${HOST}:${server.address().port}`))
 
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop)
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop())
 
 async function answer({ method, url }) {
   const { pathname, searchParams } = new URL(url, `http://${HOST}`)

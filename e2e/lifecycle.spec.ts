@@ -79,7 +79,7 @@ test('the next page of a site sends what the last one left', async ({ page, orig
   expect(server.messages.map(({ text }) => numberIn(text))).toEqual(numbers(21))
 })
 
-test('a page in the back/forward cache does not keep its messages from another tab', async ({
+test('a page in the back/forward cache keeps its messages for when it comes back', async ({
   page,
   context,
   origin,
@@ -97,6 +97,8 @@ test('a page in the back/forward cache does not keep its messages from another t
 
   await page.goto(`${origin}/away.html`)
   await link.heal()
+  await server.when(({ messages }) => messages.length === 1)
+  await page.goBack()
   await server.when(({ messages }) => messages.length >= 21)
 
   expect(server.messages.map(({ text }) => numberIn(text))).toEqual([20, ...numbers(20)])

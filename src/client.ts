@@ -8,11 +8,13 @@ import {
   textOf,
   type HoldfastError,
 } from './errors.js'
+import { createAlarm } from './alarm.js'
 import { createEvents, requireName } from './events.js'
 import { check, number, parseUrl, resolveOptions, type ClientOptions } from './options.js'
 import { Entry, type Delivery } from './outbox/delivery.js'
 import { createOutbox } from './outbox/outbox.js'
 import { sizeOf, type Body, type Received } from './protocol/codec.js'
+import { MESSAGE_TOO_BIG } from './protocol/close-codes.js'
 import { createSender } from './sender.js'
 import type { Effect, Input } from './session/io.js'
 import { createSession } from './session/session.js'
@@ -55,18 +57,18 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     failed: (entry) => lifecycle.emit('failed', entry),
     report(error) {
       report(error)
-      schedule(outbox.deadline) // The store is asked again in a while.
+      alarm.by(outbox.deadline) // The store is asked again in a while.
     },
     changed() {
       snapshots.invalidate()
-      schedule(outbox.deadline) // A message may expire, connected or not.
+      alarm.by(outbox.deadline) // A message may expire, connected or not.
     },
   })
   const transport = once(() =>
     platform.createTransport({
       opened: () => tell({ type: 'opened' }),
       frame,
-      closed: (code, reason) => tell({ type: 'closed', code, reason }),
+      closed,
       blocked,
     }),
   )
@@ -87,13 +89,16 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     if (isTelling) return void inputs.push(input)
     isTelling = true
     const before = session.state
-    for (const effect of session.handle(input, at)) run(effect)
-    for (let next = inputs.shift(); next; next = inputs.shift()) {
-      for (const effect of session.handle(next, platform.now())) run(effect)
+    try {
+      for (const effect of session.handle(input, at)) run(effect)
+      for (let next = inputs.shift(); next; next = inputs.shift()) {
+        for (const effect of session.handle(next, platform.now())) run(effect)
+      }
+    } finally {
+      isTelling = false
     }
-    isTelling = false
     // A frame that changes nothing only puts deadlines off, and the timer finds that out by itself.
-    if (input.type !== 'frame' || session.state !== before) schedule(session.deadline)
+    if (input.type !== 'frame' || session.state !== before) alarm.by(session.deadline)
   }
 
   function frame(data: Received, at?: number): void {
@@ -102,8 +107,27 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     // An answer says that the question has left the buffer.
     if (outbox.inFlight) {
       sender.look()
-      schedule(sender.deadline)
+      alarm.by(sender.deadline)
     }
+  }
+
+  /** How the link ended, while it ends. */
+  let closeCode = 0
+  /** The message at the head of the queue when the server last complained of one that is too big. */
+  let suspect: Entry | undefined
+
+  function closed(code: number, reason: string): void {
+    closeCode = code
+    tell({ type: 'closed', code, reason })
+  }
+
+  function unlink(): void {
+    sender.unlink()
+    const head = closeCode === MESSAGE_TOO_BIG ? outbox.peek() : undefined
+    closeCode = 0
+    // Once it may have been one that went before it; twice, it was this one, and it would hold up all others for ever.
+    if (head && head === suspect) outbox.fail(head, new DeliveryError('TOO_LARGE', 'The server closed with 1009 twice'))
+    suspect = head
   }
 
   function blocked(cause: unknown): void {
@@ -116,7 +140,12 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
       case 'message':
         return void application.emit(effect.message.event as never, effect.message.data as never)
       case 'transmit':
-        return void transport().send(effect.frame)
+        try {
+          transport().send(effect.frame)
+        } catch (cause) {
+          report(new LocalProtocolError('NOT_ENCODABLE', `The ping cannot be sent: ${textOf(cause)}`, cause))
+        }
+        return
       case 'roundTrip':
         snapshots.roundTrip(effect.rttMs)
         return void lifecycle.emit('rtt', effect.rttMs)
@@ -126,7 +155,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
         return void dial(effect.attempt)
       case 'hangUp':
         dialling?.abort()
-        sender.unlink()
+        unlink()
         return transport().drop(effect.code, effect.reason)
       case 'changed':
         snapshots.invalidate()
@@ -149,7 +178,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   function pump(): void {
     if (session.state.status !== 'connected') return
     sender.pump()
-    schedule(sender.deadline)
+    alarm.by(sender.deadline)
   }
 
   function report(error: HoldfastError): void {
@@ -158,27 +187,15 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     if (!lifecycle.emit('error', error) && error instanceof ListenerError) platform.throwLater(error)
   }
 
-  // The one timer. It is set anew only when it would ring too late; one that rings too early finds nothing due.
-
-  let cancelTimer: (() => void) | undefined
-  let timerAt = Infinity
+  const alarm = createAlarm(platform, ring)
   let drainBy = Infinity
 
-  function schedule(deadline: number): void {
-    if (deadline >= timerAt) return
-    cancelTimer?.()
-    timerAt = deadline
-    cancelTimer = platform.setTimer(ring, deadline - platform.now())
-  }
-
-  function ring(): void {
-    timerAt = Infinity
-    const now = platform.now()
+  function ring(now: number): void {
     if (now >= session.deadline) tell({ type: 'elapsed' })
     if (now >= outbox.deadline) outbox.elapsed()
     if (now >= sender.deadline) sender.look()
     if (now >= drainBy) stopDraining()
-    schedule(Math.min(session.deadline, outbox.deadline, sender.deadline, drainBy))
+    alarm.by(Math.min(session.deadline, outbox.deadline, sender.deadline, drainBy))
   }
 
   // Closing.
@@ -189,9 +206,9 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   /** Called twice, the later word about the time holds for both. */
   function drained(drainMs: number): Promise<void> {
     drainBy = platform.now() + drainMs
-    schedule(drainBy)
+    alarm.by(drainBy)
     return (draining ??= new Promise((resolve) => {
-      const off = changes.on('change', () => outbox.pending || stopDraining())
+      const off = changes.on('change', () => (outbox.pending && isTrying()) || stopDraining())
       stopDraining = () => {
         drainBy = Infinity
         draining = undefined
@@ -201,16 +218,18 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     }))
   }
 
+  const isTrying = (): boolean => !['idle', 'closed'].includes(session.state.status)
+
   async function close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
     if (drainMs !== 0) number('drainMs', drainMs)
     isClosed = true
-    if (drainMs && outbox.pending) await drained(drainMs)
+    if (drainMs && outbox.pending && isTrying()) await drained(drainMs)
     if (!isClosed) return // Somebody has called connect() meanwhile.
+    if (outbox.inFlight) sender.unlink() // The link is dropped later, when we are called from a listener.
     tell({ type: 'close' })
     unwatch?.()
-    cancelTimer?.()
-    unwatch = cancelTimer = undefined
-    timerAt = Infinity
+    unwatch = undefined
+    alarm.cancel()
     await outbox.close()
   }
 
@@ -219,8 +238,15 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     const { ttlMs, key, volatile } = sendOptions
     if (ttlMs !== undefined) number('ttlMs', ttlMs)
     check('key', key, 'a string', key === undefined || typeof key === 'string')
+    check('volatile', volatile, 'a boolean', volatile === undefined || typeof volatile === 'boolean')
     if (isClosed) throw new DeliveryError('CLIENT_CLOSED', `"${event}" was sent after close(); call connect() first`)
     const body = dialect.encode(event, data)
+    if (typeof body !== 'string' && !(body instanceof Uint8Array && body.buffer instanceof ArrayBuffer)) {
+      throw new LocalProtocolError(
+        'NOT_ENCODABLE',
+        `The codec made of "${event}" what no socket sends: ${String(body)}`,
+      )
+    }
     const bytes = sizeOf(body)
     if (bytes > frameBytesMax) {
       throw new LocalProtocolError('TOO_LARGE', `"${event}" is ${bytes} bytes long, frameBytesMax is ${frameBytesMax}`)
@@ -233,7 +259,10 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     const message = { writer: platform.createId(), sequence: 0, event, body, enqueuedAt: platform.wallNow() }
     const entry = new Entry(message, bytes, Infinity)
     if (session.state.status === 'connected' && sender.pass(body)) entry.pass()
-    else entry.fail(new DeliveryError('NOT_CONNECTED', `There is no connection to take the volatile "${event}"`))
+    else {
+      entry.fail(new DeliveryError('NOT_CONNECTED', `No connection could take the volatile "${event}" at once`))
+      lifecycle.emit('failed', entry)
+    }
     return entry
   }
 

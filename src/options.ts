@@ -45,7 +45,8 @@ export interface ClientOptions {
   frameBytesMax?: number
   /** Decides on each close of a connection whether to come back. Default: by the close code, see `docs/errors.md`. */
   shouldReconnect?: (close: { code: number; reason: string }) => boolean
-  /** The WebSocket class. Default: the global one. In Node before 22 pass that of the package `ws`. */
+  /** The WebSocket class. Default: the global one. In Node before 22 pass that of the package `ws`, made with
+   * `perMessageDeflate: false`: it forgets what it has compressed before that has left, so that we could not send it again. */
   WebSocket?: WebSocketClass
   /** Clock, timer, randomness and transport, for tests. */
   platform?: Platform
@@ -119,7 +120,13 @@ export function parseUrl(url: string | URL, pageUrl: string | undefined): string
     // Reported below, with the rule.
   }
   const isKnown = parsed && /^(ws|http)s?:$/.test(parsed.protocol) && parsed.host
-  check('url', url, 'a ws: or wss: URL, or on a page a path that starts with "/"', isKnown)
+  // What follows the question mark may be a ticket, and errors are logged.
+  check(
+    'url',
+    text.includes('?') ? text.replace(/\?.*/, '?…') : url,
+    'a ws: or wss: URL, or on a page a path that starts with "/"',
+    isKnown,
+  )
   return (parsed as URL).href.replace(/^http/, 'ws').replace(/#.*/, '')
 }
 

@@ -40,7 +40,9 @@ export function createSender(outbox: Outbox, transport: () => Transport, now: ()
     const link = transport()
     let entry = outbox.peek()
     for (; entry && link.buffered() < BUFFER_BYTES_MAX; entry = outbox.peek()) {
-      outbox.sent(entry, link.send(entry.message.body))
+      const position = link.send(entry.message.body)
+      if (position === undefined) return // A listener of what peek() or settle() told has hung up.
+      outbox.sent(entry, position)
     }
     if (deadline === Infinity && outbox.inFlight) {
       const afterMs = (entry ? LOOK_AFTER_MS.forRoom : LOOK_AFTER_MS.forReceipts) * 2 ** idleLooks
@@ -70,9 +72,7 @@ export function createSender(outbox: Outbox, transport: () => Transport, now: ()
       idleLooks = 0
     },
     pass(frame) {
-      if (transport().buffered() >= BUFFER_BYTES_MAX) return false
-      transport().send(frame)
-      return true
+      return transport().buffered() < BUFFER_BYTES_MAX && transport().send(frame) !== undefined
     },
   }
 }

@@ -43,7 +43,7 @@ export interface Client<C extends Contract = Untyped> {
   reconnect(): void
   /**
    * Stops for good: no timer, listener or provider call is left. What is pending stays in the outbox's store; its
-   * deliveries fail with `CLIENT_CLOSED`. Settles when the store has let go. `connect()` starts anew.
+   * deliveries fail with `CLIENT_CLOSED`. Settles when the store has let go, or when `connect()` has called it off. `connect()` starts anew.
    */
   close(options?: CloseOptions): Promise<void>
 

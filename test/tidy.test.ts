@@ -9,7 +9,7 @@ const FLOORS: Record<number, string[]> = {
   0: ['errors.ts', 'contract.ts', 'protocol/', 'outbox/store.ts'],
   1: ['session/', 'dialects/'],
   2: ['events.ts', 'platform.ts', 'outbox/', 'transport/'],
-  3: ['options.ts', 'sender.ts', 'snapshot.ts', 'surface.ts', 'client.ts', 'server/'],
+  3: ['alarm.ts', 'options.ts', 'sender.ts', 'snapshot.ts', 'surface.ts', 'client.ts', 'server/'],
   4: ['index.ts', 'global.ts', 'indexeddb.ts', 'websocket.ts', 'react/'],
 }
 
@@ -37,7 +37,7 @@ const BANNED = new Set(
   ]),
 )
 
-const LINES_MAX = 290
+const LINES_MAX = 300
 
 interface File {
   path: string
@@ -188,7 +188,7 @@ const faults: [fault: string, rule: Rule, ...bad: File[]][] = [
   ['uses Date', staysPure, file('src/client.ts', 'const at = Date.now()')],
   ['uses Math.random', staysPure, file('src/client.ts', 'const a = [Math.random()]')],
   ['uses document', staysPure, file('src/client.ts', 'const page = { document }')],
-  ['291 lines', staysShort, file('src/client.ts', 'a\n'.repeat(291))],
+  ['301 lines', staysShort, file('src/client.ts', 'a\n'.repeat(301))],
   ['write test/session/none.test.ts', mirrors, file('src/session/none.ts', 'export const a = 1')],
   ['reached from no door', hasNoDeadFiles, file('src/session/none.ts', 'export const a = 1')],
   ['test.only', runsEveryTest, file('test/a.test.ts', "test.only('a', () => {})")],

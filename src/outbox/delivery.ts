@@ -70,6 +70,7 @@ export class Entry implements Delivery {
       this.settleStored = () => {
         if (this.isStored) resolve()
         else if (this.error) reject(this.error)
+        else if (this.receipt) reject(new DeliveryError('NOT_STORED', 'A volatile message is never stored'))
       }
       this.settleStored()
     }))
@@ -96,7 +97,6 @@ export class Entry implements Delivery {
   pass(): void {
     this.receipt = { confirmedBy: 'browser' }
     this.status = 'sent'
-    this.error = new DeliveryError('NOT_STORED', 'A volatile message is never stored')
     this.settleDelivered?.()
   }
 

@@ -40,7 +40,7 @@ export function indexedDbStore({ name, durability = 'strict' }: IndexedDbStoreOp
       try {
         if (session) throw new Error('it is open already; give each client a store of its own')
         session = opening = createSession(`holdfast:${name}`, adopt)
-        await opening.start(writer)
+        await within(OPEN_TIMEOUT_MS, opening.start(writer))
       } catch (cause) {
         if (session === opening) session = undefined
         opening?.end()
@@ -62,6 +62,17 @@ export function indexedDbStore({ name, durability = 'strict' }: IndexedDbStoreOp
       session = undefined
     },
   }
+}
+
+/** A database that does not open by then is taken for missing: some browsers had one that never answered. */
+const OPEN_TIMEOUT_MS = 10_000
+
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  })
+  await Promise.race([work, timeout]).finally(() => clearTimeout(timer))
 }
 
 /** The time from one `open` to its `close`. */
@@ -105,7 +116,8 @@ function createSession(name: string, adopt: (messages: StoredMessage[]) => void)
     })
 
   const isNews = (writer: unknown): writer is string =>
-    typeof writer === 'string' && !known.has(writer) && !!known.add(writer)
+    // An id has no colon: with one it is a writer of an outbox whose longer name begins like ours.
+    typeof writer === 'string' && !writer.includes(':') && !known.has(writer) && !!known.add(writer)
 
   /** If this fails the lock goes to the next page in the queue, and so does the task. */
   const follow = (writer: string): Promise<unknown> =>

@@ -51,6 +51,8 @@ export interface Outbox {
   /** The connection is gone: what was on its way waits again, in its old place. */
   rewind(): void
   elapsed(): void
+  /** Fails a message that waits. */
+  fail(entry: Entry, error: HoldfastError): void
   list(): OutboxItem[]
   remove(id: string): boolean
   clear(): number
@@ -259,6 +261,7 @@ export function createOutbox(
       expire()
       journal.elapsed()
     },
+    fail: (entry, error) => discard(entry, error),
     list: () => entries.map(show),
     remove: (id) => removeAll(waiting().filter((entry) => entry.id === id)) > 0,
     clear: () => removeAll(waiting()),
@@ -269,7 +272,9 @@ export function createOutbox(
       inFlight = bytes = 0
       expiresAt = Infinity
       for (const entry of left) {
-        entry.abandon(new DeliveryError('CLIENT_CLOSED', 'The client was closed; the message stays in the store'))
+        entry.abandon(
+          new DeliveryError('CLIENT_CLOSED', 'The client was closed first; what was stored stays in the store'),
+        )
       }
       const closed = journal.close()
       listener.changed()

@@ -10,6 +10,9 @@ export type CloseAdvice = 'retry' | 'unauthorized' | 'stop'
 /** RFC 6455 section 7.4.1: the purpose of the connection has been fulfilled. */
 export const NORMAL_CLOSURE = 1000
 
+/** RFC 6455 section 7.4.1: a message is too big for the peer. */
+export const MESSAGE_TOO_BIG = 1009
+
 /** RFC 6455 section 7.4.2 leaves 4000–4999 to applications: we drop a link that we no longer trust with this one. */
 export const LINK_ABANDONED = 4000
 

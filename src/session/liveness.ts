@@ -10,7 +10,7 @@ export interface Heartbeat {
 const PROBE_TIMEOUT_MS = 5_000
 
 /** A timer that fires this much too late, in milliseconds, says that the machine slept or the page was throttled. */
-const LATE_MS = 5_000
+export const LATE_MS = 5_000
 
 /** Ping and pong over one connection. Any frame from the peer counts as life; a pong also measures the round trip. */
 export interface Liveness {
@@ -36,7 +36,8 @@ export function createLiveness(heartbeat: Heartbeat | null): Liveness {
   let forgiven = false
 
   const ask = (now: number, { interval, timeout }: Heartbeat): 'ping' => {
-    askedAt ??= now
+    // Life was heard since the last ping: what it asked is answered, pong or no pong.
+    if (pongBy === Infinity) askedAt = now
     pingAt = now + interval
     pongBy = Math.min(pongBy, now + timeout)
     return 'ping'
@@ -67,7 +68,10 @@ export function createLiveness(heartbeat: Heartbeat | null): Liveness {
       return roundTrip
     },
     probe(now) {
-      return heartbeat ? ask(now, { ...heartbeat, timeout: Math.min(heartbeat.timeout, PROBE_TIMEOUT_MS) }) : undefined
+      if (!heartbeat) return undefined
+      const verdict = pongBy === Infinity ? ask(now, heartbeat) : undefined
+      pongBy = Math.min(pongBy, now + PROBE_TIMEOUT_MS)
+      return verdict
     },
     elapsed(now) {
       if (!heartbeat) return undefined
@@ -75,7 +79,7 @@ export function createLiveness(heartbeat: Heartbeat | null): Liveness {
         // Frames may be waiting behind this very timer if it ran late: ask once more before giving up.
         if (now - pongBy < LATE_MS || forgiven) return 'dead'
         forgiven = true
-        pongBy = Infinity
+        pongBy = now + heartbeat.timeout
         return ask(now, heartbeat)
       }
       return now >= pingAt ? ask(now, heartbeat) : undefined

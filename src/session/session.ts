@@ -12,7 +12,7 @@ import {
 import { BAD_REQUEST, LINK_ABANDONED, NORMAL_CLOSURE, type CloseAdvice } from '../protocol/close-codes.js'
 import type { Received } from '../protocol/codec.js'
 import { fullJitter, type RetryDelay } from './backoff.js'
-import { createLiveness, type Heartbeat } from './liveness.js'
+import { createLiveness, LATE_MS, type Heartbeat } from './liveness.js'
 import type { Effect, Input } from './io.js'
 import { next, type ConnectionState, type Status, type Trigger } from './state.js'
 
@@ -58,6 +58,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
   let badFrames = 0
   let attemptBy = Infinity
   let patienceMs = connectTimeoutMs
+  let isLate = false
 
   const isLinked = (): boolean => LINKED.includes(state.status)
 
@@ -79,6 +80,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
         // Firefox delays attempts by itself after failures, inside CONNECTING: be more patient after two time-outs.
         patienceMs = connectTimeoutMs * (timeouts > 1 ? 2 : 1)
         attemptBy = now + patienceMs
+        isLate = false
         effects.push({ type: 'dial', attempt })
         return { status, attempt }
       case 'handshaking':
@@ -178,6 +180,12 @@ export function createSession(options: SessionOptions, random: () => number): Se
       const silence = `No frame from the server for ${Math.round(now - liveness.receivedAt)} ms`
       lose(new ConnectionLostError('HEARTBEAT_TIMEOUT', silence, LINK_ABANDONED, ''), 'retry', now)
     } else if (isLinked() && now >= attemptBy) {
+      if (now - attemptBy >= LATE_MS && !isLate) {
+        // The machine slept or the page was throttled, and what the attempt waits for was held up with this timer.
+        isLate = true
+        attemptBy = now + patienceMs
+        return
+      }
       lose(new ConnectError('CONNECT_TIMEOUT', `No connection within ${patienceMs} ms`), 'retry', now)
     }
   }

@@ -16,10 +16,10 @@ export interface TransportListener {
 
 /** One socket at a time. Positions count bytes since the socket was opened, as the browser counts them. */
 export interface Transport {
-  /** Exactly one attempt, now; an earlier socket is abandoned. */
+  /** Exactly one attempt, a timer's turn from now; an earlier socket is abandoned. */
   open(url: string, subprotocols: readonly string[]): void
-  /** Hands a frame to the open socket and returns the position after it. */
-  send(frame: Body): number
+  /** Hands a frame to the open socket and returns the position after it; undefined where there is no socket any more. */
+  send(frame: Body): number | undefined
   /** The position up to which bytes have left the browser's buffer. Still right after the socket has closed. */
   flushed(): number
   /** Bytes in the browser's buffer. */
@@ -98,7 +98,7 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
       supervisor.reconnect()
     },
     send(frame) {
-      if (!socket) return sent
+      if (!socket) return undefined
       const before = socket.bufferedAmount
       socket.send(frame)
       return (sent += socket.bufferedAmount - before)

@@ -424,7 +424,7 @@ async function simulate(harness: OutboxHarness, pageCount: number, steps: readon
   }
 
   async function open(slot: Slot): Promise<void> {
-    const life: Life = { writer: `w${++lifeCount}:`, state: 'live', sequence: 0 }
+    const life: Life = { writer: `w${++lifeCount}.`, state: 'live', sequence: 0 }
     slot.life = life
     await slot.page.store.open(life.writer, (messages) => adopt(life, messages))
   }

@@ -150,7 +150,7 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
           current = dial()
         },
         send(frame) {
-          if (!current) return 0
+          if (!current) return undefined
           current.sent += frame.length
           current.buffer.push({ frame: String(frame), position: current.sent })
           const link = current

@@ -44,6 +44,7 @@ export async function simulate(seed: number): Promise<void> {
     reload: often(0.03),
     crash: often(0.03),
     page: often(0.1),
+    listener: often(0.01),
   }
   const network = createNetwork(world, {
     refusal: often(0.5),
@@ -65,6 +66,19 @@ export async function simulate(seed: number): Promise<void> {
     })
     checker.watch(page)
     pages.push(page)
+    // Applications act from within listeners, too.
+    const meddle = (): void => {
+      if (world.now >= FAULTY_MS || !pages.includes(page)) return
+      const whim = world.random() / rates.listener
+      if (whim < 1) page.client.reconnect()
+      else if (whim < 2) close(page, false)
+      else if (whim < 4) {
+        const value = String(++sent)
+        checker.sent(page, value, page.client.send('number', value), false)
+      }
+    }
+    page.client.on('number', meddle)
+    for (const event of ['state', 'stored', 'delivered', 'failed'] as const) page.client.lifecycle.on(event, meddle)
     page.client.connect()
   }
 
@@ -85,7 +99,7 @@ export async function simulate(seed: number): Promise<void> {
 
   function act(page: Page): void {
     const count = world.chance(0.1) ? world.between(2, 40) : 1
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < count && pages.includes(page); index++) {
       const value = ++sent
       const volatile = world.chance(0.05)
       const ttlMs = world.chance(0.1) ? world.between(1, 5_000) : undefined
@@ -97,6 +111,7 @@ export async function simulate(seed: number): Promise<void> {
       })
       checker.sent(page, String(value), delivery, volatile)
     }
+    if (!pages.includes(page)) return
     if (world.chance(rates.page)) page.client.reconnect()
     if (world.chance(rates.page)) page.signal('wake')
     if (world.chance(rates.page)) page.signal('doubt')
@@ -121,8 +136,9 @@ export async function simulate(seed: number): Promise<void> {
       network.stopServer()
       world.after(world.between(1, 20_000), network.startServer)
     }
-    if (page && world.chance(rates.reload)) close(page, false)
-    else if (page && world.chance(rates.crash)) close(page, true)
+    const isOpen = page !== undefined && pages.includes(page)
+    if (isOpen && world.chance(rates.reload)) close(page, false)
+    else if (isOpen && world.chance(rates.crash)) close(page, true)
     world.after(world.between(1, 1_000), step)
   }
 

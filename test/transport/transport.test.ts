@@ -334,7 +334,7 @@ describe('positions', () => {
     await heard(1)
     server.pause()
     const positions: number[] = []
-    while (transport.buffered() < 4 * CHUNK.length) positions.push(transport.send(CHUNK))
+    while (transport.buffered() < 4 * CHUNK.length) positions.push(transport.send(CHUNK) ?? NaN)
     const stuck = transport.flushed()
     server.resume()
     await server.when(({ messages }) => messages.length === positions.length)
