@@ -98,6 +98,7 @@ function iterate<Payload>(
   bind: (listener: Listener<Payload>) => () => void,
   { signal, bufferMax = 10_000 }: IterateOptions = {},
 ): AsyncGenerator<Payload, void> {
+  if (!(bufferMax >= 1)) throw new RangeError(`bufferMax must be at least 1, got ${String(bufferMax)}`)
   const buffer: Payload[] = []
   let isFull = false
   let isLeft = false

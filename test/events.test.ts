@@ -382,3 +382,9 @@ describe('events', () => {
     expect(() => emitter.events('')).toThrow(TypeError)
   })
 })
+
+test.each([0, -1, NaN, 'x' as unknown as number])('refuses %s for the length of a loop’s buffer', (bufferMax) => {
+  const events = createEvents<{ tick: number }>(() => {})
+
+  expect(() => events.events('tick', { bufferMax })).toThrow(`bufferMax must be at least 1, got ${String(bufferMax)}`)
+})
