@@ -28,14 +28,7 @@ export interface Codec {
  */
 export function json(): Codec {
   return {
-    encode(event, data) {
-      if (typeof data === 'function' || typeof data === 'symbol') throw notEncodable(event, `a ${typeof data}`)
-      try {
-        return JSON.stringify({ event, data })
-      } catch (cause) {
-        throw notEncodable(event, textOf(cause), cause)
-      }
-    },
+    encode: (event, data) => stringify(event, data, { event, data }),
     decode(frame) {
       if (typeof frame !== 'string')
         throw badFrame('a binary frame where text was expected', `${frame.byteLength} bytes`)
@@ -48,6 +41,20 @@ export function json(): Codec {
       if (typeof value?.event !== 'string') throw badFrame('no {"event": string, "data": …}', frame)
       return value as Message
     },
+  }
+}
+
+/**
+ * `value` as JSON, on behalf of the payload `data`.
+ *
+ * @throws {LocalProtocolError} `NOT_ENCODABLE`
+ */
+export function stringify(event: string, data: unknown, value: unknown = data): string {
+  if (typeof data === 'function' || typeof data === 'symbol') throw notEncodable(event, `a ${typeof data}`)
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    throw notEncodable(event, textOf(cause), cause)
   }
 }
 

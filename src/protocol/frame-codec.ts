@@ -1,0 +1,43 @@
+import { stringify, type Body, type Received } from './codec.js'
+import { RemoteProtocolError } from '../errors.js'
+import { SUBPROTOCOL, type DownFrame, type UpFrame } from './frames.js'
+
+/** How frames are written and read. The frames are the same whatever the codec; each codec has its own subprotocol. */
+export interface FrameCodec {
+  readonly subprotocol: string
+  /**
+   * A message's payload, encoded once, when the message is accepted.
+   * @throws {LocalProtocolError} `NOT_ENCODABLE`
+   */
+  encode(event: string, data: unknown): Body
+  /** A frame, with an encoded payload as its field `d`; an empty one stays away. */
+  write(frame: UpFrame | DownFrame, payload?: Body): Body
+  /**
+   * What the frame holds, not yet checked.
+   * @throws {RemoteProtocolError} `BAD_FRAME`
+   */
+  read(frame: Received): unknown
+}
+
+/** Frames as JSON in text messages: `holdfast.1`. */
+export const jsonFrames: FrameCodec = {
+  subprotocol: SUBPROTOCOL,
+  encode: (event, data) => (data === undefined ? '' : stringify(event, data)),
+  write(frame, payload = '') {
+    const text = JSON.stringify(frame)
+    return payload === '' ? text : `${text.slice(0, -1)},"d":${String(payload)}}`
+  },
+  read(frame) {
+    if (typeof frame !== 'string') {
+      throw new RemoteProtocolError(
+        'BAD_FRAME',
+        `The peer sent ${frame.byteLength} bytes of binary where text was expected`,
+      )
+    }
+    try {
+      return JSON.parse(frame)
+    } catch (cause) {
+      throw new RemoteProtocolError('BAD_FRAME', `The peer sent invalid JSON: ${frame.slice(0, 80)}`, cause)
+    }
+  },
+}
