@@ -5,10 +5,12 @@
  * interface Chat {
  *   fromServer: { message: { from: string; text: string }; typing: { who: string } }
  *   toServer: { message: { text: string } }
+ *   requests: { join: { params: { room: string }; result: { members: string[] } } }
  * }
  * const client = createClient<Chat>({ url: 'wss://example.com/live' })
  * client.on('message', (message) => message.text)     // typed
  * client.send('message', { text: 'hello' })           // typed
+ * await client.request('join', { room: 'a' })         // typed
  * ```
  */
 export interface Contract {
@@ -16,12 +18,15 @@ export interface Contract {
   fromServer?: object
   /** Event name → payload, for what the client sends. */
   toServer?: object
+  /** Request name → `{ params, result }`, for what the client asks and the server answers. */
+  requests?: object
 }
 
 /** What `createClient` assumes without a contract: any event name, any payload, and `unknown` on receipt. */
 export interface Untyped {
   fromServer: Record<string, unknown>
   toServer: Record<string, unknown>
+  requests: Record<string, { params: unknown; result: unknown }>
 }
 
 /** Event name → payload of what the server sends under contract `C`. */
@@ -29,6 +34,15 @@ export type FromServer<C extends Contract> = C extends { fromServer: infer Event
 
 /** Event name → payload of what the client sends under contract `C`. */
 export type ToServer<C extends Contract> = C extends { toServer: infer Events extends object } ? Events : object
+
+/** Request name → `{ params, result }` under contract `C`. */
+export type Requests<C extends Contract> = C extends { requests: infer Named extends object } ? Named : object
+
+/** What a request is asked with; `undefined` where the contract names nothing. */
+export type Params<Request> = Request extends { params: infer Given } ? Given : undefined
+
+/** What a request is answered with. */
+export type Result<Request> = Request extends { result: infer Given } ? Given : undefined
 
 /** The event names of a map, as strings. */
 export type EventName<Events> = keyof Events & string
