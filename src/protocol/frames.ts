@@ -173,6 +173,8 @@ function checked(shapes: Readonly<Record<string, Shape>>, value: unknown): objec
   return value
 }
 
-const show = (value: unknown): string => String(isObject(value) ? 'an object' : value).slice(0, 80)
+/** Objects and lists have no words that are safe to ask for: they may be nested deeper than the stack. */
+const show = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? 'an object' : String(value).slice(0, 80)
 
 const badFrame = (what: string): RemoteProtocolError => new RemoteProtocolError('BAD_FRAME', `The peer sent ${what}`)
