@@ -1,21 +1,14 @@
-import type { Contract, FromServer, SendOptions, Untyped } from './contract.js'
-import {
-  ConnectError,
-  DeliveryError,
-  ListenerError,
-  LocalProtocolError,
-  RefusedError,
-  textOf,
-  type HoldfastError,
-} from './errors.js'
+import type { Contract, FromServer, RequestOptions, SendOptions, Untyped } from './contract.js'
+import { DeliveryError, ListenerError, LocalProtocolError, RefusedError, textOf, type HoldfastError } from './errors.js'
 import { createAlarm } from './alarm.js'
+import { createAsker } from './ask.js'
+import { createDialler } from './dialler.js'
 import { createEvents, requireName } from './events.js'
-import { check, number, parseUrl, resolveOptions, type ClientOptions } from './options.js'
+import { check, number, resolveOptions, type ClientOptions } from './options.js'
 import { Entry, type Delivery } from './outbox/delivery.js'
 import { createOutbox } from './outbox/outbox.js'
 import { sizeOf, type Body, type Received } from './protocol/codec.js'
-import { MESSAGE_TOO_BIG } from './protocol/close-codes.js'
-import { createSender } from './sender.js'
+import { NORMAL_CLOSURE } from './protocol/close-codes.js'
 import type { Effect, Input } from './session/io.js'
 import { createSession } from './session/session.js'
 import { createSnapshots } from './snapshot.js'
@@ -42,7 +35,6 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   const application = createEvents<FromServer<C>>(report)
   // Counted, its error would be a change too, and call the listener again, for ever.
   const changes = createEvents<{ change: undefined }>(platform.throwLater)
-  const session = createSession(options, platform.random)
   const snapshots = createSnapshots({
     platform,
     connection: () => session.state,
@@ -66,17 +58,25 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   })
   const transport = once(() =>
     platform.createTransport({
-      opened: () => tell({ type: 'opened' }),
+      opened: () => tell({ type: 'opened', credential: dialler.credential }),
       frame,
       closed,
       blocked,
     }),
   )
-  const sender = createSender(outbox, transport, platform.now)
+  const { now, recall, keep } = platform
+  const channel = dialect.open({ queue: outbox, link: transport, now, recall, keep })
+  const session = createSession(options, channel, platform.random)
+  const dialler = createDialler(options, {
+    open: (url) => transport().open(url, dialect.subprotocols),
+    failed: (error) => tell({ type: 'failed', error }),
+    report,
+  })
+
+  const asker = createAsker({ outbox, channel, now, hurried: () => alarm.by(asker.deadline) })
 
   /** `close` was called, and `connect` not since. */
   let isClosed = false
-  let dialling: AbortController | undefined
   let unwatch: (() => void) | undefined
 
   // What happens, and what the session makes of it.
@@ -104,17 +104,12 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   function frame(data: Received, at?: number): void {
     tell({ type: 'frame', frame: data }, at)
     snapshots.received(session.receivedAt)
-    // An answer says that the question has left the buffer.
-    if (outbox.inFlight) {
-      sender.look()
-      alarm.by(sender.deadline)
-    }
+    channel.handled()
+    alarm.by(channel.deadline)
   }
 
   /** How the link ended, while it ends. */
   let closeCode = 0
-  /** The message at the head of the queue when the server last complained of one that is too big. */
-  let suspect: Entry | undefined
 
   function closed(code: number, reason: string): void {
     closeCode = code
@@ -122,12 +117,8 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   }
 
   function unlink(): void {
-    sender.unlink()
-    const head = closeCode === MESSAGE_TOO_BIG ? outbox.peek() : undefined
+    channel.unlink(closeCode)
     closeCode = 0
-    // Once it may have been one that went before it; twice, it was this one, and it would hold up all others for ever.
-    if (head && head === suspect) outbox.fail(head, new DeliveryError('TOO_LARGE', 'The server closed with 1009 twice'))
-    suspect = head
   }
 
   function blocked(cause: unknown): void {
@@ -151,10 +142,15 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
         return void lifecycle.emit('rtt', effect.rttMs)
       case 'report':
         return report(effect.error)
+      case 'gap':
+        return void lifecycle.emit('gap', effect.gap)
+      case 'reauth':
+        return dialler.refresh((credential) => channel.authenticate(credential))
       case 'dial':
-        return void dial(effect.attempt)
+        return dialler.dial(effect.attempt)
       case 'hangUp':
-        dialling?.abort()
+        dialler.abort()
+        if (effect.code === NORMAL_CLOSURE) channel.bye()
         unlink()
         return transport().drop(effect.code, effect.reason)
       case 'changed':
@@ -164,21 +160,9 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     }
   }
 
-  async function dial(attempt: number): Promise<void> {
-    const { signal } = (dialling = new AbortController())
-    try {
-      const url = parseUrl(await options.url({ attempt, signal }), platform.pageUrl)
-      if (!signal.aborted) transport().open(url, dialect.subprotocols)
-    } catch (cause) {
-      if (signal.aborted) return
-      tell({ type: 'failed', error: new ConnectError('URL_FAILED', `No URL to connect to: ${textOf(cause)}`, cause) })
-    }
-  }
-
   function pump(): void {
-    if (session.state.status !== 'connected') return
-    sender.pump()
-    alarm.by(sender.deadline)
+    channel.pump()
+    alarm.by(channel.deadline)
   }
 
   function report(error: HoldfastError): void {
@@ -193,9 +177,10 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   function ring(now: number): void {
     if (now >= session.deadline) tell({ type: 'elapsed' })
     if (now >= outbox.deadline) outbox.elapsed()
-    if (now >= sender.deadline) sender.look()
+    if (now >= channel.deadline) channel.elapsed()
+    if (now >= asker.deadline) asker.elapsed()
     if (now >= drainBy) stopDraining()
-    alarm.by(Math.min(session.deadline, outbox.deadline, sender.deadline, drainBy))
+    alarm.by(Math.min(session.deadline, outbox.deadline, channel.deadline, asker.deadline, drainBy))
   }
 
   // Closing.
@@ -225,7 +210,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     isClosed = true
     if (drainMs && outbox.pending && isTrying()) await drained(drainMs)
     if (!isClosed) return // Somebody has called connect() meanwhile.
-    if (outbox.inFlight) sender.unlink() // The link is dropped later, when we are called from a listener.
+    if (outbox.inFlight) unlink() // The link is dropped later, when we are called from a listener.
     tell({ type: 'close' })
     unwatch?.()
     unwatch = undefined
@@ -239,6 +224,21 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     if (ttlMs !== undefined) number('ttlMs', ttlMs)
     check('key', key, 'a string', key === undefined || typeof key === 'string')
     check('volatile', volatile, 'a boolean', volatile === undefined || typeof volatile === 'boolean')
+    const { body, bytes } = encode(event, data)
+    return volatile ? sendNow(event, body, bytes) : outbox.add(event, body, bytes, sendOptions)
+  }
+
+  async function request(event: string, params?: unknown, requestOptions?: RequestOptions): Promise<unknown> {
+    requireName(event)
+    if (!dialect.acknowledges) {
+      throw new LocalProtocolError('NOT_ENCODABLE', `The dialect "${dialect.name}" knows no requests: "${event}"`)
+    }
+    const { body, bytes } = encode(event, params)
+    return asker.ask(event, body, bytes, requestOptions)
+  }
+
+  /** @throws {DeliveryError} | {LocalProtocolError} */
+  function encode(event: string, data: unknown): { body: Body; bytes: number } {
     if (isClosed) throw new DeliveryError('CLIENT_CLOSED', `"${event}" was sent after close(); call connect() first`)
     const body = dialect.encode(event, data)
     if (typeof body !== 'string' && !(body instanceof Uint8Array && body.buffer instanceof ArrayBuffer)) {
@@ -251,14 +251,14 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     if (bytes > frameBytesMax) {
       throw new LocalProtocolError('TOO_LARGE', `"${event}" is ${bytes} bytes long, frameBytesMax is ${frameBytesMax}`)
     }
-    return volatile ? sendNow(event, body, bytes) : outbox.add(event, body, bytes, sendOptions)
+    return { body, bytes }
   }
 
   /** Now or never, past the queue. */
   function sendNow(event: string, body: Body, bytes: number): Delivery {
     const message = { writer: platform.createId(), sequence: 0, event, body, enqueuedAt: platform.wallNow() }
     const entry = new Entry(message, bytes, Infinity)
-    if (session.state.status === 'connected' && sender.pass(body)) entry.pass()
+    if (session.state.status === 'connected' && channel.pass(event, body)) entry.pass()
     else {
       entry.fail(new DeliveryError('NOT_CONNECTED', `No connection could take the volatile "${event}" at once`))
       lifecycle.emit('failed', entry)
@@ -270,13 +270,14 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     connect() {
       transport() // Where there is no WebSocket it throws here, at the call.
       isClosed = false
-      unwatch ??= platform.watchSignals((signal) => tell({ type: signal }))
+      unwatch ??= platform.watchSignals((signal) => (signal === 'leave' ? channel.leave() : tell({ type: signal })))
       outbox.open()
       tell({ type: 'connect' })
     },
     reconnect: () => tell({ type: 'reconnect' }),
     close,
     send,
+    request: request as Client<C>['request'],
     on: application.on,
     once: application.once,
     events: application.events,

@@ -61,3 +61,16 @@ export interface SendOptions {
 export type SendArguments<Payload> = undefined extends Payload
   ? [payload?: Payload, options?: SendOptions]
   : [payload: Payload, options?: SendOptions]
+
+/** How one request is made. */
+export interface RequestOptions {
+  /** How long the answer is waited for, in milliseconds from now, connected or not. Default: 30,000. `Infinity` waits for ever. */
+  timeoutMs?: number
+  /** Gives up when it aborts. */
+  signal?: AbortSignal
+}
+
+/** The arguments of `request` after the name: the params may be left out where the contract says `undefined`. */
+export type RequestArguments<Given> = undefined extends Given
+  ? [params?: Given, options?: RequestOptions]
+  : [params: Given, options?: RequestOptions]

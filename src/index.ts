@@ -1,10 +1,23 @@
 /** The door `holdfast`: re-exports only. */
 export { createClient } from './client.js'
 export type { Client, CloseOptions, LifecycleEvents } from './surface.js'
-export type { Contract, EventName, FromServer, SendOptions, ToServer, Untyped } from './contract.js'
-export type { Dialect, Meaning } from './dialects/dialect.js'
+export type {
+  Contract,
+  EventName,
+  FromServer,
+  Params,
+  RequestOptions,
+  Requests,
+  Result,
+  SendOptions,
+  ToServer,
+  Untyped,
+} from './contract.js'
+export type { Channel, Dialect, Gap, Host, Link, Meaning, Queue } from './dialects/dialect.js'
 export { plain } from './dialects/plain.js'
 export type { PlainOptions } from './dialects/plain.js'
+export { reliable } from './dialects/reliable.js'
+export type { ReliableOptions } from './dialects/reliable.js'
 export {
   ConnectError,
   ConnectionLostError,
@@ -18,7 +31,7 @@ export {
 } from './errors.js'
 export type { ErrorCode } from './errors.js'
 export type { IterateOptions, ListenOptions } from './events.js'
-export type { ClientOptions, DialContext, UrlSource } from './options.js'
+export type { AuthSource, ClientOptions, DialContext, UrlSource } from './options.js'
 export type { Delivery, DeliveryStatus, Receipt } from './outbox/delivery.js'
 export { memoryStore } from './outbox/memory-store.js'
 export type { OutboxItem } from './outbox/item.js'

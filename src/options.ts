@@ -19,10 +19,19 @@ export interface DialContext {
 /** Where to connect. In a browser a string that starts with `/` is relative to the page. `http:` means `ws:`, `https:` means `wss:`. */
 export type UrlSource = string | URL | ((context: DialContext) => string | URL | Promise<string | URL>)
 
+/** Where the credential comes from. */
+export type AuthSource = (context: DialContext) => unknown
+
 /** Options of `createClient`. Times are milliseconds; every value is checked at the call. */
 export interface ClientOptions {
   /** Where to connect. A function is asked anew at every attempt, so that it can put a fresh ticket into the URL. */
   url: UrlSource
+  /**
+   * The credential for the server: a ticket, a token, any JSON value. Asked anew at every attempt, after a refusal with
+   * 4401, and when the server asks for a fresh one. It goes into the first frame, never into the URL. Only with a dialect
+   * that carries it, such as `reliable()`.
+   */
+  auth?: AuthSource
   /** How the server is spoken to. Default: `plain()` with JSON text frames. */
   dialect?: Dialect
   /** Where messages wait until they are delivered. Default: `memoryStore()`. */
@@ -56,6 +65,7 @@ export interface ClientOptions {
 export interface ResolvedOptions {
   readonly platform: Platform
   readonly url: (context: DialContext) => string | URL | Promise<string | URL>
+  readonly auth: AuthSource | undefined
   readonly dialect: Dialect
   readonly outbox: OutboxStore
   readonly outboxMax: OutboxMax
@@ -72,14 +82,16 @@ export interface ResolvedOptions {
 /** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   check('options', options, 'an object', isObject(options))
-  const { url, dialect = plain(), outbox = memoryStore(), overflow = 'reject', shouldReconnect } = options
+  const { url, auth, dialect = plain(), outbox = memoryStore(), overflow = 'reject', shouldReconnect } = options
   const platform = options.platform ?? systemPlatform(options.WebSocket)
   const dial = typeof url === 'function' ? url : () => url
   if (typeof url !== 'function') parseUrl(url, platform.pageUrl)
-  check('dialect', dialect, 'a dialect such as plain()', isObject(dialect) && typeof dialect.read === 'function')
+  check('dialect', dialect, 'a dialect such as plain()', isObject(dialect) && typeof dialect.open === 'function')
   check('outbox', outbox, 'a store such as memoryStore()', isObject(outbox) && typeof outbox.commit === 'function')
   const isCallable = (value: unknown): boolean => ['function', 'undefined'].includes(typeof value)
   check('shouldReconnect', shouldReconnect, 'a function', isCallable(shouldReconnect))
+  check('auth', auth, 'a function', isCallable(auth))
+  check('auth', 'given', `absent: the dialect "${dialect.name}" has nothing to carry it`, !auth || dialect.acknowledges)
   check('WebSocket', options.WebSocket, 'a WebSocket class', isCallable(options.WebSocket))
   if (!['reject', 'drop-oldest', 'drop-newest'].includes(overflow)) {
     throw new RangeError(`overflow must be 'reject', 'drop-oldest' or 'drop-newest', got ${show(overflow)}`)
@@ -92,6 +104,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
   return {
     platform,
     url: dial,
+    auth,
     dialect,
     outbox,
     outboxMax: group('outboxMax', options.outboxMax, { messages: 10_000, bytes: 16 * 2 ** 20 }),

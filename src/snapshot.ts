@@ -8,7 +8,16 @@ type Connection =
   | { readonly status: 'connecting'; readonly attempt: number }
   /** The socket is open; the server has yet to answer the dialect's greeting. */
   | { readonly status: 'handshaking'; readonly attempt: number }
-  | { readonly status: 'connected'; readonly connectedAt: number }
+  /**
+   * `sessionId` is the server's name for the session, `recovered` whether it goes on where the last connection ended;
+   * both only where the dialect has sessions.
+   */
+  | {
+      readonly status: 'connected'
+      readonly connectedAt: number
+      readonly sessionId?: string
+      readonly recovered?: boolean
+    }
   /** The attempt numbered `attempt` is made at `retryAt`; `error` ended the last one. */
   | { readonly status: 'waiting'; readonly attempt: number; readonly retryAt: number; readonly error: HoldfastError }
   /** The page is frozen, or in the back/forward cache. */
@@ -67,7 +76,7 @@ export function createSnapshots({ platform, connection, pending, isWatched, noti
   let snapshot = INITIAL_STATE
   let isStale = false
   let isAnnounced = false
-  let shownConnection = connection()
+  let shownConnection: ConnectionState | undefined
   let inWallTime: Connection = { status: 'idle' }
   let receivedAt = -Infinity
   let always: Omit<Always, 'pending'> = INITIAL_STATE

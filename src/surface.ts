@@ -1,4 +1,16 @@
-import type { Contract, EventName, FromServer, SendArguments, ToServer, Untyped } from './contract.js'
+import type {
+  Contract,
+  EventName,
+  FromServer,
+  Params,
+  RequestArguments,
+  Requests,
+  Result,
+  SendArguments,
+  ToServer,
+  Untyped,
+} from './contract.js'
+import type { Gap } from './dialects/dialect.js'
 import type { HoldfastError } from './errors.js'
 import type { IterateOptions, ListenOptions } from './events.js'
 import type { Delivery } from './outbox/delivery.js'
@@ -15,6 +27,8 @@ export interface LifecycleEvents {
   delivered: Delivery
   /** A message will not be delivered: `delivery.error` says why. */
   failed: Delivery
+  /** The connection is back, and something may be missing on one side or both. */
+  gap: Gap
   /** A pong has come, this many milliseconds after its ping. */
   rtt: number
   /** What went wrong without failing a call: bad frames, throwing listeners, storage. Counted in `getState().errorCount`. */
@@ -56,6 +70,22 @@ export interface Client<C extends Contract = Untyped> {
    * @example const delivery = client.send('message', { text: 'hi' }, { ttlMs: 60_000 })
    */
   send<Name extends EventName<ToServer<C>>>(event: Name, ...rest: SendArguments<ToServer<C>[Name]>): Delivery
+
+  /**
+   * Asks the server, in turn with what is sent, and resolves with its answer. It settles exactly once, whatever happens
+   * to the link: a request that may have been handled is sent again under its old id and not handled twice.
+   * It lives with this page: a request is not stored.
+   *
+   * @throws {DeliveryError} (as a rejection) `REJECTED` with the server's reason, `NO_HANDLER`, `REQUEST_TIMEOUT`,
+   * `REQUEST_ABORTED`, `RESULT_LOST` when it was handled and its answer is gone with the session, `CLIENT_CLOSED`,
+   * `OUTBOX_FULL`; after a timeout or an abort it may have been handled all the same
+   * @throws {LocalProtocolError} (as a rejection) `NOT_ENCODABLE`, `TOO_LARGE`, or a dialect that knows no requests
+   * @example const { members } = await client.request('join', { room: 'a' }, { timeoutMs: 5_000 })
+   */
+  request<Name extends EventName<Requests<C>>>(
+    name: Name,
+    ...rest: RequestArguments<Params<Requests<C>[Name]>>
+  ): Promise<Result<Requests<C>[Name]>>
 
   /** Calls `listener` with the payload of each such event from the server, until the returned function is called. */
   on<Name extends EventName<FromServer<C>>>(

@@ -1,6 +1,10 @@
 import { closeAdvice } from '../protocol/close-codes.js'
 import { json, type Body, type Codec, type Received } from '../protocol/codec.js'
 import type { Dialect, Meaning } from './dialect.js'
+import { createPlainChannel } from './plain-channel.js'
+
+/** After so many bad frames in a row the peer is not believed to speak our codec; closing loses what is in flight. */
+const BAD_FRAMES_MAX = 8
 
 /** How to speak to a server that knows nothing of Holdfast. */
 export interface PlainOptions {
@@ -33,14 +37,17 @@ export function plain({ codec = json(), subprotocols = [], ping, pong }: PlainOp
   requireType('pong', pong, 'a string or a function', ['string', 'function', 'undefined'])
   const isPong = answers(ping, pong)
   const PONG: Meaning = { type: 'pong' }
+  const read = (frame: Received): Meaning =>
+    isPong?.(frame) ? PONG : { type: 'message', message: codec.decode(frame) }
 
   return {
     name: 'plain',
     subprotocols,
+    acknowledges: false,
+    badFramesMax: BAD_FRAMES_MAX,
     encode: (event, data) => codec.encode(event, data),
-    read: (frame) => (isPong?.(frame) ? PONG : { type: 'message', message: codec.decode(frame) }),
-    ping: typeof ping === 'string' ? () => ping : ping,
     advise: closeAdvice,
+    open: (host) => createPlainChannel(host, read, typeof ping === 'string' ? () => ping : ping),
   }
 }
 

@@ -47,8 +47,17 @@ export class Entry implements Delivery {
   error: HoldfastError | undefined
   receipt: Receipt | undefined
   isStored = false
-  /** The transport's position after this message, where it was sent. */
-  position = 0
+  /** Whether it may have been on a wire before. */
+  wasSent = false
+  /** Another page made it, and left it. */
+  isAdopted = false
+  /** Settled, though still on its way. */
+  isDone = false
+  /** The connection's position after this message, while it is on its way. */
+  position = Infinity
+  /** Its size on the wire, while it is on its way. */
+  frameBytes = 0
+  readonly isRequest: boolean = false
   private storedPromise: Promise<void> | undefined
   private deliveredPromise: Promise<Receipt> | undefined
   private settleStored: (() => void) | undefined

@@ -2,23 +2,13 @@ import type { SendOptions } from '../contract.js'
 import { DeliveryError, type HoldfastError } from '../errors.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
 import { Entry, type Receipt } from './delivery.js'
-import { show, type OutboxItem } from './item.js'
+import { show } from './item.js'
 import { createJournal } from './journal.js'
-import type { OutboxOptions } from './policy.js'
-import type { StoredMessage } from './store.js'
-
-/** What the outbox tells its client. */
-export interface OutboxListener {
-  /** There may be something to transmit. */
-  ready(): void
-  stored(entry: Entry): void
-  delivered(entry: Entry): void
-  failed(entry: Entry): void
-  /** The store failed, and no message fails with it. */
-  report(error: HoldfastError): void
-  /** The number of messages has changed. */
-  changed(): void
-}
+import { oldestToLeave, type OutboxOptions } from './policy.js'
+import { Request } from './request.js'
+import { createRequests } from './requests.js'
+import type { MessageReference, StoredMessage } from './store.js'
+import type { Outbox, OutboxListener } from './surface.js'
 
 interface Clock {
   now(): number
@@ -26,53 +16,20 @@ interface Clock {
   createId(): string
 }
 
-/**
- * The queue of messages that are not yet delivered, in the order in which they were accepted: first those on their way,
- * then those that wait. A message is transmitted only after it is stored, and forgotten by the store only after it was
- * delivered, so that at every moment at least one of us has it.
- */
-export interface Outbox {
-  /** How many messages are not yet delivered. */
-  readonly pending: number
-  /** How many of those are on their way. */
-  readonly inFlight: number
-  /** When `elapsed` is due, on the monotonic clock. */
-  readonly deadline: number
-  /** Opens the store, if it is not open. */
-  open(): void
-  /** @throws {DeliveryError} `OUTBOX_FULL` */
-  add(event: string, body: Body, size: number, options: SendOptions): Entry
-  /** The next message to transmit, without taking it. */
-  peek(): Entry | undefined
-  /** It was transmitted, up to `position` of the connection. */
-  sent(entry: Entry, position: number): void
-  /** Messages on their way are delivered, from the oldest on while `isDelivered`. Says whether there were any. */
-  settle(isDelivered: (entry: Entry) => boolean, receipt: Receipt): boolean
-  /** The connection is gone: what was on its way waits again, in its old place. */
-  rewind(): void
-  elapsed(): void
-  /** Fails a message that waits. */
-  fail(entry: Entry, error: HoldfastError): void
-  list(): OutboxItem[]
-  remove(id: string): boolean
-  clear(): number
-  failed(): OutboxItem[]
-  /** Gives the messages back to the store; settles when it has them. Their deliveries fail with `CLIENT_CLOSED`. */
-  close(): Promise<void>
-}
-
 /** How many failed messages `failed()` remembers. */
 const FAILED_MAX = 100
 
 export function createOutbox(
-  { outbox: store, outboxMax: max, overflow }: OutboxOptions,
+  { outbox: store, outboxMax: max, overflow, dialect }: OutboxOptions,
   platform: Clock,
   listener: OutboxListener,
 ): Outbox {
   /** Those on their way, then those that wait. */
   let entries: Entry[] = []
   let inFlight = 0
+  let bytesInFlight = 0
   let bytes = 0
+  const requests = createRequests()
   /** When the next waiting message expires. */
   let expiresAt = Infinity
   const failures: Entry[] = []
@@ -106,6 +63,7 @@ export function createOutbox(
       const leftMs = Math.min(ttlMs, enqueuedAt + ttlMs - platform.wallNow())
       const entry = new Entry(message, sizeOf(message.body), platform.now() + leftMs)
       entry.keep()
+      entry.isAdopted = entry.wasSent = true
       count(entry)
       return entry
     })
@@ -116,20 +74,28 @@ export function createOutbox(
   }
 
   function add(event: string, body: Body, size: number, { ttlMs, key }: SendOptions): Entry {
+    const details = { ...(ttlMs !== undefined && { ttlMs }), ...(key !== undefined && { key }) }
+    return enter(size, key, (reference) => {
+      const message = { ...reference, event, body, enqueuedAt: platform.wallNow(), ...details }
+      return new Entry(message, size, ttlMs === undefined ? Infinity : platform.now() + ttlMs)
+    })
+  }
+
+  function ask(event: string, body: Body, size: number): Request {
+    const request = enter(size, undefined, (reference) => {
+      return new Request({ ...reference, event, body, enqueuedAt: platform.wallNow() }, size)
+    }) as Request
+    if (!request.isDone) requests.add(request)
+    return request
+  }
+
+  function enter(size: number, key: string | undefined, make: (reference: MessageReference) => Entry): Entry {
     journal.open()
     const superseded = key === undefined ? [] : waiting().filter(({ message }) => message.key === key)
     const dropped = giveWay(size, superseded)
     if (!dropped && overflow === 'reject') throw full()
 
-    const message: StoredMessage = {
-      ...(dropped ? journal.assign() : { writer: platform.createId(), sequence: 0 }),
-      event,
-      body,
-      enqueuedAt: platform.wallNow(),
-      ...(ttlMs !== undefined && { ttlMs }),
-      ...(key !== undefined && { key }),
-    }
-    const entry = new Entry(message, size, ttlMs === undefined ? Infinity : platform.now() + ttlMs)
+    const entry = make(dropped ? journal.assign() : { writer: platform.createId(), sequence: 0 })
     if (!dropped) {
       entry.fail(full())
       bury(entry)
@@ -142,10 +108,11 @@ export function createOutbox(
     entries.push(entry)
     count(entry)
     listener.changed()
-    journal.append(entry)
+    if (!entry.isRequest) journal.append(entry)
     // Told last: whoever hears of it may send, and that message comes after this one.
     for (const gone of [...superseded, ...dropped]) bury(gone)
     journal.flush()
+    if (entry.isRequest) listener.ready()
     return entry
   }
 
@@ -159,21 +126,15 @@ export function createOutbox(
 
   /** Who else gives way to `size` bytes once `leaving` have gone; undefined where that makes no room. */
   function giveWay(size: number, leaving: Entry[]): Entry[] | undefined {
-    const dropped: Entry[] = []
-    let messagesLeft = max.messages - entries.length + leaving.length
-    let bytesLeft = leaving.reduce((sum, entry) => sum + entry.bytes, max.bytes - bytes - size)
-    for (let index = inFlight; messagesLeft < 1 || bytesLeft < 0; index++) {
-      const oldest = entries[index]
-      if (!oldest || overflow !== 'drop-oldest') return undefined
-      if (leaving.includes(oldest)) continue
-      dropped.push(oldest)
-      messagesLeft++
-      bytesLeft += oldest.bytes
-    }
-    return dropped
+    const messages = entries.length - leaving.length + 1 - max.messages
+    const excess = leaving.reduce((sum, entry) => sum - entry.bytes, bytes + size - max.bytes)
+    const candidates = overflow === 'drop-oldest' ? waiting().filter((entry) => !leaving.includes(entry)) : []
+    return messages <= 0 && excess <= 0 ? [] : oldestToLeave(candidates, { messages, bytes: excess })
   }
 
-  const waiting = (): Entry[] => entries.slice(inFlight)
+  /** Those that can still be taken back: what a server may have handled must be sent again, to be known. */
+  const waiting = (): Entry[] => entries.slice(inFlight).filter((entry) => !isUncertain(entry))
+  const isUncertain = (entry: Entry): boolean => dialect.acknowledges && entry.wasSent && !entry.isAdopted
 
   /** Takes a waiting entry out; `isKept` where the store may have it. False if a listener has seen to that already. */
   function takeOut(entry: Entry, error: HoldfastError, isKept = true): boolean {
@@ -181,8 +142,8 @@ export function createOutbox(
     if (index < 0) return false
     entries.splice(index, 1)
     bytes -= entry.bytes
-    if (isKept) journal.remove(entry)
-    entry.fail(error)
+    if (isKept && !entry.isRequest) journal.remove(entry)
+    if (!(entry instanceof Request && requests.withdraw(entry, error))) entry.fail(error)
     listener.changed()
     return true
   }
@@ -195,6 +156,7 @@ export function createOutbox(
   }
 
   function bury(entry: Entry): void {
+    if (entry.isRequest) return // Whoever asked has been told.
     failures.push(entry)
     if (failures.length > FAILED_MAX) failures.shift()
     listener.failed(entry)
@@ -212,70 +174,114 @@ export function createOutbox(
   const removeAll = (found: Entry[]): number =>
     found.filter((entry) => discard(entry, new DeliveryError('REMOVED', 'Removed from the outbox'))).length
 
+  function conclude(entry: Entry, receipt: Receipt, error: HoldfastError | undefined): void {
+    bytes -= entry.bytes
+    if (entry instanceof Request) return requests.acknowledged(entry)
+    journal.settle(entry)
+    if (error) entry.fail(error)
+    else entry.deliver(receipt)
+  }
+
   return {
+    get writer() {
+      return journal.writer
+    },
     get pending() {
-      return entries.length
+      return entries.length + requests.awaited
     },
     get inFlight() {
       return inFlight
+    },
+    get bytesInFlight() {
+      return bytesInFlight
     },
     get deadline() {
       return Math.min(expiresAt, journal.deadline)
     },
     open: journal.open,
     add,
+    ask,
+    heads() {
+      const heads = new Map<string, number>()
+      for (const { message } of entries) if (!heads.has(message.writer)) heads.set(message.writer, message.sequence)
+      return heads
+    },
     peek() {
       if (expiresAt !== Infinity && platform.now() >= expiresAt) expire()
       const entry = entries[inFlight]
       return entry?.isStored ? entry : undefined
     },
-    sent(entry, position) {
+    sent(entry, position, frameBytes) {
       inFlight++
+      bytesInFlight += frameBytes
       entry.position = position
+      entry.frameBytes = frameBytes
+      entry.wasSent = true
       entry.status = 'sent'
     },
-    settle(isDelivered, receipt) {
+    settle(isDone, receipt, rejections) {
       let settled = 0
-      while (settled < inFlight && isDelivered(entries[settled] as Entry)) settled++
+      while (settled < entries.length && isDone(entries[settled] as Entry)) settled++
       if (!settled) return false
-      inFlight -= settled
-      const delivered = entries.splice(0, settled)
-      for (const entry of delivered) {
-        bytes -= entry.bytes
-        journal.settle(entry)
-        entry.deliver(receipt)
-      }
+      for (const entry of entries.slice(0, Math.min(settled, inFlight))) bytesInFlight -= entry.frameBytes
+      inFlight = Math.max(0, inFlight - settled)
+      const done = entries.splice(0, settled)
+      for (const entry of done) conclude(entry, receipt, rejections?.get(entry.id))
       journal.flush()
       listener.changed()
-      for (const entry of delivered) listener.delivered(entry)
+      for (const entry of done) {
+        if (entry.isRequest) continue
+        if (entry.error) bury(entry)
+        else listener.delivered(entry)
+      }
       return true
+    },
+    answer(id, { data, error }) {
+      requests.answer(id, data, error)
+      listener.changed()
+    },
+    loseAnswers() {
+      requests.lose()
+      listener.changed()
+    },
+    withdraw(request, error) {
+      if (entries.indexOf(request, inFlight) >= 0) return discard(request, error)
+      return requests.withdraw(request, error)
     },
     rewind() {
       for (const entry of entries.slice(0, inFlight)) {
         entry.status = 'stored'
+        entry.position = Infinity
         expiresAt = Math.min(expiresAt, entry.expiresAt)
       }
-      inFlight = 0
+      inFlight = bytesInFlight = 0
+      // A request that was answered or given up kept its place only as long as the server may have counted it.
+      const left = entries.filter(({ isDone }) => !isDone)
+      if (left.length === entries.length) return
+      entries = left
+      bytes = left.reduce((sum, entry) => sum + entry.bytes, 0)
+      listener.changed()
     },
     elapsed() {
       expire()
       journal.elapsed()
     },
     fail: (entry, error) => discard(entry, error),
-    list: () => entries.map(show),
+    list: () => entries.filter(({ isDone }) => !isDone).map(show),
     remove: (id) => removeAll(waiting().filter((entry) => entry.id === id)) > 0,
     clear: () => removeAll(waiting()),
     failed: () => failures.map(show),
     close() {
       const left = entries
       entries = []
-      inFlight = bytes = 0
+      inFlight = bytesInFlight = bytes = 0
       expiresAt = Infinity
-      for (const entry of left) {
-        entry.abandon(
-          new DeliveryError('CLIENT_CLOSED', 'The client was closed first; what was stored stays in the store'),
-        )
-      }
+      const error = new DeliveryError(
+        'CLIENT_CLOSED',
+        'The client was closed first; what was stored stays in the store',
+      )
+      requests.close(error)
+      for (const entry of left) if (!entry.isDone) entry.abandon(error)
       const closed = journal.close()
       listener.changed()
       return closed

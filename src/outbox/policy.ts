@@ -1,3 +1,4 @@
+import type { Entry } from './delivery.js'
 import type { OutboxStore } from './store.js'
 
 /** How much an outbox holds. */
@@ -17,4 +18,26 @@ export interface OutboxOptions {
   readonly outbox: OutboxStore
   readonly outboxMax: OutboxMax
   readonly overflow: Overflow
+  /** Whether the server acknowledges, so that what was sent and not acknowledged must be sent again to be known. */
+  readonly dialect: { readonly acknowledges: boolean }
+}
+
+/** How much must give way. */
+interface Excess {
+  readonly messages: number
+  readonly bytes: number
+}
+
+/** The oldest of `candidates` whose leaving makes room; undefined where all of them together do not. */
+export function oldestToLeave(candidates: readonly Entry[], { messages, bytes }: Excess): Entry[] | undefined {
+  let messagesLeft = messages
+  let bytesLeft = bytes
+  const leaving: Entry[] = []
+  for (const candidate of candidates) {
+    if (messagesLeft <= 0 && bytesLeft <= 0) break
+    leaving.push(candidate)
+    messagesLeft--
+    bytesLeft -= candidate.bytes
+  }
+  return messagesLeft <= 0 && bytesLeft <= 0 ? leaving : undefined
 }

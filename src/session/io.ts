@@ -1,9 +1,12 @@
 import type { HoldfastError } from '../errors.js'
+import type { Gap } from '../dialects/dialect.js'
 import type { Body, Message, Received } from '../protocol/codec.js'
 
 /** What the session is told. */
 export type Input =
-  | { readonly type: 'connect' | 'reconnect' | 'close' | 'opened' | 'suspend' | 'resume' | 'elapsed' }
+  | { readonly type: 'connect' | 'reconnect' | 'close' | 'suspend' | 'resume' | 'elapsed' }
+  /** `credential` is what the application's `auth` answered. */
+  | { readonly type: 'opened'; readonly credential?: unknown }
   /** `wake`: the page came into view or the machine online; `doubt`: it went offline. Hints to look at the link at once. */
   | { readonly type: 'wake' | 'doubt' }
   | { readonly type: 'closed'; readonly code: number; readonly reason: string }
@@ -20,6 +23,9 @@ export type Effect =
   | { readonly type: 'transmit'; readonly frame: Body }
   /** Hand the message to the application. */
   | { readonly type: 'message'; readonly message: Message }
+  | { readonly type: 'gap'; readonly gap: Gap }
+  /** Ask the application for a fresh credential, and send it. */
+  | { readonly type: 'reauth' }
   | { readonly type: 'roundTrip'; readonly rttMs: number }
   | { readonly type: 'report'; readonly error: HoldfastError }
   /** `state` is another than before. */

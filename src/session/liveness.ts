@@ -18,7 +18,8 @@ export interface Liveness {
   readonly deadline: number
   /** When the peer was last heard. */
   readonly receivedAt: number
-  start(now: number): void
+  /** A connection begins; where the server keeps a stricter heartbeat, that one counts. */
+  start(now: number, theirs?: Heartbeat): void
   received(now: number): void
   /** The round trip in milliseconds, or undefined for a pong that nobody asked for. */
   pong(now: number): number | undefined
@@ -27,8 +28,11 @@ export interface Liveness {
   elapsed(now: number): 'ping' | 'dead' | undefined
 }
 
-/** @param heartbeat null where the peer cannot be asked: then nothing is ever due */
-export function createLiveness(heartbeat: Heartbeat | null): Liveness {
+const UNHURRIED: Heartbeat = { interval: Infinity, timeout: Infinity }
+
+/** @param ours null where the peer cannot be asked: then nothing is ever due */
+export function createLiveness(ours: Heartbeat | null): Liveness {
+  let heartbeat = ours
   let receivedAt = 0
   let pingAt = Infinity
   let pongBy = Infinity
@@ -50,7 +54,11 @@ export function createLiveness(heartbeat: Heartbeat | null): Liveness {
     get receivedAt() {
       return receivedAt
     },
-    start(now) {
+    start(now, theirs = UNHURRIED) {
+      heartbeat = ours && {
+        interval: Math.min(ours.interval, theirs.interval),
+        timeout: Math.min(ours.timeout, theirs.timeout),
+      }
       receivedAt = now
       pingAt = heartbeat ? now + heartbeat.interval : Infinity
       pongBy = Infinity

@@ -1,4 +1,4 @@
-import type { Dialect } from '../dialects/dialect.js'
+import type { Channel, Dialect, Meaning } from '../dialects/dialect.js'
 import {
   ConnectError,
   ConnectionLostError,
@@ -9,7 +9,13 @@ import {
   textOf,
   type ErrorCode,
 } from '../errors.js'
-import { BAD_REQUEST, LINK_ABANDONED, NORMAL_CLOSURE, type CloseAdvice } from '../protocol/close-codes.js'
+import {
+  BAD_REQUEST,
+  LINK_ABANDONED,
+  NORMAL_CLOSURE,
+  NOT_ACCEPTABLE,
+  type CloseAdvice,
+} from '../protocol/close-codes.js'
 import type { Received } from '../protocol/codec.js'
 import { fullJitter, type RetryDelay } from './backoff.js'
 import { createLiveness, LATE_MS, type Heartbeat } from './liveness.js'
@@ -17,7 +23,7 @@ import type { Effect, Input } from './io.js'
 import { next, type ConnectionState, type Status, type Trigger } from './state.js'
 
 export interface SessionOptions {
-  readonly dialect: Dialect
+  readonly dialect: Pick<Dialect, 'advise' | 'badFramesMax'>
   readonly retryDelayMs: RetryDelay
   readonly stableAfterMs: number
   readonly connectTimeoutMs: number
@@ -38,15 +44,15 @@ export interface Session {
   handle(input: Input, now: number): Effect[]
 }
 
-/** After so many bad frames in a row the peer is not believed to speak our dialect, and the link is closed. */
-const BAD_FRAMES_MAX = 8
-
 /** In these states there is an attempt or a link, which leaving them must end. */
 const LINKED: readonly Status[] = ['connecting', 'handshaking', 'connected']
 
-export function createSession(options: SessionOptions, random: () => number): Session {
+/** What the session asks of the dialect: to read what comes. */
+export type Reader = Pick<Channel, 'opened' | 'read' | 'ping'>
+
+export function createSession(options: SessionOptions, channel: Reader, random: () => number): Session {
   const { dialect, retryDelayMs, stableAfterMs, connectTimeoutMs, maxAttempts, shouldReconnect } = options
-  const liveness = createLiveness(dialect.ping ? options.heartbeatMs : null)
+  const liveness = createLiveness(channel.ping ? options.heartbeatMs : null)
   let state: ConnectionState = { status: 'idle' }
   let effects: Effect[] = []
   /** Attempts in a row that failed, or whose connection did not last. */
@@ -56,6 +62,8 @@ export function createSession(options: SessionOptions, random: () => number): Se
   /** Of those, how many the server ended because of our credential. */
   let refusals = 0
   let badFrames = 0
+  /** What the server has said of the end of this connection. */
+  let farewell: Extract<Meaning, { type: 'farewell' }> | undefined
   let attemptBy = Infinity
   let patienceMs = connectTimeoutMs
   let isLate = false
@@ -65,15 +73,15 @@ export function createSession(options: SessionOptions, random: () => number): Se
   /** Follows the table; does nothing where it has no such row. */
   function move(trigger: Trigger, now: number, error?: HoldfastError): void {
     const status = next(state.status, trigger)
-    if (!status) return
-    if (isLinked() && trigger !== 'opened' && trigger !== 'ready') {
-      const code = trigger === 'close' ? NORMAL_CLOSURE : error?.code === 'BAD_FRAME' ? BAD_REQUEST : LINK_ABANDONED
+    if (!status || status === 'connected') return // Only ready() leads there.
+    if (isLinked() && trigger !== 'opened') {
+      const code = trigger === 'close' ? NORMAL_CLOSURE : error ? closeCodeOf(error) : LINK_ABANDONED
       effects.push({ type: 'hangUp', code, reason: error?.code ?? trigger })
     }
     state = enter(status, now, error)
   }
 
-  function enter(status: Status, now: number, error: HoldfastError | undefined): ConnectionState {
+  function enter(status: Exclude<Status, 'connected'>, now: number, error: HoldfastError | undefined): ConnectionState {
     const attempt = failures + 1
     switch (status) {
       case 'connecting':
@@ -81,21 +89,17 @@ export function createSession(options: SessionOptions, random: () => number): Se
         patienceMs = connectTimeoutMs * (timeouts > 1 ? 2 : 1)
         attemptBy = now + patienceMs
         isLate = false
+        farewell = undefined
+        badFrames = 0
         effects.push({ type: 'dial', attempt })
         return { status, attempt }
       case 'handshaking':
         return { status, attempt }
-      case 'connected':
-        liveness.start(now)
-        badFrames = 0
-        return { status, connectedAt: now }
-      case 'waiting': // Only lose() leads here, and it brings an error.
-        return {
-          status,
-          attempt,
-          retryAt: now + fullJitter(failures, retryDelayMs, random),
-          error: error as HoldfastError,
-        }
+      case 'waiting': {
+        // Only lose() leads here, and it brings an error.
+        const delayMs = farewell?.retryAfterMs ?? fullJitter(failures, retryDelayMs, random)
+        return { status, attempt, retryAt: now + delayMs, error: error as HoldfastError }
+      }
       case 'closed':
         return { status, error: error ?? null }
       case 'idle':
@@ -127,7 +131,7 @@ export function createSession(options: SessionOptions, random: () => number): Se
   }
 
   function ping(verdict: 'ping' | 'dead' | undefined): void {
-    const frame = verdict && ask('ping', () => dialect.ping?.())
+    const frame = verdict && ask('ping', () => channel.ping?.())
     if (frame !== undefined) effects.push({ type: 'transmit', frame })
   }
 
@@ -145,23 +149,48 @@ export function createSession(options: SessionOptions, random: () => number): Se
   function receive(frame: Received, now: number): void {
     liveness.received(now)
     try {
-      const meaning = dialect.read(frame)
+      const meanings = channel.read(frame)
       badFrames = 0
-      if (meaning.type === 'message') {
-        effects.push(meaning)
-        return
-      }
-      const rttMs = liveness.pong(now)
-      if (rttMs !== undefined) effects.push({ type: 'roundTrip', rttMs })
+      for (const meaning of meanings) hear(meaning, now)
     } catch (cause) {
       const error = cause instanceof HoldfastError ? cause : new RemoteProtocolError('BAD_FRAME', textOf(cause), cause)
       effects.push({ type: 'report', error })
-      if (++badFrames >= BAD_FRAMES_MAX) lose(error, 'retry', now)
+      if (error instanceof RefusedError) lose(error, 'stop', now)
+      else if (++badFrames >= dialect.badFramesMax) lose(error, 'retry', now)
+    }
+  }
+
+  function hear(meaning: Meaning, now: number): void {
+    switch (meaning.type) {
+      case 'pong': {
+        const rttMs = liveness.pong(now)
+        if (rttMs !== undefined) effects.push({ type: 'roundTrip', rttMs })
+        return
+      }
+      case 'ready':
+        return ready(meaning, now)
+      case 'farewell':
+        farewell = { ...farewell, ...meaning }
+        return
+      default:
+        effects.push(meaning)
+    }
+  }
+
+  function ready({ heartbeat, sessionId, recovered }: Extract<Meaning, { type: 'ready' }>, now: number): void {
+    if (!next(state.status, 'ready')) return
+    liveness.start(now, heartbeat)
+    state = {
+      status: 'connected',
+      connectedAt: now,
+      ...(sessionId !== undefined && { sessionId }),
+      ...(recovered !== undefined && { recovered }),
     }
   }
 
   function closed(code: number, reason: string, now: number): void {
-    const ending = `close code ${code}${reason && `, ${reason}`}`
+    const words = farewell?.words ?? reason
+    const ending = `close code ${code}${words && `, ${words}`}`
     if (state.status === 'connecting') {
       lose(new ConnectError('UNREACHABLE', `No connection: ${ending}`), 'retry', now)
     } else {
@@ -186,21 +215,22 @@ export function createSession(options: SessionOptions, random: () => number): Se
         attemptBy = now + patienceMs
         return
       }
-      lose(new ConnectError('CONNECT_TIMEOUT', `No connection within ${patienceMs} ms`), 'retry', now)
+      const what = state.status === 'handshaking' ? 'The server has not finished the handshake' : 'No connection'
+      lose(new ConnectError('CONNECT_TIMEOUT', `${what} within ${patienceMs} ms`), 'retry', now)
     }
   }
 
   function react(input: Input, now: number): void {
     switch (input.type) {
       case 'frame':
-        if (state.status === 'connected') receive(input.frame, now)
+        if (state.status === 'connected' || state.status === 'handshaking') receive(input.frame, now)
         return
       case 'elapsed':
         return elapsed(now)
       case 'opened':
-        // A plain server says nothing before it is spoken to: the open socket is the whole handshake.
         move('opened', now)
-        return move('ready', now)
+        for (const meaning of channel.opened(input.credential)) hear(meaning, now)
+        return
       case 'closed':
         if (isLinked()) closed(input.code, input.reason, now)
         return
@@ -247,3 +277,9 @@ export function createSession(options: SessionOptions, random: () => number): Se
     },
   }
 }
+
+/** What the server is told of how it has failed us. */
+const closeCodeOf = ({ code }: HoldfastError): number =>
+  code === 'PROTOCOL_MISMATCH' ? NOT_ACCEPTABLE : BROKEN_RULES.includes(code) ? BAD_REQUEST : LINK_ABANDONED
+
+const BROKEN_RULES: readonly ErrorCode[] = ['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK']

@@ -15,7 +15,13 @@ export type ConnectionState =
   | { readonly status: 'idle' }
   | { readonly status: 'connecting'; readonly attempt: number }
   | { readonly status: 'handshaking'; readonly attempt: number }
-  | { readonly status: 'connected'; readonly connectedAt: number }
+  | {
+      readonly status: 'connected'
+      readonly connectedAt: number
+      /** The server's name for this session, and whether it is that of the last connection, where the dialect has sessions. */
+      readonly sessionId?: string
+      readonly recovered?: boolean
+    }
   | { readonly status: 'waiting'; readonly attempt: number; readonly retryAt: number; readonly error: HoldfastError }
   | { readonly status: 'suspended' }
   | { readonly status: 'closed'; readonly error: HoldfastError | null }

@@ -1,5 +1,5 @@
 /** What the page's surroundings tell us. All are hints: none is believed without a look at the link itself. */
-export type Signal = 'wake' | 'doubt' | 'suspend' | 'resume'
+export type Signal = 'wake' | 'doubt' | 'suspend' | 'resume' | 'leave'
 
 /**
  * Listens to the page's life until the returned function is called.
@@ -8,6 +8,7 @@ export type Signal = 'wake' | 'doubt' | 'suspend' | 'resume'
  * - `doubt`: the machine says that it is offline, which a VPN or a local server may contradict.
  * - `suspend`: the page is frozen or goes into the back/forward cache, where a socket does not survive.
  * - `resume`: it is back.
+ * - `leave`: it ends, by a reload or another page.
  *
  * Source: Page Lifecycle (WICG); HTML Standard, "pagehide" and "pageshow" events with `persisted`.
  */
@@ -24,7 +25,7 @@ export function watchSignals(listener: (signal: Signal) => void): () => void {
   const page = globalThis as unknown as EventTarget
   listen(page, 'online', () => listener('wake'))
   listen(page, 'offline', () => listener('doubt'))
-  listen(page, 'pagehide', onPersisted('suspend'))
+  listen(page, 'pagehide', (event) => listener((event as PageTransitionEvent).persisted ? 'suspend' : 'leave'))
   listen(page, 'pageshow', onPersisted('resume'))
   listen(document, 'freeze', () => listener('suspend'))
   listen(document, 'resume', () => listener('resume'))

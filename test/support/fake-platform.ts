@@ -171,6 +171,7 @@ export function createFakePlatform(options: FakePlatformOptions = {}): FakePlatf
   const links: FakeLink[] = []
   const watchers = new Set<(signal: Signal) => void>()
   const thrown: unknown[] = []
+  const notes = new Map<string, string>()
   let armed = 0
   let ids = 0
 
@@ -228,6 +229,12 @@ export function createFakePlatform(options: FakePlatformOptions = {}): FakePlatf
       watchers.add(listener)
       return () => void watchers.delete(listener)
     },
+    recall(key) {
+      const note = notes.get(key)
+      notes.delete(key)
+      return note
+    },
+    keep: (key, note) => void notes.set(key, note),
     throwLater: (error) => void thrown.push(error),
   }
   return platform

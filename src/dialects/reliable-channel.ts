@@ -1,0 +1,268 @@
+import { DeliveryError, RefusedError, RemoteProtocolError, type HoldfastError } from '../errors.js'
+import type { Entry, Receipt } from '../outbox/delivery.js'
+import { MESSAGE_TOO_BIG, SUPERSEDED } from '../protocol/close-codes.js'
+import { sizeOf, type Body } from '../protocol/codec.js'
+import type { FrameCodec } from '../protocol/frame-codec.js'
+import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../protocol/frames.js'
+import { createAckSchedule, orderOf } from '../session/receiver.js'
+import { createWriters } from '../session/writers.js'
+import type { Channel, Gap, Host, Meaning } from './dialect.js'
+
+type Frame<Type extends DownFrame['t']> = Extract<DownFrame, { t: Type }>
+
+/** A place in the server's stream: the session, the last message that was handled, and its tag. */
+interface Place {
+  id: string
+  s: number
+  g?: string
+}
+
+const HANDLED: Receipt = Object.freeze({ confirmedBy: 'server' })
+
+/**
+ * `holdfast.1` as a client speaks it. The rules are those of PROTOCOL.md; section numbers refer to it.
+ *
+ * A connection goes through three stages: it is `greeted` (the server has yet to prove that it knows the protocol), then
+ * `welcomed` (hello and the first flight are on their way), then `live`. Between connections it is `away`.
+ */
+export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: string | undefined): Channel {
+  const { queue, link, now } = host
+  const writers = createWriters(queue)
+  const acks = createAckSchedule()
+  let stage: 'away' | 'greeted' | 'welcomed' | 'live' = 'away'
+  let greeting: Frame<'greeting'>
+  let credential: unknown
+  let place = recallPlace()
+  /** Why a session that we had is gone, where we know it before the server says so. */
+  let lostBy: string | undefined
+  let isDraining = false
+  /**
+   * How many of the next messages may be one that is too big for somebody on the way, who closed with 1009. They go one
+   * at a time, so that the next such close names the culprit.
+   */
+  let suspects = 0
+
+  const say = (frame: UpFrame, payload?: Body): number | undefined => link().send(codec.write(frame, payload))
+
+  function recallPlace(): Place | undefined {
+    const note = resumeKey === undefined ? undefined : host.recall(resumeKey)
+    return note === undefined ? undefined : (JSON.parse(note) as Place)
+  }
+
+  // Section 2: connecting.
+
+  function greet(frame: DownFrame): readonly Meaning[] {
+    if (frame.t !== 'greeting') throw foreign(`its first frame is "${frame.t}"`)
+    greeting = frame
+    say({
+      t: 'hello',
+      writers: writers.resume(),
+      ...(credential !== undefined && { auth: credential }),
+      ...(place && { stream: place }),
+    })
+    stage = 'welcomed'
+    pump()
+    return []
+  }
+
+  function welcome({ session, resumed, lost, cursors, no, held }: Frame<'welcome'>): readonly Meaning[] {
+    const hadPlace = place !== undefined || lostBy !== undefined
+    const gap: Gap = {
+      fromServer: hadPlace && !resumed,
+      toServer: writers.isForgotten(cursors),
+      reason: lostBy ?? lost ?? 'unknown',
+    }
+    lostBy = undefined
+    if (!resumed) place = { id: session, s: 0 }
+    stage = 'live'
+    settle(cursors, no)
+    if (!resumed) queue.loseAnswers()
+    if (held) {
+      queue.rewind()
+      say({ t: 'resume', writers: writers.resume() })
+    }
+    pump()
+    const ready: Meaning = { type: 'ready', sessionId: session, recovered: resumed, heartbeat: greeting.heartbeat }
+    return gap.fromServer || gap.toServer ? [ready, { type: 'gap', gap }] : [ready]
+  }
+
+  // Section 4: the way up.
+
+  function pump(): void {
+    if (stage === 'away' || stage === 'greeted' || isDraining) return
+    for (let entry = queue.peek(); entry; entry = queue.peek()) {
+      if (!transmit(entry)) return
+    }
+  }
+
+  /** Sends the message if the window has room for it; one that no window has room for fails. */
+  function transmit(entry: Entry): boolean {
+    const { writer, sequence, event, body } = entry.message
+    const frame = codec.write(
+      {
+        t: 'm',
+        ...(writer !== writers.current && { w: writer }),
+        s: sequence,
+        e: event,
+        ...(entry.wasSent && { u: 1 }),
+        ...(entry.isRequest && { r: 1 }),
+      },
+      body,
+    )
+    const bytes = sizeOf(frame)
+    if (bytes > greeting.frame) {
+      const rule = `the server takes frames of ${greeting.frame} bytes`
+      queue.fail(entry, new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`))
+      return true
+    }
+    const { messages, bytes: bytesMax } = greeting.window
+    const fits = queue.inFlight < messages && queue.bytesInFlight + bytes <= bytesMax && !suspects
+    if (!fits && queue.inFlight) return false
+    if (!writers.isNext(writer, sequence)) say({ t: 'skip', w: writer, s: sequence })
+    const position = link().send(frame)
+    if (position === undefined) return false
+    writers.sent(writer, sequence)
+    queue.sent(entry, position, bytes)
+    return true
+  }
+
+  function settle(cursors: Sequences, no: readonly Rejection[] = []): void {
+    writers.acknowledged(cursors)
+    const rejections = new Map<string, HoldfastError>()
+    for (const [writer, sequence, code, message] of no) {
+      rejections.set(`${writer}:${sequence}`, rejection(code, message))
+    }
+    const isDone = ({ message }: Entry): boolean => message.sequence <= writers.cursor(message.writer)
+    if (queue.settle(isDone, HANDLED, rejections)) suspects = Math.max(0, suspects - 1)
+  }
+
+  function isolate(inFlight: number): void {
+    const culprit = inFlight === 1 ? queue.peek() : undefined
+    if (culprit)
+      queue.fail(culprit, new DeliveryError('TOO_LARGE', 'It alone was on its way when 1009 closed the link'))
+    suspects = culprit ? suspects - 1 : inFlight
+  }
+
+  // Section 7: the way down.
+
+  /** Whether the message is new. */
+  function isNew({ s, g }: { s: number; g: string }): boolean {
+    const last = place as Place
+    const order = orderOf(s, last.s)
+    if (order === 'gap') throw new RemoteProtocolError('SEQUENCE_GAP', `Message ${s} of the server follows ${last.s}`)
+    acks.handled(now())
+    if (order === 'repeat') return false
+    place = { id: last.id, s, g }
+    return true
+  }
+
+  function acknowledge(): void {
+    if (stage !== 'live' || acks.deadline > now()) return
+    acks.clear()
+    if (place?.s) say({ t: 'a', s: place.s })
+  }
+
+  // Everything that comes while the connection is up.
+
+  function hear(frame: DownFrame): readonly Meaning[] {
+    if (frame.t === 'welcome' && stage === 'welcomed') return welcome(frame)
+    switch (frame.t) {
+      case 'p':
+        say({ t: 'o' })
+        return []
+      case 'o':
+        return PONG
+      case 'error':
+        return [{ type: 'farewell', words: `${frame.code}: ${frame.message}`, retryAfterMs: frame.after }]
+      case 'drain':
+        isDraining = true
+        return [{ type: 'farewell', retryAfterMs: frame.after }]
+      case 'reauth':
+        return [{ type: 'reauth' }]
+      case 'v':
+        return [{ type: 'message', message: { event: frame.e, data: frame.d } }]
+    }
+    if (stage !== 'live') throw unexpected(frame)
+    switch (frame.t) {
+      case 'm':
+        return isNew(frame) ? [{ type: 'message', message: { event: frame.e, data: frame.d } }] : []
+      case 'r':
+        if (isNew(frame)) answer(frame)
+        return []
+      case 'a':
+        settle(frame.w, frame.no)
+        pump()
+        return []
+      default:
+        throw unexpected(frame)
+    }
+  }
+
+  function answer({ w, n, d, error }: Frame<'r'>): void {
+    queue.answer(`${w}:${n}`, error ? { error: rejection(error.code, error.message) } : { data: d })
+  }
+
+  return {
+    get deadline() {
+      return acks.deadline
+    },
+    opened(given) {
+      credential = given
+      stage = 'greeted'
+      return []
+    },
+    read(received) {
+      if (stage !== 'greeted') return hear(downFrame(codec.read(received)))
+      try {
+        return greet(downFrame(codec.read(received)))
+      } catch (cause) {
+        throw cause instanceof RefusedError ? cause : foreign('its first frame makes no sense', cause)
+      }
+    },
+    handled: acknowledge,
+    ping: () => codec.write({ t: 'p' }),
+    pump,
+    elapsed: acknowledge,
+    pass(event, body) {
+      const frame = codec.write({ t: 'v', e: event }, body)
+      return stage === 'live' && sizeOf(frame) <= greeting.frame && link().send(frame) !== undefined
+    },
+    cancel({ message }) {
+      if (stage === 'live') say({ t: 'cancel', w: message.writer, s: message.sequence })
+    },
+    authenticate(auth) {
+      if (stage === 'live') say({ t: 'auth', auth })
+    },
+    unlink(closeCode) {
+      stage = 'away'
+      isDraining = false
+      acks.clear()
+      if (closeCode === SUPERSEDED && place) {
+        place = undefined
+        lostBy = 'superseded'
+      }
+      const { inFlight } = queue
+      queue.rewind()
+      if (closeCode === MESSAGE_TOO_BIG) isolate(inFlight)
+    },
+    bye() {
+      if (stage === 'live') say({ t: 'bye' })
+      place = lostBy = undefined
+      writers.forget()
+    },
+    leave() {
+      if (resumeKey !== undefined && place) host.keep(resumeKey, JSON.stringify(place))
+    },
+  }
+}
+
+const PONG: readonly Meaning[] = [{ type: 'pong' }]
+
+const rejection = (code: string, message: string): HoldfastError =>
+  new DeliveryError(code === 'NO_HANDLER' ? code : 'REJECTED', message)
+
+const foreign = (why: string, cause?: unknown): RefusedError =>
+  new RefusedError('PROTOCOL_MISMATCH', `The server does not speak holdfast.1: ${why}`, cause)
+
+const unexpected = ({ t }: DownFrame): RemoteProtocolError =>
+  new RemoteProtocolError('BAD_FRAME', `The server sent "${t}" out of turn`)
