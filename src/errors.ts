@@ -73,7 +73,7 @@ export class HoldfastError extends Error {
   }
 }
 
-/** An attempt failed before the connection was usable. Codes: `URL_FAILED`, `UNREACHABLE`, `CONNECT_TIMEOUT`. */
+/** An attempt failed before the connection was usable. Codes: `URL_FAILED`, `AUTH_FAILED`, `UNREACHABLE`, `CONNECT_TIMEOUT`. */
 export class ConnectError extends HoldfastError {
   override readonly name = 'ConnectError'
 }
@@ -95,7 +95,10 @@ export class ConnectionLostError extends HoldfastError {
   }
 }
 
-/** Final: the client has stopped. Codes: `UNAUTHORIZED`, `REFUSED_BY_SERVER`, `BLOCKED_BY_BROWSER`, `ATTEMPTS_EXHAUSTED`. */
+/**
+ * Final: the client has stopped. Codes: `UNAUTHORIZED`, `REFUSED_BY_SERVER`, `PROTOCOL_MISMATCH`, `BLOCKED_BY_BROWSER`,
+ * `ATTEMPTS_EXHAUSTED`; at the server `FORBIDDEN`.
+ */
 export class RefusedError extends HoldfastError {
   override readonly name = 'RefusedError'
 }
@@ -105,14 +108,15 @@ export class LocalProtocolError extends HoldfastError {
   override readonly name = 'LocalProtocolError'
 }
 
-/** The peer broke the dialect's rules. Code: `BAD_FRAME`. */
+/** The peer broke the dialect's rules. Codes: `BAD_FRAME`, `SEQUENCE_GAP`, `BAD_ACK`, `RATE_LIMITED`. */
 export class RemoteProtocolError extends HoldfastError {
   override readonly name = 'RemoteProtocolError'
 }
 
 /**
  * One message was not delivered.
- * Codes: `EXPIRED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `NOT_STORED`, `CLIENT_CLOSED`.
+ * Codes: `EXPIRED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `NOT_STORED`, `CLIENT_CLOSED`, `TOO_LARGE`;
+ * from the server `REJECTED` and `NO_HANDLER`; of a request `REQUEST_TIMEOUT`, `REQUEST_ABORTED`, `RESULT_LOST`.
  */
 export class DeliveryError extends HoldfastError {
   override readonly name = 'DeliveryError'
