@@ -95,35 +95,45 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     }
   }
 
-  /** Sends the message if the window has room for it; one that no window has room for fails. */
+  /** Sends the message if the window has room for it; one that no server would take fails. */
   function transmit(entry: Entry): boolean {
-    const { writer, sequence, event, body } = entry.message
-    const frame = codec.write(
-      {
-        t: 'm',
-        ...(writer !== writers.current && { w: writer }),
-        s: sequence,
-        e: event,
-        ...(entry.wasSent && { u: 1 }),
-        ...(entry.isRequest && { r: 1 }),
-      },
-      body,
-    )
+    if (!fits(entry.bytes)) return false
+    const { writer, sequence, event } = entry.message
+    const frame = write(entry)
     const bytes = sizeOf(frame)
     if (bytes > greeting.frame) {
       const rule = `the server takes frames of ${greeting.frame} bytes`
       queue.fail(entry, new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`))
       return true
     }
-    const { messages, bytes: bytesMax } = greeting.window
-    const fits = queue.inFlight < messages && queue.bytesInFlight + bytes <= bytesMax && !suspects
-    if (!fits && queue.inFlight) return false
+    if (!fits(bytes)) return false
     if (!writers.isNext(writer, sequence)) say({ t: 'skip', w: writer, s: sequence })
     const position = link().send(frame)
     if (position === undefined) return false
     writers.sent(writer, sequence)
     queue.sent(entry, position, bytes)
     return true
+  }
+
+  function fits(bytes: number): boolean {
+    const { window } = greeting
+    if (!queue.inFlight) return true
+    return !suspects && queue.inFlight < window.messages && queue.bytesInFlight + bytes <= window.bytes
+  }
+
+  function write({ message, wasSent, isRequest }: Entry): Body {
+    const { writer, sequence, event, body } = message
+    return codec.write(
+      {
+        t: 'm',
+        ...(writer !== writers.current && { w: writer }),
+        s: sequence,
+        e: event,
+        ...(wasSent && { u: 1 }),
+        ...(isRequest && { r: 1 }),
+      },
+      body,
+    )
   }
 
   function settle(cursors: Sequences, no: readonly Rejection[] = []): void {
