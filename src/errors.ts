@@ -52,6 +52,8 @@ export type ErrorCode =
   | 'STORAGE_FAILED'
   | 'LISTENER_THREW'
   | 'ITERATOR_OVERFLOW'
+  | 'SESSION_ENDED'
+  | 'SERVER_FAILED'
 
 /** What was thrown, in words: whatever it is, since even an error may refuse to be printed. */
 export function textOf(thrown: unknown): string {

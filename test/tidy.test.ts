@@ -18,7 +18,7 @@ const PACKAGES: Record<string, string> = {
   partysocket: 'transport/transport.ts',
   nanoevents: 'events.ts',
   idb: 'outbox/segmented-log.ts',
-  ws: 'server/echo.ts',
+  ws: 'server/',
   react: 'react/',
   node: 'server/',
 }

@@ -6,7 +6,8 @@ import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { WebSocket } from 'ws'
 import { ConnectionLostError, RemoteProtocolError } from '../../src/errors.js'
-import { createEchoServer, type EchoServer, type EchoServerOptions, type ServerAddress } from '../../src/server/echo.js'
+import { createEchoServer, type EchoServer, type EchoServerOptions } from '../../src/server/echo.js'
+import type { ServerAddress } from '../../src/server/listen.js'
 import { nextClose, nextMessage, openClient } from '../support/clients.js'
 
 const cleanups: (() => unknown)[] = []

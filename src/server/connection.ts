@@ -1,0 +1,297 @@
+import { ConnectionLostError, HoldfastError, RemoteProtocolError, StorageError, textOf } from '../errors.js'
+import * as closeCodes from '../protocol/close-codes.js'
+import { sizeOf, type Body, type Received } from '../protocol/codec.js'
+import { upFrame, type UpFrame } from '../protocol/frames.js'
+import { createLiveness } from '../session/liveness.js'
+import { createBucket } from '../session/server-bucket.js'
+import { createInbox } from '../session/server-inbox.js'
+import { createTurnstile } from '../session/server-turnstile.js'
+import { badFrame, closingOf, REFUSAL_CODES, tooLarge } from './closing.js'
+import type { Core } from './core.js'
+import { createDownlink, type ServerSocket } from './downlink.js'
+import { createGate, type Refusal } from './gate.js'
+import { createIntake, type Intake } from './intake.js'
+import type { UpgradeRequest } from './options.js'
+import type { ServerSession, SessionLink } from './session.js'
+import { settle } from './settle.js'
+import type { Attached } from './streams.js'
+import { createUplink, type Uplink } from './uplink.js'
+
+/** A connection, from its socket's side. */
+export interface Connection {
+  /** The client sent this. Never throws. */
+  receive(frame: Received): void
+  /** The socket is gone. */
+  closed(code: number, reason: string): void
+}
+
+/** A connection, from the engine's side. */
+export interface ServerConnection extends Connection {
+  /** Says that the server will close soon, and closes with 1012 when nothing runs any more. */
+  drain(afterMs: number): void
+  /** @param error sent first, so that a browser learns why */
+  close(code: number, reason: string, error?: HoldfastError, afterMs?: number): void
+}
+
+/** What a connection asks of the engine. */
+export interface ConnectionHost {
+  /** Finds or makes the session of a stream that was attached; undefined when there are too many. */
+  session(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined
+  /** The application may meet the session now. */
+  introduce(session: ServerSession): void
+  gone(connection: ServerConnection): void
+}
+
+type State =
+  | { readonly status: 'greeted' | 'authenticating' | 'closed' }
+  | { readonly status: 'attached'; readonly session: ServerSession; readonly uplink: Uplink; readonly intake: Intake }
+
+/** One connection, from its greeting to its end. */
+export function createConnection(
+  core: Core,
+  host: ConnectionHost,
+  socket: ServerSocket,
+  request: UpgradeRequest,
+): ServerConnection {
+  const { platform, codec, streams, options } = core
+  const { limits, heartbeat } = options
+  const liveness = createLiveness(heartbeat)
+  const frames = createBucket({ perSecond: limits.framesPerSecond, burst: limits.framesBurst }, platform.now())
+  const inbox = createInbox(limits.window)
+  const downlink = createDownlink(socket, codec, limits, platform.now)
+  const gate = createGate(core, request)
+  const deadline = core.deadlines.create(elapsed)
+  const helloBy = platform.now() + limits.helloTimeoutMs
+  let state: State = { status: 'greeted' }
+  let lastWriter: string | undefined
+  /** Closed while the store or `authenticate` is asked. */
+  const turnstile = createTurnstile<readonly [frame: UpFrame, bytes: number]>((entered) => dispatch(...entered))
+  let isDraining = false
+
+  const isClosed = (): boolean => state.status === 'closed'
+
+  function schedule(): void {
+    if (state.status === 'closed') return
+    const hello = state.status === 'greeted' ? helloBy : Infinity
+    const uplink = state.status === 'attached' ? state.uplink.deadline : Infinity
+    deadline.set(Math.min(hello, uplink, liveness.deadline, downlink.deadline, gate.deadline))
+  }
+
+  function receive(received: Received): void {
+    if (isClosed() || core.isStopped()) return
+    liveness.received(platform.now())
+    try {
+      const bytes = typeof received === 'string' ? sizeOf(received) : received.byteLength
+      if (bytes > limits.frameBytesMax) throw tooLarge(bytes, limits.frameBytesMax)
+      take(upFrame(codec.read(received)), bytes)
+    } catch (cause) {
+      broken(cause)
+    }
+    downlink.pump()
+    schedule()
+  }
+
+  function broken(cause: unknown): void {
+    if (cause instanceof RemoteProtocolError) return fail(cause)
+    fail(new HoldfastError('SERVER_FAILED', `A frame could not be taken: ${textOf(cause)}`, cause))
+  }
+
+  /** Reports an error and closes with it. */
+  function fail(error: HoldfastError): void {
+    if (isClosed()) return
+    core.report(error)
+    const { code, told, afterMs } = closingOf(error)
+    close(code, error.code, told, afterMs)
+  }
+
+  /** What holds for every frame, whenever it comes. */
+  function take(frame: UpFrame, bytes: number): void {
+    if (state.status === 'greeted') return greet(frame)
+    if (frame.t === 'hello') throw badFrame('a second hello')
+    if (frame.t === 'm') inbox.take(bytes)
+    else if (frame.t !== 'a' && frame.t !== 'bye') charge()
+    const named = withWriter(frame)
+    // These do not depend on what came before them.
+    if (['p', 'o', 'a', 'bye'].includes(frame.t)) dispatch(named, bytes)
+    else turnstile.enter([named, bytes])
+  }
+
+  /** Frames that no window bounds have a rate of their own. */
+  function charge(): void {
+    if (frames.take(platform.now())) return
+    throw new RemoteProtocolError('RATE_LIMITED', `The peer sent more than ${limits.framesPerSecond} frames per second`)
+  }
+
+  /** A message without a writer has that of the one before, or of the skip before it. */
+  function withWriter(frame: UpFrame): UpFrame {
+    if (frame.t !== 'm' && frame.t !== 'skip') return frame
+    lastWriter = frame.w ?? lastWriter
+    if (lastWriter === undefined) throw badFrame('a first message without a writer')
+    return frame.w === undefined ? { ...frame, w: lastWriter } : frame
+  }
+
+  function dispatch(frame: UpFrame, bytes: number): void {
+    if (frame.t === 'p') return downlink.write({ t: 'o' })
+    if (frame.t === 'o') return void liveness.pong(platform.now())
+    if (frame.t === 'bye') return bye()
+    if (state.status !== 'attached') throw badFrame(`"${frame.t}" before the welcome`)
+    if (frame.t === 'm' && isDraining) inbox.give(bytes)
+    else state.intake.take(frame, bytes)
+  }
+
+  function bye(): void {
+    if (state.status === 'attached') state.session.end('bye')
+    else close(closeCodes.NORMAL_CLOSURE, 'bye')
+  }
+
+  /** Goes on with an answer, and then with what came meanwhile. */
+  function resumed<T>(next: (value: T) => void): (value: T) => void {
+    return (value) => {
+      if (isClosed() || core.isStopped()) return
+      try {
+        next(value)
+        turnstile.open()
+      } catch (cause) {
+        broken(cause)
+      }
+      schedule()
+    }
+  }
+
+  const storeFailed = (cause: unknown): void =>
+    fail(new StorageError('STORAGE_FAILED', 'The store failed; closing the connection', cause))
+
+  function greet(frame: UpFrame): void {
+    if (frame.t === 'bye') return bye()
+    if (frame.t !== 'hello') throw badFrame(`"${frame.t}" before hello`)
+    state = { status: 'authenticating' }
+    turnstile.close()
+    gate.check(frame.auth, (user) => attach(user, frame), refuse)
+  }
+
+  const check = (auth: unknown): void => gate.check(auth, () => schedule(), refuse)
+
+  function attach(user: string, hello: UpFrame & { t: 'hello' }): void {
+    settle(
+      () => streams.attach({ user, stream: hello.stream, writers: Object.keys(hello.writers) }),
+      resumed((attached) => welcome(user, hello, attached)),
+      storeFailed,
+    )
+  }
+
+  function welcome(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): void {
+    const { id, resumed: isResumed, lost, cursors } = attached
+    const handled = isResumed ? (hello.stream?.s ?? 0) : 0
+    const session = host.session(user, hello, attached)
+    if (!session)
+      return close(closeCodes.TRY_AGAIN_LATER, 'full', new HoldfastError('RATE_LIMITED', 'There are too many sessions'))
+    const uplink = createUplink(core, session, inbox, isResumed, schedule)
+    const intake = createIntake(
+      core,
+      { session, uplink, inbox, downlink },
+      { turnstile, charge, resumed, storeFailed, check },
+    )
+    state = { status: 'attached', session, uplink, intake }
+    downlink.start(handled)
+    const known = uplink.hello(hello.writers, cursors)
+    downlink.write({ t: 'welcome', session: id, resumed: isResumed, ...(lost && { lost }), ...known })
+    session.attach(link, attached, handled)
+    host.introduce(session)
+    session.work()
+  }
+
+  function refuse({ error, reason }: Refusal): void {
+    if (reason === 'failed') core.report(error)
+    close(REFUSAL_CODES[reason], error.code, reason === 'failed' ? closingOf(error).told : error)
+  }
+
+  function elapsed(now: number): void {
+    if (isClosed() || core.isStopped()) return
+    if (state.status === 'greeted' && now >= helloBy) return close(closeCodes.HELLO_TIMEOUT, 'no hello in time')
+    if (state.status === 'attached' && now >= state.uplink.deadline) acknowledge(state.uplink)
+    if (downlink.elapsed(now) === 'stalled') return stalled()
+    const life = liveness.elapsed(now)
+    if (life === 'dead') return silent(now)
+    if (life === 'ping') downlink.write({ t: 'p' })
+    const credential = now >= gate.deadline ? gate.elapsed(now) : undefined
+    if (credential && 'error' in credential) return refuse(credential)
+    if (credential) downlink.write({ t: 'reauth', within: credential.within })
+    schedule()
+  }
+
+  function acknowledge(uplink: Uplink): void {
+    const frame = uplink.acks()
+    if (frame) downlink.write(frame)
+  }
+
+  function stalled(): void {
+    const message = `${peer()} does not read: ${socket.bufferedAmount} bytes wait for it; closing with 1013`
+    core.report(new ConnectionLostError('CONNECTION_CLOSED', message, closeCodes.TRY_AGAIN_LATER, 'does not read'))
+    close(closeCodes.TRY_AGAIN_LATER, 'does not read')
+  }
+
+  function silent(now: number): void {
+    const message = `No frame from ${peer()} for ${Math.round(now - liveness.receivedAt)} ms; closing`
+    core.report(new ConnectionLostError('HEARTBEAT_TIMEOUT', message, closeCodes.LINK_ABANDONED, 'silent'))
+    close(closeCodes.LINK_ABANDONED, 'silent')
+  }
+
+  const peer = (): string => request.remoteAddress ?? 'a client'
+
+  function close(code: number, reason: string, error?: HoldfastError, afterMs?: number): void {
+    if (isClosed()) return
+    if (state.status === 'attached') acknowledge(state.uplink)
+    const after = afterMs === undefined ? {} : { after: afterMs }
+    if (error) downlink.write({ t: 'error', code: error.code, message: error.message.slice(0, 1_000), ...after })
+    socket.close(code, reason)
+    closed(code, reason)
+  }
+
+  function closed(code: number, reason: string): void {
+    if (isClosed() || core.isStopped()) return
+    const last = state
+    state = { status: 'closed' }
+    turnstile.clear()
+    deadline.set(Infinity)
+    gate.close()
+    host.gone(connection)
+    if (last.status !== 'attached') return
+    last.session.detach(link, code, reason)
+    last.uplink.leave()
+  }
+
+  const whenOpen = (act: (uplink: Uplink) => void): void => {
+    if (state.status === 'attached' && !core.isStopped()) act(state.uplink)
+    schedule()
+  }
+
+  const link: SessionLink = {
+    inbox,
+    lane: (writer) => (state.status === 'attached' ? state.uplink.lane(writer) : undefined),
+    repeated: (writer) => whenOpen((uplink) => uplink.repeated(writer)),
+    deliver: (sent) => whenOpen(() => downlink.deliver(sent)),
+    writeVolatile: (frame: Body) => whenOpen(() => downlink.writeVolatile(frame)),
+    idle() {
+      if (isDraining) close(closeCodes.SERVICE_RESTART, 'drained')
+    },
+    close,
+  }
+
+  const connection: ServerConnection = {
+    receive,
+    closed,
+    close,
+    drain(afterMs) {
+      if (isClosed()) return
+      isDraining = true
+      downlink.write({ t: 'drain', after: afterMs })
+      if (state.status === 'attached') state.session.work()
+      else close(closeCodes.SERVICE_RESTART, 'drained')
+    },
+  }
+
+  downlink.write({ t: 'greeting', v: 1, frame: limits.frameBytesMax, window: limits.window, heartbeat })
+  liveness.start(platform.now())
+  schedule()
+  return connection
+}

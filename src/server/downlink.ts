@@ -1,0 +1,102 @@
+import type { Body } from '../protocol/codec.js'
+import type { FrameCodec } from '../protocol/frame-codec.js'
+import type { DownFrame } from '../protocol/frames.js'
+import type { Limits } from './options.js'
+import type { StreamMessage } from './streams.js'
+
+/** A socket, from the engine's side. No method may throw. */
+export interface ServerSocket {
+  send(frame: Body): void
+  /** Sends a close frame behind everything that waits. */
+  close(code: number, reason: string): void
+  /** Ends the connection at once. */
+  terminate(): void
+  /** Bytes that were sent and have not left this process. */
+  readonly bufferedAmount: number
+}
+
+/** What one connection writes. While the socket is full, the stream waits here and volatile messages are dropped. */
+export interface Downlink {
+  /** The last message of the stream that was written. */
+  readonly sequence: number
+  /** When `elapsed` wants to be called; `Infinity` while everything is written. */
+  readonly deadline: number
+  /** The stream's messages begin after `sequence`. */
+  start(sequence: number): void
+  /** A frame that cannot wait. */
+  write(frame: DownFrame): void
+  deliver(message: StreamMessage): void
+  writeVolatile(frame: Body): void
+  /** `stalled`: for too long nothing has left the socket although it is full. */
+  elapsed(now: number): 'stalled' | undefined
+  /** The client was heard: perhaps the socket has drained. */
+  pump(): void
+}
+
+/** How often a full socket is looked at, in milliseconds: nobody tells when it drains. */
+const POLL_MS = 50
+
+export function createDownlink(
+  socket: ServerSocket,
+  codec: FrameCodec,
+  { bufferedBytesMax, stalledMs }: Pick<Limits, 'bufferedBytesMax' | 'stalledMs'>,
+  now: () => number,
+): Downlink {
+  let backlog: StreamMessage[] = []
+  let head = 0
+  let sequence = 0
+  let deadline = Infinity
+  let fullSince = Infinity
+
+  const isFull = (): boolean => socket.bufferedAmount >= bufferedBytesMax
+
+  const pump = (): void => {
+    while (head < backlog.length && !isFull()) {
+      const message = backlog[head++]
+      if (!message) break
+      sequence = message.sequence
+      const frame = { ...message.head, s: message.sequence, g: message.tag } as DownFrame
+      socket.send(codec.write(frame, message.payload))
+    }
+    if (head === backlog.length) {
+      backlog = []
+      head = 0
+    }
+    watch()
+  }
+
+  const watch = (): void => {
+    const isWaiting = isFull()
+    if (isWaiting) fullSince = Math.min(fullSince, now())
+    else fullSince = Infinity
+    deadline = isWaiting || head < backlog.length ? now() + POLL_MS : Infinity
+  }
+
+  return {
+    get sequence() {
+      return sequence
+    },
+    get deadline() {
+      return deadline
+    },
+    start(from) {
+      sequence = from
+    },
+    write(frame) {
+      socket.send(codec.write(frame))
+    },
+    deliver(message) {
+      backlog.push(message)
+      pump()
+    },
+    writeVolatile(frame) {
+      if (!isFull()) socket.send(frame)
+    },
+    elapsed(at) {
+      if (at < deadline) return undefined
+      pump()
+      return at - fullSince >= stalledMs ? 'stalled' : undefined
+    },
+    pump,
+  }
+}

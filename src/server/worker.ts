@@ -1,0 +1,201 @@
+import { RemoteProtocolError, StorageError } from '../errors.js'
+import type { Rejection } from '../protocol/frames.js'
+import { createBucket } from '../session/server-bucket.js'
+import type { Inbox, InboxItem, UpMessage } from '../session/server-inbox.js'
+import type { Lane } from '../session/server-lane.js'
+import type { MessageContext } from './api.js'
+import type { Core, Replied } from './core.js'
+import type { Handlers, Outcome } from './handlers.js'
+import { settle } from './settle.js'
+
+/** Where messages come from: the connection that has the session now. */
+export interface WorkSource {
+  readonly inbox: Inbox
+  lane(writer: string): Lane<Replied> | undefined
+  /** A message of the writer was done with before its turn came: the client has missed the word. */
+  repeated(writer: string): void
+  /** Nothing runs and nothing waits. */
+  idle(): void
+}
+
+/** Handles the messages of one session, one at a time and in order, through all its connections. */
+export interface Worker {
+  readonly isRunning: boolean
+  /** When the rate allows the next message; `Infinity` when nothing waits for that. */
+  readonly deadline: number
+  /** Another connection has the session, or none: what waited in the older one is forgotten. */
+  attach(source: WorkSource | undefined): void
+  /** Something has changed: goes on if it can. */
+  work(): void
+}
+
+const CANCELLED: Outcome = { status: 'rejected', code: 'CANCELLED', message: 'Nobody waits for the reply any more' }
+
+/**
+ * @param session its `work` is called when a handler has ended, and calls the worker's
+ * @param failed told when the store could not keep what was done: the connection cannot go on
+ */
+export function createWorker(
+  core: Core,
+  session: Replied & { readonly user: string; work(): void },
+  handlers: Handlers,
+  failed: (error: StorageError) => void,
+): Worker {
+  const { limits } = core.options
+  const rate = { perSecond: limits.messagesPerSecond, burst: limits.messagesBurst }
+  const bucket = createBucket(rate, core.platform.now())
+  let source: WorkSource | undefined
+  let isRunning = false
+  let isWorking = false
+  let deadline = Infinity
+
+  function work(): void {
+    // A handler that is done at once leads back here: the loop below goes on.
+    if (isWorking) return
+    isWorking = true
+    try {
+      while (begin());
+    } finally {
+      isWorking = false
+    }
+    if (!isRunning && source?.inbox.size === 0) source.idle()
+  }
+
+  /** Takes the next item up; false when there is none or it must wait. */
+  function begin(): boolean {
+    const item = source?.inbox.first()
+    if (!source || !item || isRunning || core.isStopped()) return false
+    const lane = source.lane(item.type === 'skip' ? item.writer : item.message.writer)
+    // It is free again when its followers hear of it.
+    if (!lane || lane.running) return false
+    if (item.type === 'skip') return leap(source.inbox, lane, item.sequence)
+    if (item.message.sequence <= lane.cursor.n) return repeat(source, item.message)
+    deadline = Infinity
+    if (!bucket.take(core.platform.now())) {
+      deadline = Math.max(bucket.nextAt, core.platform.now() + 1)
+      return false
+    }
+    handle(source.inbox, lane, item)
+    return true
+  }
+
+  function repeat(from: WorkSource, { writer, bytes }: UpMessage): true {
+    from.inbox.shift()
+    from.inbox.give(bytes)
+    from.repeated(writer)
+    return true
+  }
+
+  function leap(inbox: Inbox, lane: Lane<Replied>, sequence: number): true {
+    inbox.shift()
+    if (sequence - 1 > lane.cursor.n) keep(lane, lane.leap(sequence, true), () => {})
+    return true
+  }
+
+  function handle(inbox: Inbox, lane: Lane<Replied>, item: InboxItem & { type: 'message' }): void {
+    const { message } = item
+    inbox.shift()
+    isRunning = true
+    core.running(1)
+    const maybeDuplicate = message.isRetransmitted && !lane.cursor.isWitnessed
+    const call = createCall(message, maybeDuplicate)
+    const audience = new Set<Replied>([session])
+    lane.begin({ sequence: message.sequence, audience, abort: call.abort }, message.isRetransmitted)
+    const finish = (outcome: Outcome): void => {
+      if (core.isStopped()) return
+      const isCancelled = call.isAborted() && outcome.status === 'rejected'
+      finished(inbox, lane, message, isCancelled ? CANCELLED : outcome, audience)
+    }
+    if (item.isCancelled) finish(CANCELLED)
+    else handlers.run(message, call.context, finish)
+  }
+
+  function finished(
+    inbox: Inbox,
+    lane: Lane<Replied>,
+    message: UpMessage,
+    outcome: Outcome,
+    audience: ReadonlySet<Replied>,
+  ): void {
+    // A reply enters the stream before its request is acknowledged: PROTOCOL.md, section 5.
+    if (message.isRequest) for (const one of audience) one.append(replyOf(message, outcome))
+    keep(lane, lane.outcome(rejectionOf(message, outcome)), (isKept) => {
+      inbox.give(message.bytes)
+      isRunning = false
+      core.running(-1)
+      lane.end(isKept)
+      session.work()
+    })
+  }
+
+  function keep(lane: Lane<Replied>, cursor: Lane<Replied>['cursor'], done: (isKept: boolean) => void): void {
+    settle(
+      () => core.streams.advance(session.user, lane.writer, cursor),
+      () => {
+        if (core.isStopped()) return
+        lane.advance(cursor)
+        done(true)
+      },
+      (cause) => {
+        if (core.isStopped()) return
+        failed(new StorageError('STORAGE_FAILED', `The store did not keep ${lane.writer}:${cursor.n}`, cause))
+        done(false)
+      },
+    )
+  }
+
+  return {
+    get isRunning() {
+      return isRunning
+    },
+    get deadline() {
+      return deadline
+    },
+    attach(next) {
+      source?.inbox.clear()
+      source = next
+      deadline = Infinity
+    },
+    work,
+  }
+}
+
+/** The context of one call; the controller behind its signal is made only for those who ask. */
+function createCall(
+  { writer, sequence, isRetransmitted }: Pick<UpMessage, 'writer' | 'sequence' | 'isRetransmitted'>,
+  maybeDuplicate: boolean,
+): { context: MessageContext; abort: () => void; isAborted: () => boolean } {
+  let controller: AbortController | undefined
+  let isAborted = false
+  const reason = new RemoteProtocolError('REQUEST_ABORTED', `The client has called ${writer}:${sequence} off`)
+
+  return {
+    context: {
+      id: `${writer}:${sequence}`,
+      isRetransmitted,
+      maybeDuplicate,
+      get signal() {
+        controller ??= new AbortController()
+        if (isAborted) controller.abort(reason)
+        return controller.signal
+      },
+    },
+    abort() {
+      isAborted = true
+      controller?.abort(reason)
+    },
+    isAborted: () => isAborted,
+  }
+}
+
+function replyOf({ writer, sequence }: UpMessage, outcome: Outcome): Parameters<Replied['append']>[0] {
+  const head = { t: 'r', w: writer, n: sequence } as const
+  if (outcome.status === 'done') return { head, payload: outcome.payload }
+  return { head: { ...head, error: { code: outcome.code, message: outcome.message } }, payload: '' }
+}
+
+/** A rejected request is answered by its reply. */
+function rejectionOf({ writer, sequence, isRequest }: UpMessage, outcome: Outcome): Rejection | undefined {
+  if (isRequest || outcome.status === 'done') return undefined
+  return [writer, sequence, outcome.code, outcome.message]
+}

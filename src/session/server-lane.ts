@@ -1,0 +1,126 @@
+import type { Rejection } from '../protocol/frames.js'
+
+/** What the server keeps per user and writer. PROTOCOL.md, section 5. */
+export interface Cursor {
+  /** The highest sequence that is done with. */
+  readonly n: number
+  /** Whether this life of the server and its store has seen all that the writer ever sent. */
+  readonly isWitnessed: boolean
+  /** The rejections among the last sequences, oldest first. */
+  readonly rejected: readonly Rejection[]
+}
+
+/** Whoever wants to know how far a writer is done with. */
+export interface Follower {
+  /** The lane has moved on, or is free again. */
+  moved(writer: string): void
+}
+
+/** A message whose handler runs. */
+export interface Running<Audience> {
+  readonly sequence: number
+  /** Where the reply goes: the session that asked, and those that took its writer over meanwhile. */
+  readonly audience: Set<Audience>
+  /** Nobody waits for the reply any more. */
+  abort(): void
+}
+
+/**
+ * One writer of one user, across all connections and sessions: one message of it is handled at a time, and a handler
+ * that outlives its connection still holds the lane.
+ */
+export interface Lane<Audience> {
+  readonly writer: string
+  readonly cursor: Cursor
+  readonly running: Running<Audience> | undefined
+  readonly followers: Set<Follower>
+  /** What the store knows: another process may be ahead. */
+  refresh(cursor: Cursor): void
+  /** A handler begins; one for a message that was never sent before makes this life the writer's witness. */
+  begin(running: Running<Audience>, isRetransmitted: boolean): void
+  /** The cursor as it will be when the running message is done with. */
+  outcome(rejection: Rejection | undefined): Cursor
+  /** The cursor as it will be when the sequences below `sequence` are leapt over. */
+  leap(sequence: number, isWitnessed: boolean): Cursor
+  /** The cursor is kept; followers learn of it. */
+  advance(cursor: Cursor): void
+  /** The handler has ended. Where its outcome could not be kept, nobody is witness of it. */
+  end(isKept?: boolean): void
+}
+
+/** Every lane that somebody follows or holds; the others are forgotten, since the store has their cursors. */
+export interface Lanes<Audience> {
+  readonly size: number
+  open(user: string, writer: string, cursor: Cursor, follower: Follower): Lane<Audience>
+  leave(lane: Lane<Audience>, follower: Follower): void
+}
+
+export const NO_CURSOR: Cursor = { n: 0, isWitnessed: false, rejected: [] }
+
+/** @param rejectionsMax among how many of the last sequences rejections are remembered */
+export function createLanes<Audience>(rejectionsMax: number): Lanes<Audience> {
+  const lanes = new Map<string, Lane<Audience>>()
+
+  return {
+    get size() {
+      return lanes.size
+    },
+    open(user, writer, cursor, follower) {
+      // A writer has no space in its name.
+      const key = `${writer} ${user}`
+      const lane = lanes.get(key) ?? createLane<Audience>(writer, rejectionsMax, () => lanes.delete(key))
+      lanes.set(key, lane)
+      lane.refresh(cursor)
+      lane.followers.add(follower)
+      return lane
+    },
+    leave(lane, follower) {
+      lane.followers.delete(follower)
+      if (lane.followers.size === 0 && !lane.running) lane.end()
+    },
+  }
+}
+
+function createLane<Audience>(writer: string, rejectionsMax: number, forget: () => void): Lane<Audience> {
+  let cursor = NO_CURSOR
+  let running: Running<Audience> | undefined
+  const followers = new Set<Follower>()
+
+  const tell = (): void => {
+    for (const follower of [...followers]) follower.moved(writer)
+  }
+
+  return {
+    writer,
+    followers,
+    get cursor() {
+      return cursor
+    },
+    get running() {
+      return running
+    },
+    refresh(known) {
+      if (known.n >= cursor.n) cursor = known
+    },
+    begin(next, isRetransmitted) {
+      running = next
+      if (!isRetransmitted) cursor = { ...cursor, isWitnessed: true }
+    },
+    outcome(rejection) {
+      const n = Math.max(cursor.n, running?.sequence ?? 0)
+      const recent = cursor.rejected.filter(([, sequence]) => sequence > n - rejectionsMax)
+      return { ...cursor, n, rejected: rejection ? [...recent, rejection] : recent }
+    },
+    leap: (sequence, isWitnessed) => ({ ...cursor, n: sequence - 1, isWitnessed: cursor.isWitnessed && isWitnessed }),
+    advance(next) {
+      if (next.n >= cursor.n) cursor = next
+      tell()
+    },
+    end(isKept = true) {
+      running = undefined
+      if (!isKept) cursor = { ...cursor, isWitnessed: false }
+      if (followers.size === 0) forget()
+      else tell()
+    },
+  }
+}
