@@ -35,6 +35,14 @@ export const bundleStorage = (folder = SHIPPED, minify = true) =>
     minify,
   )
 
+export const bundleDialect = (name, folder = SHIPPED) =>
+  bundle(
+    `import { serve } from './dialects.mjs'
+     serve('${name}')`,
+    folder,
+    true,
+  )
+
 async function bundle(contents, folder, minify) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: join(HERE, 'page') },
