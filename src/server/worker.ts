@@ -167,7 +167,8 @@ function createCall(
 ): { context: MessageContext; abort: () => void; isAborted: () => boolean } {
   let controller: AbortController | undefined
   let isAborted = false
-  const reason = new RemoteProtocolError('REQUEST_ABORTED', `The client has called ${writer}:${sequence} off`)
+  const reason = (): RemoteProtocolError =>
+    new RemoteProtocolError('REQUEST_ABORTED', `The client has called ${writer}:${sequence} off`)
 
   return {
     context: {
@@ -176,13 +177,13 @@ function createCall(
       maybeDuplicate,
       get signal() {
         controller ??= new AbortController()
-        if (isAborted) controller.abort(reason)
+        if (isAborted) controller.abort(reason())
         return controller.signal
       },
     },
     abort() {
       isAborted = true
-      controller?.abort(reason)
+      controller?.abort(reason())
     },
     isAborted: () => isAborted,
   }
