@@ -1,4 +1,5 @@
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Contract, EventName, FromServer, Untyped } from '../contract.js'
 import { GOING_AWAY } from '../protocol/close-codes.js'
@@ -86,7 +87,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   const http = options.server ?? createHttpServer(requireUpgrade)
   const engine = createEngine<C>(options, nodePlatform)
   const socketOptions = {
-    server: http,
+    noServer: true,
     ...(path !== undefined && { path }),
     maxPayload: limits.frameBytesMax,
     closeTimeout: CLOSE_TIMEOUT_MS,
@@ -100,15 +101,19 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   const listening = addressOf(http, closing.signal)
   let closed: Promise<void> | undefined
 
-  sockets.on('connection', (client, request) => bindSocket(engine, client, request))
-  // ws repeats here what the http server reports: `listening` rejects with it, or its owner hears of it.
-  sockets.on('error', () => {})
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // On a server that others share, other paths are theirs.
+    if (http.listenerCount('upgrade') > 1 && sockets.shouldHandle(request) === false) return
+    sockets.handleUpgrade(request, socket, head, (client) => bindSocket(engine, client, request))
+  }
+  http.on('upgrade', upgrade)
   if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
 
   async function shutDown(): Promise<void> {
     // A `listen` under way cannot be called off; an attached server may never listen.
     if (!isOwn) closing.abort()
     await listening.catch(() => {})
+    http.off('upgrade', upgrade)
     engine.close()
     for (const client of sockets.clients) client.close(GOING_AWAY, 'server is shutting down')
     await closeServers(sockets, http, isOwn)
