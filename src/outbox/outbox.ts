@@ -134,6 +134,9 @@ export function createOutbox(
 
   /** Those that can still be taken back: what a server may have handled must be sent again, to be known. */
   const waiting = (): Entry[] => entries.slice(inFlight).filter((entry) => !isUncertain(entry))
+  /** Requests that are settled and keep their place only until the server, which counts them, is done with them. */
+  const ghosts = (): number => (dialect.acknowledges ? entries.slice(0, inFlight).filter(isDone).length : 0)
+  const isDone = (entry: Entry): boolean => entry.isDone
   const isUncertain = (entry: Entry): boolean => dialect.acknowledges && entry.wasSent && !entry.isAdopted
 
   /** Takes a waiting entry out; `isKept` where the store may have it. False if a listener has seen to that already. */
@@ -187,7 +190,7 @@ export function createOutbox(
       return journal.writer
     },
     get pending() {
-      return entries.length + requests.awaited
+      return entries.length - ghosts() + requests.awaited
     },
     get inFlight() {
       return inFlight
@@ -219,9 +222,9 @@ export function createOutbox(
       entry.wasSent = true
       entry.status = 'sent'
     },
-    settle(isDone, receipt, rejections) {
+    settle(isSettled, receipt, rejections) {
       let settled = 0
-      while (settled < entries.length && isDone(entries[settled] as Entry)) settled++
+      while (settled < entries.length && isSettled(entries[settled] as Entry)) settled++
       if (!settled) return false
       for (const entry of entries.slice(0, Math.min(settled, inFlight))) bytesInFlight -= entry.frameBytes
       inFlight = Math.max(0, inFlight - settled)
@@ -256,7 +259,7 @@ export function createOutbox(
       }
       inFlight = bytesInFlight = 0
       // A request that was answered or given up kept its place only as long as the server may have counted it.
-      const left = entries.filter(({ isDone }) => !isDone)
+      const left = entries.filter((entry) => !entry.isDone)
       if (left.length === entries.length) return
       entries = left
       bytes = left.reduce((sum, entry) => sum + entry.bytes, 0)
@@ -267,7 +270,7 @@ export function createOutbox(
       journal.elapsed()
     },
     fail: (entry, error) => discard(entry, error),
-    list: () => entries.filter(({ isDone }) => !isDone).map(show),
+    list: () => entries.filter((entry) => !entry.isDone).map(show),
     remove: (id) => removeAll(waiting().filter((entry) => entry.id === id)) > 0,
     clear: () => removeAll(waiting()),
     failed: () => failures.map(show),
