@@ -52,6 +52,8 @@ export type ErrorCode =
   | 'STORAGE_FAILED'
   | 'LISTENER_THREW'
   | 'ITERATOR_OVERFLOW'
+  | 'OVERFLOW'
+  | 'HELLO_TIMEOUT'
   | 'SESSION_ENDED'
   | 'SERVER_FAILED'
 

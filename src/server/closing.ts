@@ -1,10 +1,12 @@
-import { HoldfastError, RemoteProtocolError } from '../errors.js'
+import { ConnectionLostError, HoldfastError, RemoteProtocolError } from '../errors.js'
 import {
   BAD_REQUEST,
   FORBIDDEN,
   INTERNAL_ERROR,
+  LINK_ABANDONED,
   MESSAGE_TOO_BIG,
   RATE_LIMITED,
+  TRY_AGAIN_LATER,
   UNAUTHORIZED,
 } from '../protocol/close-codes.js'
 import type { Refusal } from './gate.js'
@@ -14,8 +16,6 @@ export interface Closing {
   readonly code: number
   /** What the client is told. */
   readonly told: HoldfastError
-  /** When it may come back, in milliseconds. */
-  readonly afterMs?: number
 }
 
 /** How a client is closed that is not let in. */
@@ -25,15 +25,12 @@ export const REFUSAL_CODES: Record<Refusal['reason'], number> = {
   failed: INTERNAL_ERROR,
 }
 
-/** When a client that was too fast may come back, in milliseconds. */
-const RATE_LIMITED_AFTER_MS = 1_000
-
 /** The client's faults are told to it in words. What went wrong inside is not its business. */
 export function closingOf(error: HoldfastError): Closing {
   if (!(error instanceof RemoteProtocolError)) {
     return { code: INTERNAL_ERROR, told: new HoldfastError(error.code, 'The server failed') }
   }
-  if (error.code === 'RATE_LIMITED') return { code: RATE_LIMITED, told: error, afterMs: RATE_LIMITED_AFTER_MS }
+  if (error.code === 'RATE_LIMITED') return { code: RATE_LIMITED, told: error }
   return { code: error.code === 'TOO_LARGE' ? MESSAGE_TOO_BIG : BAD_REQUEST, told: error }
 }
 
@@ -42,3 +39,18 @@ export const badFrame = (what: string): RemoteProtocolError =>
 
 export const tooLarge = (bytes: number, bytesMax: number): RemoteProtocolError =>
   new RemoteProtocolError('TOO_LARGE', `The peer sent a frame of ${bytes} bytes; it must have at most ${bytesMax}`)
+
+export const noHello = (withinMs: number): HoldfastError =>
+  new HoldfastError('HELLO_TIMEOUT', `No hello within ${withinMs} ms`)
+
+export const noSession = (): HoldfastError =>
+  new HoldfastError('SERVER_FAILED', 'The session cannot go on, or there is no room for another')
+
+export const notReading = (peer: string, bytes: number): ConnectionLostError =>
+  lost('CONNECTION_CLOSED', `${peer} does not read: ${bytes} bytes wait for it`, TRY_AGAIN_LATER, 'does not read')
+
+export const silent = (peer: string, silentMs: number): ConnectionLostError =>
+  lost('HEARTBEAT_TIMEOUT', `No frame from ${peer} for ${Math.round(silentMs)} ms`, LINK_ABANDONED, 'silent')
+
+const lost = (code: 'CONNECTION_CLOSED' | 'HEARTBEAT_TIMEOUT', what: string, closeCode: number, reason: string) =>
+  new ConnectionLostError(code, `${what}; closing with ${closeCode}`, closeCode, reason)

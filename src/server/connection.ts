@@ -1,4 +1,4 @@
-import { ConnectionLostError, HoldfastError, RemoteProtocolError, StorageError, textOf } from '../errors.js'
+import { type ConnectionLostError, HoldfastError, RemoteProtocolError, StorageError, textOf } from '../errors.js'
 import * as closeCodes from '../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import { upFrame, type UpFrame } from '../protocol/frames.js'
@@ -6,7 +6,7 @@ import { createLiveness } from '../session/liveness.js'
 import { createBucket } from '../session/server-bucket.js'
 import { createInbox } from '../session/server-inbox.js'
 import { createTurnstile } from '../session/server-turnstile.js'
-import { badFrame, closingOf, REFUSAL_CODES, tooLarge } from './closing.js'
+import { badFrame, closingOf, noHello, noSession, notReading, REFUSAL_CODES, silent, tooLarge } from './closing.js'
 import type { Core } from './core.js'
 import { createDownlink, type ServerSocket } from './downlink.js'
 import { createGate, type Refusal } from './gate.js'
@@ -35,8 +35,12 @@ export interface ServerConnection extends Connection {
 
 /** What a connection asks of the engine. */
 export interface ConnectionHost {
-  /** Finds or makes the session of a stream that was attached; undefined when there are too many. */
+  /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
   session(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined
+  /** A stream was attached for a connection that is gone. */
+  tooLate(attached: Attached): void
+  /** A stream could not be attached, or perhaps it was. */
+  failed(id: string): void
   /** The application may meet the session now. */
   introduce(session: ServerSession): void
   gone(connection: ServerConnection): void
@@ -62,6 +66,7 @@ export function createConnection(
   const gate = createGate(core, request)
   const deadline = core.deadlines.create(elapsed)
   const helloBy = platform.now() + limits.helloTimeoutMs
+  const peer = request.remoteAddress ?? 'a client'
   let state: State = { status: 'greeted' }
   let lastWriter: string | undefined
   /** Closed while the store or `authenticate` is asked. */
@@ -100,8 +105,8 @@ export function createConnection(
   function fail(error: HoldfastError): void {
     if (isClosed()) return
     core.report(error)
-    const { code, told, afterMs } = closingOf(error)
-    close(code, error.code, told, afterMs)
+    const { code, told } = closingOf(error)
+    close(code, error.code, told)
   }
 
   /** What holds for every frame, whenever it comes. */
@@ -169,13 +174,19 @@ export function createConnection(
     gate.check(frame.auth, (user) => attach(user, frame), refuse)
   }
 
-  const check = (auth: unknown): void => gate.check(auth, () => schedule(), refuse)
-
   function attach(user: string, hello: UpFrame & { t: 'hello' }): void {
+    const welcomed = resumed<Attached>((attached) => welcome(user, hello, attached))
     settle(
       () => streams.attach({ user, stream: hello.stream, writers: Object.keys(hello.writers) }),
-      resumed((attached) => welcome(user, hello, attached)),
-      storeFailed,
+      (attached) => {
+        if (core.isStopped()) return
+        if (isClosed()) host.tooLate(attached)
+        else welcomed(attached)
+      },
+      (cause) => {
+        if (hello.stream) host.failed(hello.stream.id)
+        storeFailed(cause)
+      },
     )
   }
 
@@ -183,13 +194,12 @@ export function createConnection(
     const { id, resumed: isResumed, lost, cursors } = attached
     const handled = isResumed ? (hello.stream?.s ?? 0) : 0
     const session = host.session(user, hello, attached)
-    if (!session)
-      return close(closeCodes.TRY_AGAIN_LATER, 'full', new HoldfastError('RATE_LIMITED', 'There are too many sessions'))
+    if (!session) return close(closeCodes.TRY_AGAIN_LATER, 'no session', noSession())
     const uplink = createUplink(core, session, inbox, isResumed, schedule)
     const intake = createIntake(
       core,
       { session, uplink, inbox, downlink },
-      { turnstile, charge, resumed, storeFailed, check },
+      { turnstile, charge, resumed, storeFailed, check: (auth) => gate.check(auth, () => schedule(), refuse) },
     )
     state = { status: 'attached', session, uplink, intake }
     downlink.start(handled)
@@ -207,11 +217,12 @@ export function createConnection(
 
   function elapsed(now: number): void {
     if (isClosed() || core.isStopped()) return
-    if (state.status === 'greeted' && now >= helloBy) return close(closeCodes.HELLO_TIMEOUT, 'no hello in time')
+    if (state.status === 'greeted' && now >= helloBy)
+      return close(closeCodes.HELLO_TIMEOUT, 'HELLO_TIMEOUT', noHello(limits.helloTimeoutMs))
     if (state.status === 'attached' && now >= state.uplink.deadline) acknowledge(state.uplink)
-    if (downlink.elapsed(now) === 'stalled') return stalled()
+    if (downlink.elapsed(now) === 'stalled') return giveUp(notReading(peer, socket.bufferedAmount))
     const life = liveness.elapsed(now)
-    if (life === 'dead') return silent(now)
+    if (life === 'dead') return giveUp(silent(peer, now - liveness.receivedAt))
     if (life === 'ping') downlink.write({ t: 'p' })
     const credential = now >= gate.deadline ? gate.elapsed(now) : undefined
     if (credential && 'error' in credential) return refuse(credential)
@@ -224,19 +235,11 @@ export function createConnection(
     if (frame) downlink.write(frame)
   }
 
-  function stalled(): void {
-    const message = `${peer()} does not read: ${socket.bufferedAmount} bytes wait for it; closing with 1013`
-    core.report(new ConnectionLostError('CONNECTION_CLOSED', message, closeCodes.TRY_AGAIN_LATER, 'does not read'))
-    close(closeCodes.TRY_AGAIN_LATER, 'does not read')
+  /** The client's fault, and no word would reach it. */
+  function giveUp(error: ConnectionLostError): void {
+    core.report(error)
+    close(error.closeCode, error.closeReason)
   }
-
-  function silent(now: number): void {
-    const message = `No frame from ${peer()} for ${Math.round(now - liveness.receivedAt)} ms; closing`
-    core.report(new ConnectionLostError('HEARTBEAT_TIMEOUT', message, closeCodes.LINK_ABANDONED, 'silent'))
-    close(closeCodes.LINK_ABANDONED, 'silent')
-  }
-
-  const peer = (): string => request.remoteAddress ?? 'a client'
 
   function close(code: number, reason: string, error?: HoldfastError, afterMs?: number): void {
     if (isClosed()) return

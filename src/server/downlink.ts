@@ -69,7 +69,8 @@ export function createDownlink(
     const isWaiting = isFull()
     if (isWaiting) fullSince = Math.min(fullSince, now())
     else fullSince = Infinity
-    deadline = isWaiting || head < backlog.length ? now() + POLL_MS : Infinity
+    // A client that goes on talking must not put the look at its socket off for ever.
+    deadline = isWaiting || head < backlog.length ? Math.min(deadline, now() + POLL_MS) : Infinity
   }
 
   return {
@@ -94,6 +95,7 @@ export function createDownlink(
     },
     elapsed(at) {
       if (at < deadline) return undefined
+      deadline = Infinity
       pump()
       return at - fullSince >= stalledMs ? 'stalled' : undefined
     },

@@ -14,8 +14,9 @@ import { requireName } from './handlers.js'
 import { resolveOptions, type EngineOptions, type UpgradeRequest } from './options.js'
 import type { ServerPlatform } from './platform.js'
 import { createRooms } from './rooms.js'
-import { createSession, type ServerSession } from './session.js'
+import { createSession, type ServerSession, type SessionState } from './session.js'
 import { settle } from './settle.js'
+import type { Attached } from './streams.js'
 
 /** How a server takes its leave. */
 export interface DrainOptions {
@@ -49,7 +50,9 @@ export interface Engine<C extends Contract = Untyped> {
   stop(): void
 }
 
+/** When a client for which there is no room may come back, in milliseconds. */
 const REFUSED_AFTER_MS = 5_000
+const CONDEMNED_MAX = 10_000
 
 /**
  * The companion server of `holdfast.1`: all its rules, and nothing of the world but what `platform` gives it.
@@ -69,6 +72,10 @@ export function createEngine<C extends Contract = Untyped>(
   const sessions = new Map<string, ServerSession>()
   /** Those that are away, the one that left first before the others. */
   const away = new Set<ServerSession>()
+  /** Those that the application has not met. */
+  const strangers = new Set<ServerSession>()
+  /** Streams that the store may still resume, in which something is missing. */
+  const condemned = new Set<string>()
   const events = createEvents<ServerEvents>((error, event) => {
     errorCount++
     // A listener of errors that throws would be told of itself for ever.
@@ -105,35 +112,34 @@ export function createEngine<C extends Contract = Untyped>(
     if (runningCount === 0 && connections.size === 0) drained?.()
   }
 
-  const changed = (session: ServerSession, state: 'here' | 'away' | 'ended'): void => {
+  const changed = (session: ServerSession, state: SessionState): void => {
+    if (state === 'condemned') return condemn(session.id)
     away.delete(session)
     if (state === 'away') away.add(session)
     if (state === 'ended' && sessions.get(session.id) === session) sessions.delete(session.id)
   }
-
-  /** Sessions the application has not met. */
-  const strangers = new Set<ServerSession>()
 
   const host: ConnectionHost = {
     session(user, { stream }, attached) {
       const old = stream && sessions.get(stream.id)
       if (old?.user === user && !attached.resumed) old.end(attached.lost === 'overflow' ? 'overflow' : 'lost')
       const known = attached.resumed ? sessions.get(attached.id) : undefined
+      if (condemned.has(attached.id) || known?.isBehind(attached.sequence)) return forsake(attached, known)
       if (known) return known
-      if (!makeRoom()) {
-        settle(
-          () => core.streams.end(attached.id, attached.epoch),
-          () => {},
-          () => {},
-        )
-        return undefined
-      }
+      if (!makeRoom()) return forsake(attached)
       const { id, sequence, resumed } = attached
-      const session = createSession(core, { id, user, sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }, changed)
+      const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
+      const session = createSession(core, { id, user }, start, changed)
       sessions.set(id, session)
       strangers.add(session)
       return session
     },
+    tooLate(attached) {
+      const known = sessions.get(attached.id)
+      if (known) known.renew(attached)
+      else if (!attached.resumed) forsake(attached)
+    },
+    failed: (id) => sessions.get(id)?.doubt(),
     introduce(session) {
       if (strangers.delete(session)) events.emit('session', session.door)
     },
@@ -141,6 +147,22 @@ export function createEngine<C extends Contract = Untyped>(
       connections.delete(connection)
       checkDrained()
     },
+  }
+
+  /** Ends a stream that nobody may go on with. */
+  function forsake({ id, epoch }: Attached, session?: ServerSession): undefined {
+    session?.end('lost')
+    settle(
+      () => core.streams.end(id, epoch),
+      () => void condemned.delete(id),
+      () => condemn(id),
+    )
+  }
+
+  function condemn(id: string): void {
+    condemned.add(id)
+    const [oldest] = condemned
+    if (condemned.size > CONDEMNED_MAX && oldest !== undefined) condemned.delete(oldest)
   }
 
   function makeRoom(): boolean {

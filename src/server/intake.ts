@@ -2,6 +2,7 @@ import { RemoteProtocolError } from '../errors.js'
 import type { UpFrame } from '../protocol/frames.js'
 import type { Inbox } from '../session/server-inbox.js'
 import type { Turnstile } from '../session/server-turnstile.js'
+import { badFrame } from './closing.js'
 import type { Core } from './core.js'
 import type { Downlink } from './downlink.js'
 import type { ServerSession } from './session.js'
@@ -71,6 +72,7 @@ export function createIntake(
   }
 
   function resume(writers: Readonly<Record<string, number>>): void {
+    if (!uplink.isHeld) throw badFrame('a resume without a hold')
     turnstile.close()
     const lifted = resumed<void>(() => session.work())
     settle(

@@ -107,6 +107,8 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     sockets.handleUpgrade(request, socket, head, (client) => bindSocket(engine, client, request))
   }
   http.on('upgrade', upgrade)
+  // `listening` rejects with it; the owner of another's server hears of it.
+  if (isOwn) http.on('error', () => {})
   if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
 
   async function shutDown(): Promise<void> {

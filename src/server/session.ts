@@ -1,12 +1,12 @@
 import { createEvents } from '../events.js'
-import { DeliveryError, StorageError, type HoldfastError } from '../errors.js'
+import { DeliveryError, HoldfastError, type StorageError } from '../errors.js'
 import { GOING_AWAY, INTERNAL_ERROR, NORMAL_CLOSURE, SUPERSEDED, TRY_AGAIN_LATER } from '../protocol/close-codes.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
 import type { EndReason, MessageContext, Session, SessionEvents } from './api.js'
 import { refuse } from './check.js'
 import type { Core, Member } from './core.js'
 import { createHandlers, requireName } from './handlers.js'
-import { settle } from './settle.js'
+import { createStreamWriter } from './stream-writer.js'
 import type { Attached, StreamEntry, StreamMessage } from './streams.js'
 import { createWorker, type WorkSource } from './worker.js'
 
@@ -28,6 +28,12 @@ export interface ServerSession extends Member {
   readonly isIdle: boolean
   /** A connection has it from now on, which is sent what was missed; an older one is closed with 4409. */
   attach(link: SessionLink, attached: Pick<Attached, 'epoch' | 'messages'>, handled: number): void
+  /** A connection was attached in the store and is gone already. */
+  renew(attached: Attached): void
+  /** Attaching failed, and perhaps took effect. */
+  doubt(): void
+  /** Whether the store holds less of the stream than it was given. */
+  isBehind(sequence: number): boolean
   /** The connection is gone: from now on it has so long to come back as the store keeps its stream. */
   detach(link: SessionLink, closeCode: number, closeReason: string): void
   /** The client has handled the stream up to here; false when that is no news. */
@@ -50,34 +56,26 @@ const CLOSE_CODES: Record<EndReason, number> = {
   stopped: GOING_AWAY,
 }
 
-/** The store has forgotten these streams by itself, has another's now, or shall keep them. */
-const KEPT_IN_STORE: ReadonlySet<EndReason> = new Set<EndReason>(['overflow', 'lost', 'superseded', 'stopped'])
+/** `condemned`: the store may still have its stream, which must not be resumed since something is missing in it. */
+export type SessionState = 'here' | 'away' | 'ended' | 'condemned'
 
-/** @param changed told when the session has come, gone away or ended */
+/**
+ * @param start the last message in the session's stream, and the last that is acknowledged
+ * @param changed told of each change
+ */
 export function createSession(
   core: Core,
-  {
-    id,
-    user,
-    sequence: startsAt,
-    acknowledged: startsFrom,
-  }: Pick<ServerSession, 'id' | 'user'> & {
-    readonly sequence: number
-    readonly acknowledged: number
-  },
-  changed: (session: ServerSession, state: 'here' | 'away' | 'ended') => void,
+  { id, user }: Pick<ServerSession, 'id' | 'user'>,
+  start: { readonly sequence: number; readonly acknowledged: number },
+  changed: (session: ServerSession, state: SessionState) => void,
 ): ServerSession {
   const { platform, streams, codec } = core
   const rooms = new Set<string>()
   const handlers = createHandlers(codec, core.report)
   const lifecycle = createEvents<SessionEvents>(core.report)
   const deadline = core.deadlines.create(elapsed)
-  const flushes: { sequence: number; resolve: () => void; reject: (error: DeliveryError) => void }[] = []
   let link: SessionLink | undefined
-  let epoch = 0
   let hasEnded = false
-  let lastSequence = startsAt
-  let acknowledged = startsFrom
   let touchAt = Infinity
   let expiresAt = Infinity
 
@@ -85,49 +83,36 @@ export function createSession(
     if (!hasEnded) deadline.set(Math.min(touchAt, expiresAt, worker.deadline))
   }
 
-  const storeFailed = (cause: unknown): void =>
-    fail(new StorageError('STORAGE_FAILED', `The store failed; ending session ${id.slice(0, 4)}…`, cause))
-
+  /** The client should come back: nothing is lost. */
   const fail = (error: StorageError): void => {
     core.report(error)
-    end('failed')
+    link?.close(INTERNAL_ERROR, error.code, error)
   }
 
-  function touch(sequence: number): void {
+  const stream = createStreamWriter(core, id, start, {
+    appended: (message) => link?.deliver(message),
+    over: (reason) => end(reason),
+    failed: () => link?.close(INTERNAL_ERROR, 'STORAGE_FAILED', serverFailed()),
+    condemned: () => changed(session, 'condemned'),
+  })
+
+  function touch(): void {
     touchAt = platform.now() + streams.ttlMs / 3
-    const asked = epoch
-    settle(
-      () => streams.acknowledge(id, asked, sequence),
-      (isOurs) => void (isOurs || asked !== epoch || end('superseded')),
-      storeFailed,
-    )
+    stream.touch()
   }
 
   function elapsed(now: number): void {
     if (hasEnded) return
     if (now >= expiresAt) return end('expired')
-    if (now >= touchAt) touch(0)
+    if (now >= touchAt) touch()
     if (now >= worker.deadline) worker.work()
     schedule()
   }
 
   function append(entry: StreamEntry): boolean {
     if (hasEnded) return false
-    lastSequence++
-    put(entry)
+    stream.append(entry)
     return !hasEnded
-  }
-
-  function put(entry: StreamEntry): void {
-    const asked = epoch
-    const appended = (result: StreamMessage | 'overflow' | 'gone'): void => {
-      if (result === 'overflow') end('overflow')
-      else if (result !== 'gone') link?.deliver(result)
-      else if (asked === epoch) end('superseded')
-      // It is ours again, under the epoch of the connection that came meanwhile.
-      else put(entry)
-    }
-    settle(() => streams.append(id, asked, entry), appended, storeFailed)
   }
 
   function end(reason: EndReason, closeCode = CLOSE_CODES[reason], closeReason: string = reason): void {
@@ -137,30 +122,13 @@ export function createSession(
     const last = link
     link = undefined
     worker.attach(undefined)
-    last?.close(closeCode, closeReason)
+    last?.close(closeCode, closeReason, explanation(reason))
     for (const room of rooms) core.rooms.leave(room, session)
-    if (!KEPT_IN_STORE.has(reason))
-      settle(
-        () => streams.end(id, epoch),
-        () => {},
-        storeFailed,
-      )
-    const error = new DeliveryError(
-      'SESSION_ENDED',
-      `The session has ended (${reason}) before its client had everything`,
-    )
-    for (const { reject } of flushes.splice(0)) reject(error)
+    stream.end(reason)
     changed(session, 'ended')
     if (last) lifecycle.emit('disconnected', { closeCode, closeReason })
     lifecycle.emit('ended', { reason })
   }
-
-  const flush = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      if (acknowledged >= lastSequence) resolve()
-      else if (hasEnded) reject(new DeliveryError('SESSION_ENDED', 'The session has ended'))
-      else flushes.push({ sequence: lastSequence, resolve, reject })
-    })
 
   const door: Session = {
     id,
@@ -174,7 +142,7 @@ export function createSession(
     onAny: handlers.onAny,
     handle: handlers.handle,
     handleAny: handlers.handleAny,
-    flush,
+    flush: stream.flush,
     send(event, data?: unknown) {
       requireName(event)
       const isQueued = append({ head: { t: 'm', e: event }, payload: codec.encode(event, data) })
@@ -217,24 +185,32 @@ export function createSession(
       schedule()
     },
     attach(next, attached, handled) {
-      epoch = attached.epoch
       const old = link
       link = next
       worker.attach(next)
-      old?.close(SUPERSEDED, 'superseded')
+      old?.close(SUPERSEDED, 'superseded', explanation('superseded'))
       expiresAt = Infinity
       touchAt = platform.now() + streams.ttlMs / 3
       for (const message of attached.messages) next.deliver(message)
-      session.acknowledge(handled)
+      stream.renew(attached, handled)
+      if (hasEnded) return
       schedule()
       changed(session, 'here')
       lifecycle.emit('connected', undefined)
     },
+    renew(attached) {
+      stream.renew(attached, 0)
+      if (link || hasEnded) return
+      expiresAt = platform.now() + streams.ttlMs
+      schedule()
+    },
+    doubt: stream.doubt,
+    isBehind: stream.isBehind,
     detach(gone, closeCode, closeReason) {
       if (gone !== link) return
       link = undefined
       worker.attach(undefined)
-      touch(0)
+      touch()
       touchAt = Infinity
       if (hasEnded) return
       expiresAt = platform.now() + streams.ttlMs
@@ -243,11 +219,8 @@ export function createSession(
       lifecycle.emit('disconnected', { closeCode, closeReason })
     },
     acknowledge(sequence) {
-      if (sequence <= acknowledged) return false
-      acknowledged = sequence
-      while (flushes[0] && flushes[0].sequence <= sequence) flushes.shift()?.resolve()
-      touch(sequence)
-      return true
+      touchAt = platform.now() + streams.ttlMs / 3
+      return stream.acknowledge(sequence)
     },
     receiveVolatile(event, data) {
       const context: MessageContext = { ...VOLATILE, signal: new AbortController().signal }
@@ -260,6 +233,17 @@ export function createSession(
 }
 
 const VOLATILE = { id: '', isRetransmitted: false, maybeDuplicate: false }
+
+/** What a client is told whose session has ended; of an end that the application wanted, its own words. */
+function explanation(reason: EndReason): HoldfastError | undefined {
+  if (reason === 'superseded' || reason === 'lost') {
+    return new HoldfastError('SUPERSEDED', 'Another connection has this session now')
+  }
+  if (reason === 'overflow') return new HoldfastError('OVERFLOW', 'More is unacknowledged than is kept')
+  return reason === 'failed' ? serverFailed() : undefined
+}
+
+const serverFailed = (): HoldfastError => new HoldfastError('STORAGE_FAILED', 'The server failed')
 
 /** RFC 6455 sections 5.5.1 and 7.4.2. */
 function checkClose(code: number, reason: string): void {

@@ -88,7 +88,7 @@ export function createUplink(
     const writer = inbox.forgetOldest()
     const entry = writer === undefined ? undefined : entries.get(writer)
     if (writer === undefined || !entry) return
-    core.lanes.leave(entry.lane, follower)
+    entry.lane.leave(follower)
     entries.delete(writer)
     due.delete(writer)
   }
@@ -151,7 +151,6 @@ export function createUplink(
     },
     resume(writers, known, done, failed) {
       if (hasLeft) return
-      if (!isHeld) return done()
       const named = Object.entries(writers)
       for (const [writer, goesOnAt] of named) {
         if (!entries.has(writer)) open(writer, goesOnAt, known.get(writer) ?? NO_CURSOR, false)
@@ -208,7 +207,7 @@ export function createUplink(
     },
     leave() {
       hasLeft = true
-      for (const { lane } of entries.values()) core.lanes.leave(lane, follower)
+      for (const { lane } of entries.values()) lane.leave(follower)
       entries.clear()
       due.clear()
       schedule.clear()

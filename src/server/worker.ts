@@ -119,27 +119,28 @@ export function createWorker(
   ): void {
     // A reply enters the stream before its request is acknowledged: PROTOCOL.md, section 5.
     if (message.isRequest) for (const one of audience) one.append(replyOf(message, outcome))
-    keep(lane, lane.outcome(rejectionOf(message, outcome)), (isKept) => {
+    keep(lane, lane.outcome(rejectionOf(message, outcome)), () => {
       inbox.give(message.bytes)
       isRunning = false
       core.running(-1)
-      lane.end(isKept)
+      lane.end()
       session.work()
     })
   }
 
-  function keep(lane: Lane<Replied>, cursor: Lane<Replied>['cursor'], done: (isKept: boolean) => void): void {
+  function keep(lane: Lane<Replied>, cursor: Lane<Replied>['cursor'], done: () => void): void {
     settle(
       () => core.streams.advance(session.user, lane.writer, cursor),
       () => {
         if (core.isStopped()) return
         lane.advance(cursor)
-        done(true)
+        done()
       },
       (cause) => {
         if (core.isStopped()) return
+        lane.hoard(cursor)
         failed(new StorageError('STORAGE_FAILED', `The store did not keep ${lane.writer}:${cursor.n}`, cause))
-        done(false)
+        done()
       },
     )
   }

@@ -42,17 +42,20 @@ export interface Lane<Audience> {
   outcome(rejection: Rejection | undefined): Cursor
   /** The cursor as it will be when the sequences below `sequence` are leapt over. */
   leap(sequence: number, isWitnessed: boolean): Cursor
-  /** The cursor is kept; followers learn of it. */
+  /** The store has the cursor; followers learn of it. */
   advance(cursor: Cursor): void
-  /** The handler has ended. Where its outcome could not be kept, nobody is witness of it. */
-  end(isKept?: boolean): void
+  /** The store could not keep the cursor: this process remembers it until it can. */
+  hoard(cursor: Cursor): void
+  /** The handler has ended. */
+  end(): void
+  /** The last to leave a lane that nobody holds turns off the light. */
+  leave(follower: Follower): void
 }
 
 /** Every lane that somebody follows or holds; the others are forgotten, since the store has their cursors. */
 export interface Lanes<Audience> {
   readonly size: number
   open(user: string, writer: string, cursor: Cursor, follower: Follower): Lane<Audience>
-  leave(lane: Lane<Audience>, follower: Follower): void
 }
 
 export const NO_CURSOR: Cursor = { n: 0, isWitnessed: false, rejected: [] }
@@ -74,17 +77,18 @@ export function createLanes<Audience>(rejectionsMax: number): Lanes<Audience> {
       lane.followers.add(follower)
       return lane
     },
-    leave(lane, follower) {
-      lane.followers.delete(follower)
-      if (lane.followers.size === 0 && !lane.running) lane.end()
-    },
   }
 }
 
 function createLane<Audience>(writer: string, rejectionsMax: number, forget: () => void): Lane<Audience> {
   let cursor = NO_CURSOR
   let running: Running<Audience> | undefined
+  let isHoarding = false
   const followers = new Set<Follower>()
+
+  const forgetIfIdle = (): void => {
+    if (followers.size === 0 && !running && !isHoarding) forget()
+  }
 
   const tell = (): void => {
     for (const follower of [...followers]) follower.moved(writer)
@@ -113,14 +117,24 @@ function createLane<Audience>(writer: string, rejectionsMax: number, forget: () 
     },
     leap: (sequence, isWitnessed) => ({ ...cursor, n: sequence - 1, isWitnessed: cursor.isWitnessed && isWitnessed }),
     advance(next) {
-      if (next.n >= cursor.n) cursor = next
+      if (next.n >= cursor.n) {
+        cursor = next
+        isHoarding = false
+      }
       tell()
     },
-    end(isKept = true) {
+    hoard(next) {
+      if (next.n >= cursor.n) cursor = next
+      isHoarding = true
+    },
+    end() {
       running = undefined
-      if (!isKept) cursor = { ...cursor, isWitnessed: false }
-      if (followers.size === 0) forget()
-      else tell()
+      forgetIfIdle()
+      tell()
+    },
+    leave(follower) {
+      followers.delete(follower)
+      forgetIfIdle()
     },
   }
 }
