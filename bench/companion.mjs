@@ -40,7 +40,7 @@ function handlers(send) {
 
 const plainSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
 http.on('upgrade', (request, socket, head) => {
-  if (request.url !== '/plain') return
+  if (request.url !== '/plain') return // The companion server's.
   plainSockets.handleUpgrade(request, socket, head, (client) => {
     const handle = handlers((event, data) => client.send(JSON.stringify({ event, data })))
     client.on('message', (frame) => {
