@@ -68,7 +68,8 @@ export function createOutbox(
       return entry
     })
     const own = entries.findIndex(({ message }) => message.writer === journal.writer)
-    entries.splice(isOpen || own < 0 ? entries.length : own, 0, ...found)
+    // Requests need no store, and may be on their way already.
+    entries.splice(isOpen || own < 0 ? entries.length : Math.max(own, inFlight), 0, ...found)
     listener.changed()
     if (isOpen) listener.ready()
   }
