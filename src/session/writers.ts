@@ -20,7 +20,7 @@ export interface Writers {
 }
 
 interface Writer {
-  /** The highest sequence that was ever sent. */
+  /** The highest sequence that was ever sent, or leapt over. */
   sent: number
   /** The highest that was acknowledged by the server as it is now. */
   cursor: number
@@ -58,7 +58,12 @@ export function createWriters(queue: Source): Writers {
       if (own?.sent && !heads.has(queue.writer)) heads.set(queue.writer, own.sent + 1)
       for (const writer of writers.values()) writer.next = undefined
       const named = [...heads].slice(0, WRITERS_MAX)
-      for (const [id, sequence] of named) get(id).next = sequence
+      for (const [id, sequence] of named) {
+        const writer = get(id)
+        writer.next = sequence
+        // From now on the server may call what lies before it done with, though it never came.
+        writer.sent = Math.max(writer.sent, sequence - 1)
+      }
       return Object.fromEntries(named)
     },
     isNext: (id, sequence) => writers.get(id)?.next === sequence,
