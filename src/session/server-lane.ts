@@ -6,7 +6,7 @@ export interface Cursor {
   readonly n: number
   /** Whether this life of the server and its store has seen all that the writer ever sent. */
   readonly isWitnessed: boolean
-  /** The rejections among the last sequences, oldest first. */
+  /** The last rejections, oldest first. */
   readonly rejected: readonly Rejection[]
 }
 
@@ -60,7 +60,7 @@ export interface Lanes<Audience> {
 
 export const NO_CURSOR: Cursor = { n: 0, isWitnessed: false, rejected: [] }
 
-/** @param rejectionsMax among how many of the last sequences rejections are remembered */
+/** @param rejectionsMax how many rejections of a writer are remembered */
 export function createLanes<Audience>(rejectionsMax: number): Lanes<Audience> {
   const lanes = new Map<string, Lane<Audience>>()
 
@@ -83,6 +83,8 @@ export function createLanes<Audience>(rejectionsMax: number): Lanes<Audience> {
 function createLane<Audience>(writer: string, rejectionsMax: number, forget: () => void): Lane<Audience> {
   let cursor = NO_CURSOR
   let running: Running<Audience> | undefined
+  /** Whether what runs was never sent before: whatever the store says meanwhile, this life is witness. */
+  let isFresh = false
   let isHoarding = false
   const followers = new Set<Follower>()
 
@@ -104,21 +106,28 @@ function createLane<Audience>(writer: string, rejectionsMax: number, forget: () 
       return running
     },
     refresh(known) {
-      if (known.n >= cursor.n) cursor = known
+      if (known.n > cursor.n) cursor = known
+      // A message that is running has made this life its witness, and the store does not know yet.
+      else if (known.n === cursor.n) cursor = { ...known, isWitnessed: known.isWitnessed || cursor.isWitnessed }
     },
     begin(next, isRetransmitted) {
       running = next
-      if (!isRetransmitted) cursor = { ...cursor, isWitnessed: true }
+      isFresh = !isRetransmitted
+      if (isFresh) cursor = { ...cursor, isWitnessed: true }
     },
     outcome(rejection) {
       const n = Math.max(cursor.n, running?.sequence ?? 0)
-      const recent = cursor.rejected.filter(([, sequence]) => sequence > n - rejectionsMax)
-      return { ...cursor, n, rejected: rejection ? [...recent, rejection] : recent }
+      // By number, not by sequence: with leaps, the messages of one window may lie far apart.
+      return {
+        ...cursor,
+        n,
+        rejected: rejection ? [...cursor.rejected, rejection].slice(-rejectionsMax) : cursor.rejected,
+      }
     },
     leap: (sequence, isWitnessed) => ({ ...cursor, n: sequence - 1, isWitnessed: cursor.isWitnessed && isWitnessed }),
     advance(next) {
       if (next.n >= cursor.n) {
-        cursor = next
+        cursor = { ...next, isWitnessed: next.isWitnessed || isFresh }
         isHoarding = false
       }
       tell()
@@ -129,6 +138,7 @@ function createLane<Audience>(writer: string, rejectionsMax: number, forget: () 
     },
     end() {
       running = undefined
+      isFresh = false
       forgetIfIdle()
       tell()
     },

@@ -94,15 +94,18 @@ describe('the witness', () => {
 })
 
 describe('rejections', () => {
-  test('are kept among the last sequences', () => {
-    const lane = createLanes<string>(3).open('', 'A', NO_CURSOR, follower())
+  test('are kept by number, however far apart they lie', () => {
+    const lane = createLanes<string>(2).open('', 'A', NO_CURSOR, follower())
     handle(lane, 1, ['A', 1, 'REJECTED', 'one'])
     handle(lane, 2)
-    handle(lane, 3, ['A', 3, 'REJECTED', 'three'])
+    handle(lane, 300, ['A', 300, 'REJECTED', 'many'])
     expect(lane.cursor.rejected).toHaveLength(2)
 
-    handle(lane, 4)
+    handle(lane, 301, ['A', 301, 'REJECTED', 'one more'])
 
-    expect(lane.cursor.rejected).toEqual([['A', 3, 'REJECTED', 'three']])
+    expect(lane.cursor.rejected).toEqual([
+      ['A', 300, 'REJECTED', 'many'],
+      ['A', 301, 'REJECTED', 'one more'],
+    ])
   })
 })
