@@ -95,6 +95,8 @@ export function createUplink(
 
   function moved(writer: string): void {
     const entry = entries.get(writer)
+    // What another connection has sent too is acknowledged here, and must not fill the window any longer.
+    if (entry && entry.lane.followers.size > 1) inbox.settle(writer, entry.lane.cursor.n)
     if (entry && ackOf(entry) > entry.told) acknowledge(writer)
     session.work()
   }

@@ -42,6 +42,8 @@ export interface Inbox {
   /** @throws {RemoteProtocolError} `SEQUENCE_GAP` */
   receive(message: UpMessage): 'queued' | 'repeat'
   skip(writer: string, sequence: number): void
+  /** The writer is done with up to `sequence`, by way of another connection: takes out what waits of it, and gives it back. */
+  settle(writer: string, sequence: number): void
   /** Marks a request that waits; false when it does not wait. */
   cancel(writer: string, sequence: number): boolean
   first(): InboxItem | undefined
@@ -106,6 +108,13 @@ export function createInbox(max: WindowMax): Inbox {
       if (sequence <= (lasts.get(writer) ?? 0) + 1) return
       lasts.set(writer, sequence - 1)
       items.push({ type: 'skip', writer, sequence })
+    },
+    settle(writer, sequence) {
+      const isDone = (item: InboxItem): boolean =>
+        item.type === 'message' && item.message.writer === writer && item.message.sequence <= sequence
+      for (const item of waiting()) if (item.type === 'message' && isDone(item)) window.give(item.message.bytes)
+      items = waiting().filter((item) => !isDone(item))
+      head = 0
     },
     cancel(writer, sequence) {
       const item = waiting().find(
