@@ -17,6 +17,12 @@ interface Place {
   g?: string
 }
 
+/**
+ * By so many bytes a repeat may be longer than the first sending: it names its writer, and says that it is one. What
+ * fits once must fit again, since the server may have handled it.
+ */
+const REPEAT_BYTES = 80
+
 const HANDLED: Receipt = Object.freeze({ confirmedBy: 'server' })
 
 /**
@@ -41,6 +47,9 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
    * at a time, so that the next such close names the culprit.
    */
   let suspects = 0
+
+  /** What the server has rejected, until its turn in the queue comes: another writer's messages may stand before it. */
+  const rejections = new Map<string, HoldfastError>()
 
   const say = (frame: UpFrame, payload?: Body): number | undefined => link().send(codec.write(frame, payload))
 
@@ -101,7 +110,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     const { writer, sequence, event } = entry.message
     const frame = write(entry)
     const bytes = sizeOf(frame)
-    if (bytes > greeting.frame) {
+    if (bytes + (entry.wasSent ? 0 : REPEAT_BYTES) > greeting.frame) {
       const rule = `the server takes frames of ${greeting.frame} bytes`
       queue.fail(entry, new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`))
       return true
@@ -138,7 +147,6 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
 
   function settle(cursors: Sequences, no: readonly Rejection[] = []): void {
     writers.acknowledged(cursors)
-    const rejections = new Map<string, HoldfastError>()
     for (const [writer, sequence, code, message] of no) {
       rejections.set(`${writer}:${sequence}`, rejection(code, message))
     }
@@ -247,6 +255,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
       stage = 'away'
       isDraining = false
       acks.clear()
+      rejections.clear() // The next welcome names those that are not settled yet.
       if (closeCode === SUPERSEDED && place) {
         place = undefined
         lostBy = 'superseded'
