@@ -254,7 +254,7 @@ export function createEngine<C extends Contract = Untyped>(
       for (const session of [...sessions.values()]) session.end('stopped', GOING_AWAY, 'server is shutting down')
       for (const connection of [...connections]) connection.close(GOING_AWAY, 'server is shutting down')
       core.deadlines.cancel()
-      checkDrained()
+      drained?.()
     },
     stop() {
       status = 'stopped'

@@ -124,6 +124,7 @@ export function createSession(
     worker.attach(undefined)
     last?.close(closeCode, closeReason, explanation(reason))
     for (const room of rooms) core.rooms.leave(room, session)
+    rooms.clear()
     stream.end(reason)
     changed(session, 'ended')
     if (last) lifecycle.emit('disconnected', { closeCode, closeReason })
@@ -145,8 +146,9 @@ export function createSession(
     flush: stream.flush,
     send(event, data?: unknown) {
       requireName(event)
-      const isQueued = append({ head: { t: 'm', e: event }, payload: codec.encode(event, data) })
-      if (!isQueued) core.report(new DeliveryError('SESSION_ENDED', `"${event}" was sent to a session that has ended`))
+      const entry = { head: { t: 'm', e: event }, payload: codec.encode(event, data) } as const
+      if (!hasEnded) append(entry)
+      else core.report(new DeliveryError('SESSION_ENDED', `"${event}" was sent to a session that has ended`))
     },
     volatile(event, data?: unknown) {
       requireName(event)
