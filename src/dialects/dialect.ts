@@ -47,8 +47,11 @@ export interface Queue {
   peek(): Entry | undefined
   /** It was transmitted: `bytes` of frame, up to `position` of the connection. */
   sent(entry: Entry, position: number, bytes: number): void
-  /** Messages are done with, from the oldest on while `isDone`: delivered, or rejected. Says whether there were any. */
-  settle(isDone: (entry: Entry) => boolean, receipt: Receipt, rejections?: ReadonlyMap<string, HoldfastError>): boolean
+  /**
+   * Messages are done with, from the oldest on while `isDone`: delivered, or rejected if `rejections` names them, which
+   * are taken out of it. Says whether there were any.
+   */
+  settle(isDone: (entry: Entry) => boolean, receipt: Receipt, rejections?: Map<string, HoldfastError>): boolean
   /** The reply to a request. */
   answer(id: string, answer: { data?: unknown; error?: HoldfastError }): void
   /** The replies of acknowledged requests will never come. */

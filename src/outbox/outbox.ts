@@ -230,7 +230,10 @@ export function createOutbox(
       for (const entry of entries.slice(0, Math.min(settled, inFlight))) bytesInFlight -= entry.frameBytes
       inFlight = Math.max(0, inFlight - settled)
       const done = entries.splice(0, settled)
-      for (const entry of done) conclude(entry, receipt, rejections?.get(entry.id))
+      for (const entry of done) {
+        conclude(entry, receipt, rejections?.get(entry.id))
+        rejections?.delete(entry.id)
+      }
       journal.flush()
       listener.changed()
       for (const entry of done) {
