@@ -194,6 +194,39 @@ describe('limits', () => {
   })
 })
 
+describe('a client that offers the reliable protocol', () => {
+  test('gets every event back before it is acknowledged, and every request answered', async () => {
+    const { url } = await start()
+    const { client } = await openClient(url, { protocols: ['other', 'holdfast.1'] })
+    const frames: unknown[] = []
+    client.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString())))
+
+    client.send('{"t":"hello","writers":{"A":1}}')
+    client.send('{"t":"m","w":"A","s":1,"e":"__proto__","d":{"a":1}}')
+    client.send('{"t":"m","s":2,"e":"any name","d":[2],"r":1}')
+    await vi.waitUntil(() => frames.length >= 4)
+
+    expect(client.protocol).toBe('holdfast.1')
+    expect(frames.slice(-3)).toMatchObject([
+      { t: 'm', s: 1, e: '__proto__', d: { a: 1 } },
+      { t: 'r', s: 2, w: 'A', n: 2, d: [2] },
+      { t: 'a', w: { A: 2 } },
+    ])
+  })
+
+  test('is counted among the errors when it breaks the protocol', async () => {
+    const onError = vi.fn()
+    const server = await start({ onError, payloadBytesMax: 500 })
+    const { client } = await openClient(server.url, { protocols: ['holdfast.1'] })
+
+    client.send('nonsense')
+
+    expect(await nextClose(client)).toMatchObject({ closeCode: 4400 })
+    expect(server.errorCount).toBe(1)
+    expect(onError).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'BAD_FRAME' }))
+  })
+})
+
 describe('failures of clients', () => {
   test('counts and tells a frame that breaks the protocol, and closes with 1002', async () => {
     const onError = vi.fn()
