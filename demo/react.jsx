@@ -1,6 +1,6 @@
 import { StrictMode, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { createRoot } from 'react-dom/client'
-import { createClient, plain } from 'holdfast'
+import { createClient, reliable } from 'holdfast'
 import { indexedDbStore } from 'holdfast/indexeddb'
 import { useConnection, useEvent, usePending } from 'holdfast/react'
 import { drawChart, HEIGHT } from './chart.js'
@@ -22,7 +22,7 @@ import {
 const link = crypto.randomUUID()
 const client = createClient({
   url: () => `/echo?link=${link}`,
-  dialect: plain({ ping: 'ping' }),
+  dialect: reliable({ resumeKey: 'demo:react' }),
   outbox: indexedDbStore({ name: 'demo:react' }),
   // Impatient, to have something to watch. The defaults suit a real page.
   heartbeatMs: { interval: 1_000, timeout: 3_000 },

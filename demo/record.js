@@ -1,4 +1,4 @@
-import { explain, LABELS } from './words.js'
+import { explain, GAPS, LABELS } from './words.js'
 
 /** How far back the chart reaches. */
 export const WINDOW_MS = 120_000
@@ -18,6 +18,8 @@ export function record(client) {
     roundTrips: [],
     /** How many messages were pending, and since when. */
     depths: [],
+    /** Who has vouched for the last delivery: `browser` or `server`; undefined before the first. */
+    confirmedBy: undefined,
     /** Which buttons were pressed. */
     faults: [],
     /** The last echoes, newest first. */
@@ -33,7 +35,11 @@ export function record(client) {
   noteState(client.getState())
   client.lifecycle.on('state', noteState)
   client.lifecycle.on('rtt', (rttMs) => keep(roundTrips, { at: Date.now(), rttMs }))
-  client.lifecycle.on('delivered', () => counts.delivered++)
+  client.lifecycle.on('delivered', ({ delivered }) => {
+    counts.delivered++
+    void delivered.then(({ confirmedBy }) => (history.confirmedBy = confirmedBy))
+  })
+  client.lifecycle.on('gap', ({ reason }) => noteLog('error', 'Gap', `${GAPS[reason]} It is told once, never hidden.`))
   client.lifecycle.on('failed', () => counts.failed++)
   client.lifecycle.on('error', (error) => noteLog('error', error.code, error.message))
   client.subscribe(noteDepth)
@@ -65,7 +71,7 @@ export function record(client) {
     if (last?.status === 'connected' && state.status !== 'connected') {
       counts.outages++
       // An echo comes back on the link that took the message, or never.
-      counts.unanswered = counts.delivered - counts.echoed
+      counts.unanswered = history.confirmedBy === 'browser' ? counts.delivered - counts.echoed : 0
     }
     keep(states, { at: Date.now(), state })
     noteLog(state.status, LABELS[state.status], explain(state))

@@ -36,11 +36,27 @@ export function detailOf(state, now) {
   }
 }
 
+/** What a delivery means, by who vouches for it. */
+const VOUCHERS = {
+  browser: 'Delivered means: left this browser on a live link. A plain server vouches for nothing more.',
+  server: 'Delivered means: the server’s handler has finished with it, once and in order.',
+  nobody: 'Nothing has been delivered yet.',
+}
+
+/** Why something may be missing. */
+export const GAPS = {
+  unknown: 'The server has lost its memory of this session.',
+  overflow: 'More was missed than the server keeps.',
+  rollback: 'The server went back in time.',
+  user: 'The session was another user’s.',
+  superseded: 'Another page has taken the session over.',
+}
+
 /** What the counts alone would not tell. */
 export function notesOn(history, pending) {
   const restored = countRestored(history, pending)
   const { unanswered } = history.counts
-  const notes = ['Delivered means: left this browser on a live link. A plain server vouches for nothing more.']
+  const notes = [VOUCHERS[history.confirmedBy ?? 'nobody']]
   if (restored > 0) notes.unshift(`${formatCount(restored)} restored from before the reload.`)
   if (unanswered > 0) notes.push(`${formatCount(unanswered)} had left when a link died, and were never echoed.`)
   return notes
