@@ -14,6 +14,7 @@ const core = [
   'json',
   'memoryStore',
   'plain',
+  'reliable',
   'text',
 ]
 

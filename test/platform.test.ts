@@ -102,6 +102,42 @@ describe('systemPlatform', () => {
     expect(made).toEqual(['global', 'given'])
   })
 
+  test('leaves notes for the next page of the tab, which are gone once they are taken up', () => {
+    const notes = new Map<string, string>()
+    vi.stubGlobal('sessionStorage', {
+      getItem: (key: string) => notes.get(key) ?? null,
+      setItem: (key: string, note: string) => void notes.set(key, note),
+      removeItem: (key: string) => void notes.delete(key),
+    })
+    systemPlatform().keep('chat', 'a note')
+    const keys = [...notes.keys()]
+    const next = systemPlatform()
+
+    expect(keys).toEqual(['holdfast:chat'])
+    expect([next.recall('chat'), next.recall('chat'), next.recall('news')]).toEqual(['a note', undefined, undefined])
+  })
+
+  test.each([
+    ['is none', undefined],
+    [
+      'is forbidden',
+      {
+        getItem() {
+          throw new Error('SecurityError')
+        },
+        setItem() {
+          throw new Error('QuotaExceededError')
+        },
+      },
+    ],
+  ])('leaves and finds no notes where the storage %s', (_, storage) => {
+    vi.stubGlobal('sessionStorage', storage)
+    const platform = systemPlatform()
+
+    expect(() => platform.keep('chat', 'a note')).not.toThrow()
+    expect(platform.recall('chat')).toBeUndefined()
+  })
+
   test('throws an error that nobody listens for where the surroundings see it', async () => {
     const error = new Error('nobody listened')
     const thrown: unknown[] = []

@@ -31,6 +31,7 @@ const BANNED = new Set(
     'document',
     'indexedDB',
     'localStorage',
+    'sessionStorage',
     'console',
     'globalThis',
     'self',

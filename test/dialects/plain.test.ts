@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { plain } from '../../src/dialects/plain.js'
+import type { Channel } from '../../src/dialects/dialect.js'
 import { json, text } from '../../src/protocol/codec.js'
+import { createFakeHost } from '../support/fake-host.js'
+
+const open = (options?: Parameters<typeof plain>[0]): Channel => plain(options).open(createFakeHost())
 
 describe('plain', () => {
   test('speaks JSON, offers nothing and asks nothing by default', () => {
@@ -8,9 +12,10 @@ describe('plain', () => {
 
     expect(dialect.name).toBe('plain')
     expect(dialect.subprotocols).toEqual([])
-    expect(dialect.ping).toBeUndefined()
+    expect(dialect.acknowledges).toBe(false)
+    expect(open().ping).toBeUndefined()
     expect(dialect.encode('m', 1)).toBe('{"event":"m","data":1}')
-    expect(dialect.read('{"event":"m","data":1}')).toEqual({ type: 'message', message: { event: 'm', data: 1 } })
+    expect(open().read('{"event":"m","data":1}')).toEqual([{ type: 'message', message: { event: 'm', data: 1 } }])
   })
 
   test('speaks as its codec does, whose methods it calls as methods', () => {
@@ -26,7 +31,9 @@ describe('plain', () => {
     const dialect = plain({ codec: new Shout() })
 
     expect(dialect.encode('hi', undefined)).toBe('hi!')
-    expect(dialect.read('x')).toEqual({ type: 'message', message: { event: 'heard', data: '!' } })
+    expect(dialect.open(createFakeHost()).read('x')).toEqual([
+      { type: 'message', message: { event: 'heard', data: '!' } },
+    ])
   })
 
   test('offers the subprotocols in their order', () => {
@@ -40,50 +47,50 @@ describe('plain', () => {
   })
 
   test('refuses a bad frame as its codec does', () => {
-    expect(() => plain().read('{')).toThrow(expect.objectContaining({ code: 'BAD_FRAME' }))
+    expect(() => open().read('{')).toThrow(expect.objectContaining({ code: 'BAD_FRAME' }))
   })
 })
 
 describe('ping and pong', () => {
   const codec = text()
-  const types = (dialect: ReturnType<typeof plain>, ...frames: string[]): string[] =>
-    frames.map((frame) => dialect.read(frame).type)
+  const types = (channel: Channel, ...frames: string[]): string[] =>
+    frames.flatMap((frame) => channel.read(frame).map(({ type }) => type))
 
   test('a text ping is answered by its echo or by "pong"', () => {
-    const dialect = plain({ codec, ping: 'ping' })
+    const channel = open({ codec, ping: 'ping' })
 
-    expect(dialect.ping?.()).toBe('ping')
-    expect(types(dialect, 'ping', 'pong', 'Pong', '')).toEqual(['pong', 'pong', 'message', 'message'])
+    expect(channel.ping?.()).toBe('ping')
+    expect(types(channel, 'ping', 'pong', 'Pong', '')).toEqual(['pong', 'pong', 'message', 'message'])
   })
 
   test('a pong that is given is the only one', () => {
-    const dialect = plain({ codec, ping: 'ping', pong: 'alive' })
+    const channel = open({ codec, ping: 'ping', pong: 'alive' })
 
-    expect(types(dialect, 'alive', 'pong', 'ping')).toEqual(['pong', 'message', 'message'])
+    expect(types(channel, 'alive', 'pong', 'ping')).toEqual(['pong', 'message', 'message'])
   })
 
   test('a pong may be the empty string', () => {
-    expect(types(plain({ codec, ping: '', pong: '' }), '', 'pong')).toEqual(['pong', 'message'])
+    expect(types(open({ codec, ping: '', pong: '' }), '', 'pong')).toEqual(['pong', 'message'])
   })
 
   test('a function makes each ping, and tells each pong', () => {
     let count = 0
-    const dialect = plain({ codec, ping: () => `ping ${++count}`, pong: (frame) => frame === 'pong 1' })
+    const channel = open({ codec, ping: () => `ping ${++count}`, pong: (frame) => frame === 'pong 1' })
 
-    expect([dialect.ping?.(), dialect.ping?.()]).toEqual(['ping 1', 'ping 2'])
-    expect(types(dialect, 'pong 1', 'ping 1')).toEqual(['pong', 'message'])
+    expect([channel.ping?.(), channel.ping?.()]).toEqual(['ping 1', 'ping 2'])
+    expect(types(channel, 'pong 1', 'ping 1')).toEqual(['pong', 'message'])
   })
 
   test('with a ping function alone no frame is a pong', () => {
-    expect(types(plain({ codec, ping: () => 'ping' }), 'ping', 'pong')).toEqual(['message', 'message'])
+    expect(types(open({ codec, ping: () => 'ping' }), 'ping', 'pong')).toEqual(['message', 'message'])
   })
 
   test('without a ping "pong" is a message', () => {
-    expect(types(plain({ codec }), 'pong')).toEqual(['message'])
+    expect(types(open({ codec }), 'pong')).toEqual(['message'])
   })
 
   test('a pong need not be what the codec could read', () => {
-    expect(plain({ codec: json(), ping: 'ping' }).read('pong').type).toBe('pong')
+    expect(types(open({ codec: json(), ping: 'ping' }), 'pong')).toEqual(['pong'])
   })
 })
 

@@ -1,15 +1,21 @@
 import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import type { Dialect } from '../../src/dialects/dialect.js'
 import { plain } from '../../src/dialects/plain.js'
 import { ConnectError, ConnectionLostError, RefusedError, type HoldfastError } from '../../src/errors.js'
 import { json } from '../../src/protocol/codec.js'
 import type { Effect, Input } from '../../src/session/io.js'
 import { createSession, type SessionOptions } from '../../src/session/session.js'
+import { createFakeHost } from '../support/fake-host.js'
 
 // Many runs, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
 
-const OPTIONS: SessionOptions = {
+interface Options extends SessionOptions {
+  readonly dialect: Dialect
+}
+
+const OPTIONS: Options = {
   dialect: plain({ ping: 'ping', pong: 'pong' }),
   retryDelayMs: { min: 1_000, max: 30_000 },
   stableAfterMs: 5_000,
@@ -20,8 +26,9 @@ const OPTIONS: SessionOptions = {
 }
 
 /** A session on a clock of its own, with every effect it asked for. */
-function setUp(options: Partial<SessionOptions> = {}, random: () => number = () => 0.5) {
-  const session = createSession({ ...OPTIONS, ...options }, random)
+function setUp(given: Partial<Options> = {}, random: () => number = () => 0.5) {
+  const options = { ...OPTIONS, ...given }
+  const session = createSession(options, options.dialect.open(createFakeHost()), random)
   const effects: Effect[] = []
   const driver = {
     session,

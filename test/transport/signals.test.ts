@@ -54,14 +54,14 @@ describe('watchSignals', () => {
     expect(signals).toEqual(['wake'])
   })
 
-  test('suspends and resumes with the back/forward cache, not with every page that goes', () => {
+  test('tells a page that goes into the back/forward cache, and comes back, from one that ends', () => {
     const { onPage, signals } = setUp()
     onPage('pageshow', { persisted: false })
     onPage('pagehide', { persisted: false })
     onPage('pagehide', { persisted: true })
     onPage('pageshow', { persisted: true })
 
-    expect(signals).toEqual(['suspend', 'resume'])
+    expect(signals).toEqual(['leave', 'suspend', 'resume'])
   })
 
   test('suspends and resumes with a freeze', () => {

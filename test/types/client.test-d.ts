@@ -4,6 +4,7 @@ import {
   json,
   memoryStore,
   plain,
+  reliable,
   text,
   type Client,
   type ClientOptions,
@@ -12,11 +13,13 @@ import {
   type Contract,
   type Delivery,
   type ErrorCode,
+  type Gap,
   type HoldfastError,
   type LifecycleEvents,
   type OutboxItem,
   type OutboxStore,
   type Receipt,
+  type RequestOptions,
   type Untyped,
 } from '../../src/index.js'
 import { useConnection, useEvent, usePending } from '../../src/react/index.js'
@@ -25,6 +28,11 @@ import { useConnection, useEvent, usePending } from '../../src/react/index.js'
 interface Chat {
   fromServer: { message: { from: string; text: string }; typing: { who: string }; tick: undefined }
   toServer: { message: { text: string }; leave: undefined; rename: string | undefined; any: unknown }
+  requests: {
+    join: { params: { room: string }; result: { members: string[] } }
+    time: { result: number }
+    forget: { params: string | undefined }
+  }
 }
 
 interface FromChat {
@@ -86,6 +94,38 @@ describe('what the client sends', () => {
     listener.on('m', (payload) => expectTypeOf(payload).toEqualTypeOf<string>())
     // @ts-expect-error the contract lets the client say nothing
     listener.send('m', 'hi')
+  })
+})
+
+describe('what the client asks', () => {
+  test('takes the requests of the contract with their params, and is answered with their result', () => {
+    expectTypeOf(chat.request('join', { room: 'a' })).resolves.toEqualTypeOf<{ members: string[] }>()
+    expectTypeOf(chat.request('time')).resolves.toEqualTypeOf<number>()
+    expectTypeOf(chat.request('forget')).resolves.toEqualTypeOf<undefined>()
+    expectTypeOf(untyped.request('anything', { at: 'all' })).resolves.toEqualTypeOf<unknown>()
+  })
+
+  test('takes a time and a signal', () => {
+    expectTypeOf<RequestOptions>().toEqualTypeOf<{ timeoutMs?: number; signal?: AbortSignal }>()
+    void chat.request('join', { room: 'a' }, { timeoutMs: 5, signal: new AbortController().signal })
+    void chat.request('time', undefined, { timeoutMs: Infinity })
+    // @ts-expect-error there is no such option
+    void chat.request('time', undefined, { timeout: 5 })
+  })
+
+  test('refuses anything else', () => {
+    // @ts-expect-error there is no such request
+    void chat.request('jion', { room: 'a' })
+    // @ts-expect-error that is a message, not a request
+    void chat.request('message', { text: 'hi' })
+    // @ts-expect-error the params are missing
+    void chat.request('join')
+    // @ts-expect-error a property has the wrong type
+    void chat.request('join', { room: 5 })
+    // @ts-expect-error there is nothing to say
+    void chat.request('time', 'now')
+    // @ts-expect-error the contract lets the client ask nothing
+    void (null as unknown as Client<ByInterface>).request('join')
   })
 })
 
@@ -206,9 +246,12 @@ describe('a delivery', () => {
 
 describe('lifecycle and outbox', () => {
   test('say what they know, typed', () => {
-    expectTypeOf<keyof LifecycleEvents>().toEqualTypeOf<'state' | 'stored' | 'delivered' | 'failed' | 'rtt' | 'error'>()
+    expectTypeOf<keyof LifecycleEvents>().toEqualTypeOf<
+      'state' | 'stored' | 'delivered' | 'failed' | 'gap' | 'rtt' | 'error'
+    >()
     chat.lifecycle.on('state', (state) => expectTypeOf(state).toEqualTypeOf<ClientState>())
     chat.lifecycle.on('failed', (delivery) => expectTypeOf(delivery).toEqualTypeOf<Delivery>())
+    chat.lifecycle.on('gap', (gap) => expectTypeOf(gap).toEqualTypeOf<Gap>())
     chat.lifecycle.once('rtt', (rttMs) => expectTypeOf(rttMs).toEqualTypeOf<number>())
     chat.lifecycle.on('error', ({ code }) => expectTypeOf(code).toEqualTypeOf<ErrorCode>())
     // @ts-expect-error that is an event of the application
@@ -272,6 +315,17 @@ describe('options', () => {
     createClient({ url, heartbeatMs: 5 })
     // @ts-expect-error there is no such limit
     createClient({ url, outboxMax: { megabytes: 5 } })
+  })
+
+  test('take a credential of any kind, and a source that is told of the attempt', () => {
+    const url = 'wss://server/'
+    const dialect = reliable({ resumeKey: 'chat' })
+    createClient({ url, dialect, auth: () => 'token' })
+    createClient({ url, dialect, auth: async ({ attempt, signal }) => ({ attempt, isAborted: signal.aborted }) })
+    // @ts-expect-error it is asked for anew each time
+    createClient({ url, dialect, auth: 'token' })
+    // @ts-expect-error a key is text
+    reliable({ resumeKey: 5 })
   })
 
   test('take stores and codecs of other people', () => {

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { createClient } from '../src/client.js'
-import { plain } from '../src/dialects/plain.js'
-import { text } from '../src/protocol/codec.js'
-import { createFakePlatform } from './support/fake-platform.js'
+import { createClient } from '../../src/client.js'
+import { plain } from '../../src/dialects/plain.js'
+import { text } from '../../src/protocol/codec.js'
+import { createFakePlatform } from '../support/fake-platform.js'
 
 // Many runs, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
