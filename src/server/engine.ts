@@ -1,6 +1,6 @@
 import type { Contract, EventName, FromServer, Untyped } from '../contract.js'
 import { createEvents } from '../events.js'
-import { HoldfastError, RemoteProtocolError } from '../errors.js'
+import { HoldfastError, RefusedError } from '../errors.js'
 import { FORBIDDEN, GOING_AWAY, SERVICE_RESTART, TRY_AGAIN_LATER } from '../protocol/close-codes.js'
 import { jsonFrames } from '../protocol/frame-codec.js'
 import { createLanes } from '../session/server-lane.js'
@@ -191,7 +191,7 @@ export function createEngine<C extends Contract = Untyped>(
 
   /** After the upgrade, since a browser tells its page nothing of an upgrade that fails. */
   function refuse(connection: ServerConnection, { origin }: UpgradeRequest): void {
-    const error = new RemoteProtocolError('FORBIDDEN', `Pages of ${origin?.slice(0, 200)} may not connect`)
+    const error = new RefusedError('FORBIDDEN', `Pages of ${origin?.slice(0, 200)} may not connect`)
     report(error)
     connection.close(FORBIDDEN, error.code, error)
   }
