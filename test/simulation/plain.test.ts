@@ -1,18 +1,12 @@
 import { expect, test } from 'vitest'
-import { simulate } from './run.js'
+import { simulate } from '../../scripts/simulate.mjs'
 
-/** How many seeds, and from which: `SEEDS=50000 FROM=1`. A failure prints `SEED=…`; that one alone replays it. */
-const { SEED, SEEDS = '300', FROM = '1' } = process.env
+/** How many seeds: `PLAIN_SEEDS=50000`. A failure names its seed: `npm run simulate -- --dialect plain --seed …` replays it. */
+const SEEDS = Number(process.env['PLAIN_SEEDS'] ?? 600)
 
 test('keeps what it promises to plain servers under every seeded fault', async () => {
-  const from = Number(SEED ?? FROM)
-  const to = SEED === undefined ? from + Number(SEEDS) : from + 1
+  const { ran, failures } = await simulate({ dialect: 'plain', seeds: SEEDS })
 
-  let lived = 0
-  for (let seed = from; seed < to; seed++) {
-    await simulate(seed)
-    lived++
-  }
-
-  expect(lived).toBeGreaterThan(0)
+  expect(failures.map(({ report }) => report)).toEqual([])
+  expect(ran).toBe(SEEDS)
 })

@@ -22,9 +22,9 @@ interface Page {
   kill(): void
 }
 
-const FAULTY_MS = 60_000
+const FAULTY_MS = 30_000
 /** Long enough for the longest backoff, a connect deadline, a dead link to be found, and all of that once more. */
-const HEALING_MS = 300_000
+const HEALING_MS = 60_000
 
 /**
  * Lives through one seed: pages send through real clients, over a faulty network, from a faulty disk; then the faults
@@ -33,7 +33,20 @@ const HEALING_MS = 300_000
  * @throws {Error} with the seed and the trace when a promise of the library is broken
  */
 export async function simulate(seed: number): Promise<void> {
-  const world = createWorld(seed)
+  try {
+    await live(createWorld(seed, false))
+  } catch {
+    // Once more, to see how it came to that: a trace costs more than the run.
+    const world = createWorld(seed)
+    const error: unknown = await live(world).catch((cause: unknown) => cause)
+    throw new Error(`seed ${seed}: ${String(error)}\n${world.trace.slice(-LINES_MAX).join('\n')}`, { cause: error })
+  }
+}
+
+/** How many lines of the trace are printed; the end matters most. */
+const LINES_MAX = 400
+
+async function live(world: World): Promise<void> {
   const isDurable = world.chance(0.7)
   // Which faults a run has is drawn too: a bug may need one fault and the absence of another.
   const often = (probability: number): number => (world.chance(0.5) ? world.random() * probability : 0)
@@ -142,22 +155,17 @@ export async function simulate(seed: number): Promise<void> {
     world.after(world.between(1, 1_000), step)
   }
 
-  try {
-    for (let tabs = world.chance(0.3) ? 2 : 1; tabs > 0; tabs--) open()
-    step()
-    await world.runUntil(FAULTY_MS)
-    world.note('the faults stop')
-    network.heal()
-    disk.heal()
-    await world.runUntil(FAULTY_MS + HEALING_MS)
-    checker.rest(pages)
-    for (const page of pages) checker.closing(page, page.client.close())
-    await world.runUntil(FAULTY_MS + HEALING_MS + 10_000)
-    checker.end(pages)
-  } catch (error) {
-    const lines = process.env['SEED'] === undefined ? world.trace.slice(-60) : world.trace
-    throw new Error(`SEED=${seed} ${String(error)}\n${lines.join('\n')}`, { cause: error })
-  }
+  for (let tabs = world.chance(0.3) ? 2 : 1; tabs > 0; tabs--) open()
+  step()
+  await world.runUntil(FAULTY_MS)
+  world.note('the faults stop')
+  network.heal()
+  disk.heal()
+  await world.runUntil(FAULTY_MS + HEALING_MS)
+  checker.rest(pages)
+  for (const page of pages) checker.closing(page, page.client.close())
+  await world.runUntil(FAULTY_MS + HEALING_MS + 10_000)
+  checker.end(pages)
 }
 
 type Surroundings = {
@@ -178,6 +186,8 @@ function createPage(world: World, name: string, { createTransport, store }: Surr
     outbox: store,
     dialect: plain({ codec: digits, ping: 'ping', pong: 'pong' }),
     heartbeatMs: { interval: 5_000, timeout: 3_000 },
+    retryDelayMs: { min: 500, max: 5_000 },
+    connectTimeoutMs: 4_000,
     platform: {
       now: () => world.now,
       wallNow() {
@@ -202,6 +212,8 @@ function createPage(world: World, name: string, { createTransport, store }: Surr
         hear = listener
         return () => (hear = undefined)
       },
+      recall: () => undefined,
+      keep() {},
       throwLater(error) {
         throw error
       },

@@ -1,0 +1,116 @@
+import type { Verdict } from './verdict.js'
+
+/** What a page has had of the server's stream. */
+interface Reader {
+  session: string | undefined
+  had: number[]
+  /** A gap event is due, before anything else. */
+  isGapDue: boolean
+  /** A gap event must say that the server has forgotten what it had acknowledged. */
+  isForgotten: boolean
+  /** Writer → what the server has acknowledged, as this page saw it. */
+  readonly acknowledged: Map<string, number>
+}
+
+/** What each session's stream holds or held. */
+export type StreamsSnapshot = ReadonlyMap<string, readonly number[]>
+
+/** What the client says in a gap event. */
+interface Gap {
+  readonly fromServer: boolean
+  readonly toServer: boolean
+  readonly reason: string
+}
+
+/** The books of the way down: what entered each stream, and what its page got of it. */
+export interface Downs {
+  /** A page opens; with what another one left it in the tab. */
+  born(page: string, place?: Place): void
+  /** What a page leaves in its tab. */
+  place(page: string): Place
+  appended(session: string, number: number): void
+  snapshot(): StreamsSnapshot
+  /** The store goes back in time, or forgets everything. */
+  restore(snapshot: StreamsSnapshot): void
+  welcomed(page: string, session: string, isResumed: boolean, cursors: Readonly<Record<string, number>>): void
+  acknowledged(page: string, cursors: Readonly<Record<string, number>>): void
+  heard(page: string, number: number): void
+  gap(page: string, gap: Gap): void
+  /** Everything is at rest, and these pages are open. */
+  rest(pages: readonly string[]): void
+}
+
+export type Place = Pick<Reader, 'session' | 'had'>
+
+export function createDowns({ check, count }: Verdict): Downs {
+  const readers = new Map<string, Reader>()
+  let streams = new Map<string, number[]>()
+  /** What streams held before the store went back in time: it may be on its way still. */
+  const ghosts = new Map<string, (readonly number[])[]>()
+
+  const reader = (page: string): Reader => readers.get(page) as Reader
+  const held = (session = ''): readonly number[] => streams.get(session) ?? []
+
+  return {
+    born(page, place = { session: undefined, had: [] }) {
+      readers.set(page, { ...place, isGapDue: false, isForgotten: false, acknowledged: new Map() })
+    },
+    place(page) {
+      const { session, had } = reader(page)
+      return { session, had: [...had] }
+    },
+    appended(session, number) {
+      const stream = streams.get(session)
+      if (stream) stream.push(number)
+      else streams.set(session, [number])
+    },
+    snapshot: () => new Map([...streams].map(([session, stream]) => [session, [...stream]])),
+    restore(snapshot) {
+      for (const [session, stream] of streams) ghosts.set(session, [...(ghosts.get(session) ?? []), stream])
+      streams = new Map([...snapshot].map(([session, stream]) => [session, [...stream]]))
+    },
+    welcomed(page, session, isResumed, cursors) {
+      const mine = reader(page)
+      count(isResumed ? 'resumed' : 'started')
+      if (isResumed) {
+        check(session === mine.session, 'down-session', () => `${page} resumes ${session}, and had ${mine.session}`)
+      } else {
+        mine.isGapDue = mine.session !== undefined
+        mine.session = session
+        mine.had = []
+      }
+      for (const [writer, cursor] of Object.entries(cursors)) {
+        if (cursor < (mine.acknowledged.get(writer) ?? 0)) mine.isForgotten = true
+        mine.acknowledged.set(writer, cursor)
+      }
+    },
+    acknowledged(page, cursors) {
+      for (const [writer, cursor] of Object.entries(cursors)) reader(page).acknowledged.set(writer, cursor)
+    },
+    heard(page, number) {
+      const { session, had, isGapDue, isForgotten } = reader(page)
+      check(!isGapDue && !isForgotten, 'down-silent', () => `${page} gets ${number}, and not the gap event before it`)
+      check(!had.includes(number), 'down-twice', () => `${page} gets ${number} twice`)
+      const isNext = [held(session), ...(ghosts.get(session ?? '') ?? [])].some(
+        (stream) => stream[had.length] === number,
+      )
+      check(isNext, 'down-order', () => `${page} gets ${number} after ${had.join(' ')}, of ${held(session).join(' ')}`)
+      had.push(number)
+    },
+    gap(page, { fromServer, toServer, reason }) {
+      const mine = reader(page)
+      count(`gap ${[fromServer && 'down', toServer && 'up'].filter(Boolean).join(' and ')}: ${reason}`)
+      check(fromServer === mine.isGapDue, 'gap-down', () => `${page} is told ${fromServer} of a gap in what it gets`)
+      check(toServer === mine.isForgotten, 'gap-up', () => `${page} is told ${toServer} of a gap in what it sent`)
+      mine.isGapDue = mine.isForgotten = false
+    },
+    rest(pages) {
+      for (const page of pages) {
+        const { session, had, isGapDue, isForgotten } = reader(page)
+        check(!isGapDue && !isForgotten, 'down-silent', () => `${page} has never been told of a gap`)
+        const missing = held(session).filter((number) => !had.includes(number))
+        check(!missing.length, 'down-missing', () => `${page} has never got ${missing.join(' ')}`)
+      }
+    },
+  }
+}

@@ -1,0 +1,195 @@
+import { createChance, mix, type Chance } from '../world.js'
+
+/** What a run starts with: how large, how slow and how durable everything is. */
+export interface Setup {
+  readonly isDurable: boolean
+  readonly pages: number
+  /** The longest one-way delay of a frame. */
+  readonly delayMaxMs: number
+  /** The longest commit of the outbox's store. */
+  readonly commitMaxMs: number
+  /** The longest that the server's store takes; 0: it answers at once, without a promise. */
+  readonly storeMaxMs: number
+  readonly window: { readonly messages: number; readonly bytes: number }
+  readonly frameBytesMax: number
+  /** How many messages of a stream may be unacknowledged. */
+  readonly streamMessagesMax: number
+  /** How long a stream waits for its client. */
+  readonly streamTtlMs: number
+  /** How long a credential holds; 0: for ever. */
+  readonly authTtlMs: number
+}
+
+/** What the application says of one message up; its handler does as it says. */
+export interface Wish {
+  /** How long its handler takes. */
+  readonly handlerMs: number
+  readonly isBad: boolean
+  /** How many bytes it is made longer. */
+  readonly padding: number
+}
+
+/** One thing that happens, at its time. `page`, `link` and `session` choose among those there are then. */
+export type Act =
+  | { type: 'send'; page: number; count: number; wish: Wish; ttlMs?: number; key?: string }
+  | { type: 'ask'; page: number; wish: Wish; timeoutMs?: number; abortAfterMs?: number }
+  | { type: 'volatile'; page: number }
+  | { type: 'remove'; page: number }
+  | { type: 'push'; session: number; count: number; isVolatile?: boolean }
+  | { type: 'cut'; link: number; tellClientMs: number | null; tellServerMs: number | null; keep: number }
+  | { type: 'silence'; link: number; way: 'up' | 'down' | 'both' }
+  | { type: 'stall'; link: number; way: 'up' | 'down' | 'both'; forMs: number }
+  | { type: 'refuse'; forMs: number; isSilent: boolean }
+  | { type: 'crash'; page: number; isSilent: boolean; backAfterMs: number }
+  | { type: 'reload'; page: number; lingersMs: number | null; backAfterMs: number }
+  | { type: 'close'; page: number; drainMs: number; backAfterMs: number }
+  | { type: 'freeze'; page: number; forMs: number }
+  | { type: 'signal'; page: number; signal: 'wake' | 'doubt' }
+  | { type: 'reconnect'; page: number }
+  | { type: 'restart'; memory: 'kept' | 'empty'; isSilent: boolean; downMs: number }
+  | { type: 'rollback'; backMs: number; isLive: boolean; isSilent: boolean; downMs: number }
+  | { type: 'drain'; windowMs: number; downMs: number }
+  | { type: 'disk'; forMs: number }
+  | { type: 'store'; forMs: number }
+  | { type: 'clock'; page: number; byMs: number }
+  | { type: 'expel'; session: number; code: number }
+
+/** An act in its place. `id` seeds its own luck, so that leaving others out does not change it. */
+export type Step = { readonly id: number; readonly at: number } & Act
+
+/** A whole run, written down: the same plan gives the same run. */
+export interface Plan {
+  readonly seed: number
+  readonly setup: Setup
+  readonly steps: readonly Step[]
+}
+
+/** Until then there are faults; afterwards everything must come to rest. */
+export const FAULTY_MS = 12_000
+
+/** How often each kind of act is drawn, and how many of it there are then. */
+type Faults = { readonly [Type in Act['type']]?: (chance: Chance) => Omit<Extract<Act, { type: Type }>, 'type'> }
+
+const some = (chance: Chance): number => chance.between(0, 7)
+const way = (chance: Chance): 'up' | 'down' | 'both' => chance.pick(['up', 'down', 'both'])
+const maybeMs = (chance: Chance, max: number): number | null => (chance.chance(0.4) ? null : chance.between(0, max))
+
+const FAULTS: Faults = {
+  ask: (chance) => ({
+    page: some(chance),
+    wish: wish(chance),
+    ...(chance.chance(0.3) && { timeoutMs: chance.between(1, 3_000) }),
+    ...(chance.chance(0.3) && { abortAfterMs: chance.between(0, 1_000) }),
+  }),
+  volatile: (chance) => ({ page: some(chance) }),
+  remove: (chance) => ({ page: some(chance) }),
+  cut: (chance) => ({
+    link: some(chance),
+    tellClientMs: maybeMs(chance, 500),
+    tellServerMs: maybeMs(chance, 3_000),
+    keep: chance.between(0, 6),
+  }),
+  silence: (chance) => ({ link: some(chance), way: way(chance) }),
+  stall: (chance) => ({ link: some(chance), way: way(chance), forMs: chance.between(10, 8_000) }),
+  refuse: (chance) => ({ forMs: chance.between(100, 4_000), isSilent: chance.chance(0.3) }),
+  crash: (chance) => ({ page: some(chance), isSilent: chance.chance(0.3), backAfterMs: chance.between(1, 1_500) }),
+  reload: (chance) => ({ page: some(chance), lingersMs: maybeMs(chance, 2_000), backAfterMs: chance.between(1, 800) }),
+  close: (chance) => ({
+    page: some(chance),
+    drainMs: chance.pick([0, 0, 500]),
+    backAfterMs: chance.between(1, 1_500),
+  }),
+  freeze: (chance) => ({ page: some(chance), forMs: chance.between(100, 8_000) }),
+  signal: (chance) => ({ page: some(chance), signal: chance.pick(['wake', 'doubt']) }),
+  reconnect: (chance) => ({ page: some(chance) }),
+  restart: (chance) => ({
+    memory: chance.pick(['kept', 'kept', 'empty']),
+    isSilent: chance.chance(0.3),
+    downMs: chance.between(0, 2_000),
+  }),
+  rollback: (chance) => ({
+    backMs: chance.between(1, 2_000),
+    isLive: chance.chance(0.3),
+    isSilent: chance.chance(0.3),
+    downMs: chance.between(0, 500),
+  }),
+  drain: (chance) => ({ windowMs: chance.between(1, 1_000), downMs: chance.between(0, 500) }),
+  disk: (chance) => ({ forMs: chance.between(10, 2_000) }),
+  store: (chance) => ({ forMs: chance.between(10, 1_000) }),
+  clock: (chance) => ({ page: some(chance), byMs: chance.between(-3_600_000, 3_600_000) }),
+  expel: (chance) => ({ session: some(chance), code: 4_200 }),
+}
+
+/** Each kind of fault is on in so many runs: a bug may need one fault and the absence of another. */
+const FAULT_CHANCE = 0.25
+
+function wish(chance: Chance): Wish {
+  return {
+    handlerMs: chance.chance(0.7) ? 0 : chance.between(1, 600),
+    isBad: chance.chance(0.08),
+    padding: chance.chance(0.1) ? chance.between(1, 400) : 0,
+  }
+}
+
+/** Draws the run that belongs to the seed. */
+export function drawPlan(seed: number): Plan {
+  const chance = createChance(mix(seed, 1))
+  const setup = drawSetup(chance)
+  const acts = [...drawTraffic(chance), ...drawFaults(chance)]
+  const steps = acts.map((act, id) => ({ id, at: Math.floor(chance.random() * FAULTY_MS), ...act }))
+  // What happens around one moment finds more bugs than what is spread evenly.
+  const moments = [chance.between(0, FAULTY_MS), chance.between(0, FAULTY_MS)]
+  const isClustered = chance.chance(0.5)
+  const moved = steps.map((step) =>
+    isClustered && chance.chance(0.6)
+      ? { ...step, at: Math.min(FAULTY_MS, chance.pick([moments[0] ?? 0, moments[1] ?? 0]) + chance.between(0, 400)) }
+      : step,
+  )
+  return { seed, setup, steps: moved.sort((one, other) => one.at - other.at || one.id - other.id) }
+}
+
+function drawSetup(chance: Chance): Setup {
+  return {
+    isDurable: chance.chance(0.6),
+    pages: chance.chance(0.25) ? 2 : 1,
+    delayMaxMs: chance.pick([1, 20, 150, 400]),
+    commitMaxMs: chance.pick([0, 5, 60]),
+    storeMaxMs: chance.pick([0, 0, 5, 60]),
+    window: chance.pick([
+      { messages: 3, bytes: 100_000 },
+      { messages: 16, bytes: 300 },
+      { messages: 512, bytes: 1_000_000 },
+    ]),
+    frameBytesMax: chance.pick([350, 1_000_000, 1_000_000]),
+    streamMessagesMax: chance.pick([8, 1_000]),
+    streamTtlMs: chance.pick([1_500, 60_000, 60_000]),
+    authTtlMs: chance.pick([0, 0, 31_500]),
+  }
+}
+
+function drawTraffic(chance: Chance): Act[] {
+  const isKeyed = chance.chance(0.2)
+  const isHasty = chance.chance(0.2)
+  const ups = Array.from({ length: chance.between(1, 12) }, (): Act => ({
+    type: 'send',
+    page: some(chance),
+    count: chance.chance(0.7) ? 1 : chance.between(2, 12),
+    wish: wish(chance),
+    ...(isHasty && chance.chance(0.4) && { ttlMs: chance.between(1, 2_000) }),
+    ...(isKeyed && chance.chance(0.4) && { key: 'key' }),
+  }))
+  const downs = Array.from({ length: chance.between(0, 10) }, (): Act => ({
+    type: 'push',
+    session: some(chance),
+    count: chance.chance(0.7) ? 1 : chance.between(2, 10),
+    ...(chance.chance(0.1) && { isVolatile: true }),
+  }))
+  return [...ups, ...downs]
+}
+
+function drawFaults(chance: Chance): Act[] {
+  return Object.entries(FAULTS).flatMap(([type, draw]) => {
+    if (!chance.chance(FAULT_CHANCE)) return []
+    return Array.from({ length: chance.between(1, 3) }, () => ({ type, ...draw(chance) }) as Act)
+  })
+}

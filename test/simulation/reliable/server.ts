@@ -1,0 +1,285 @@
+import { createEngine, type Engine } from '../../../src/server/engine.js'
+import { createMemoryStreams, type MemorySnapshot, type MemoryStreams } from '../../../src/server/memory-streams.js'
+import type { MessageContext, Session } from '../../../src/server/api.js'
+import type { MaybePromise, Streams, StreamStore } from '../../../src/server/streams.js'
+import { createChance, mix, type World } from '../world.js'
+import type { Downs, StreamsSnapshot } from './downs.js'
+import type { Setup } from './plan.js'
+import type { Ups } from './ups.js'
+import type { Verdict } from './verdict.js'
+import type { Connection, Socket } from './wire.js'
+
+/** What a message up asks of its handler. */
+export interface Order {
+  readonly n: number
+  readonly ms: number
+  readonly isBad: boolean
+}
+
+/** The companion server's engine with a small application, a store that may be slow, and several lives. */
+export interface Server {
+  accept(socket: Socket): Connection | undefined
+  /** The application sends so many messages to one of its sessions. */
+  push(choice: number, count: number, isVolatile: boolean): void
+  /** The application ends one of its sessions. */
+  expel(choice: number, code: number): void
+  drain(windowMs: number, done: () => void): void
+  /** The process dies. */
+  stop(): void
+  /** Another process starts, on the same memory or an empty one. */
+  start(memory: 'kept' | 'empty'): void
+  /** What the store holds now. */
+  remember(): Memory
+  /** The store goes back to what it held. */
+  goBack(memory: Memory): void
+  /** The store fails for a while. */
+  failStore(forMs: number): void
+  heal(): void
+  readonly isBusy: boolean
+  readonly sessionCount: number
+  /** How many messages of this session's stream its page has not acknowledged. */
+  unacknowledged(session: string): number
+  readonly connectionCount: number
+}
+
+export interface Memory {
+  readonly store: MemorySnapshot
+  readonly books: StreamsSnapshot
+}
+
+interface Surroundings {
+  readonly seed: number
+  readonly setup: Setup
+  readonly ups: Ups
+  readonly downs: Downs
+  readonly verdict: Verdict
+}
+
+/** What the engine reports when a client breaks the protocol. */
+const PROTOCOL_ERRORS = new Set(
+  ['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK', 'RATE_LIMITED', 'NO_HANDLER', 'AUTH_FAILED'].concat('SERVER_FAILED'),
+)
+
+export function createServer(world: World, { seed, setup, ups, downs, verdict }: Surroundings): Server {
+  const { check, count } = verdict
+  const chance = createChance(mix(seed, 7))
+  const createStore = (): MemoryStreams =>
+    createMemoryStreams({ ttlMs: setup.streamTtlMs, messagesMax: setup.streamMessagesMax })
+  let store = createStore()
+  let failsUntil = 0
+  /** What was acknowledged before stands in the store again, until its page speaks of it. */
+  let hasGoneBack = false
+  let life = 0
+  let pushes = 0
+  let running = 0
+  let sessions: Session[] = []
+  let engine: Engine | undefined
+  /** Ends with the process: its timers and what it waits for. */
+  let mortal = { isAlive: false, timers: 0, operations: 0 }
+
+  function start(): void {
+    const me = (mortal = { isAlive: true, timers: 0, operations: 0 })
+    const number = ++life
+    let ids = 0
+    running = 0
+    sessions = []
+    world.note(`server ${number} starts`)
+    engine = createEngine(
+      {
+        authenticate: ({ auth }) =>
+          auth === 'good' ? { user: 'ann', ...(setup.authTtlMs && { expiresAt: world.now + setup.authTtlMs }) } : null,
+        streams: wrap(me),
+        limits: { window: setup.window, frameBytesMax: setup.frameBytesMax, helloTimeoutMs: 3_000, stalledMs: 3_000 },
+        heartbeatMs: { interval: 2_500, timeout: 1_500 },
+      },
+      {
+        now: () => world.now,
+        wallNow: () => world.now,
+        random: chance.random,
+        createId: () => `life${number}.${++ids}`,
+        setTimer(callback, delayMs) {
+          me.timers++
+          let isSet = true
+          const unset = (): void => {
+            if (isSet) me.timers--
+            isSet = false
+          }
+          const cancel = world.after(Math.max(delayMs, 0.01), () => {
+            unset()
+            if (me.isAlive) callback()
+          })
+          return () => {
+            unset()
+            cancel()
+          }
+        },
+      },
+    )
+    engine.on('session', (session) => meet(session, number, me))
+    engine.on('error', ({ code, message }) => {
+      count(`server error ${code}`)
+      world.note(() => `server reports ${code}: ${message}`)
+      check(!PROTOCOL_ERRORS.has(code), 'server-error', () => `the server reports ${code}: ${message}`)
+    })
+  }
+
+  /** The store as this process sees it: with delays and failures, until it dies. */
+  function wrap(me: typeof mortal): StreamStore {
+    let lastAt = 0
+    const luck = createChance(mix(seed, 8, life))
+
+    function ask<T>(run: () => MaybePromise<T>): MaybePromise<T> {
+      if (!me.isAlive) return new Promise(() => {})
+      const isSlow = setup.storeMaxMs > 0 || world.now < failsUntil || me.operations > 0
+      return isSlow ? later(run) : run()
+    }
+
+    /** Operations take effect, and answer, in the order of the calls. */
+    function later<T>(run: () => MaybePromise<T>): Promise<T> {
+      me.operations++
+      lastAt = Math.max(lastAt, world.now + luck.random() * setup.storeMaxMs)
+      return new Promise((resolve, reject) => {
+        world.after(lastAt - world.now, () => {
+          if (!me.isAlive) return
+          me.operations--
+          const isFailing = world.now < failsUntil && luck.chance(0.5)
+          if (isFailing) ups.lost()
+          if (!isFailing) resolve(run())
+          else {
+            // It may have taken effect all the same.
+            if (luck.chance(0.5)) void run()
+            reject(new Error('the store is away'))
+          }
+        })
+      })
+    }
+
+    return {
+      open(platform) {
+        const inner = store.open(platform)
+        const streams: Streams = {
+          ttlMs: inner.ttlMs,
+          attach: (request) => ask(() => inner.attach(request)),
+          append: (id, epoch, entry) =>
+            ask(() => {
+              const result = inner.append(id, epoch, entry)
+              if (typeof result === 'string') count(`append ${result}`)
+              else if (!(result instanceof Promise) && entry.head.t === 'm') downs.appended(id, Number(entry.payload))
+              return result
+            }),
+          acknowledge: (id, epoch, sequence) => ask(() => inner.acknowledge(id, epoch, sequence)),
+          end: (id, epoch) => ask(() => inner.end(id, epoch)),
+          cursors: (user, writers) => ask(() => inner.cursors(user, writers)),
+          advance: (user, writer, cursor) => ask(() => inner.advance(user, writer, cursor)),
+        }
+        return streams
+      },
+    }
+  }
+
+  /** The application: handlers that do as they are told. */
+  function meet(session: Session, number: number, me: typeof mortal): void {
+    sessions.push(session)
+    const handle = (order: Order, context: MessageContext): unknown => {
+      world.note(() => `server ${number} handles ${order.n} ${context.id} ${describe(context)}`)
+      const handling = ups.handling(order.n, number, context)
+      running++
+      const finish = (): number => {
+        running--
+        handling.isDone = true
+        world.note(() => `server ${number} has handled ${order.n}`)
+        if (order.isBad) throw new Error('as told')
+        return order.n
+      }
+      if (!order.ms) return finish()
+      return new Promise((resolve, reject) => {
+        world.after(order.ms, () => {
+          if (!me.isAlive) return
+          try {
+            resolve(finish())
+          } catch (error) {
+            reject(error)
+          }
+        })
+      })
+    }
+    session.on('up', (data, context) => handle(data as Order, context))
+    session.handle('ask', (data, context) => handle(data as Order, context))
+    session.on('flash', (data, context) => void ups.handling((data as Order).n, number, context))
+    session.lifecycle.on('ended', ({ reason }) => {
+      count(`session ${reason}`)
+      world.note(() => `session ${session.id} has ended: ${reason}`)
+      sessions = sessions.filter((one) => one !== session)
+    })
+  }
+
+  const choose = (choice: number): Session | undefined => sessions[choice % sessions.length]
+
+  start()
+  return {
+    accept: (socket) => engine?.accept(socket, { url: '/', headers: {} }),
+    push(choice, many, isVolatile) {
+      const session = choose(choice)
+      for (let index = 0; session && index < many; index++) {
+        const number = ++pushes
+        world.note(() => `server sends ${number} to ${session.id}`)
+        if (isVolatile) session.volatile('flash', number)
+        else session.send('news', number)
+      }
+    },
+    expel: (choice, code) => choose(choice)?.close(code, 'expelled'),
+    drain(windowMs, done) {
+      const me = mortal
+      const whenDrained = async (): Promise<void> => {
+        await engine?.drain({ windowMs, timeoutMs: 2_000 })
+        if (me.isAlive) done()
+      }
+      world.note(`server ${life} drains`)
+      void whenDrained()
+    },
+    stop() {
+      world.note(`server ${life} dies`)
+      engine?.stop()
+      engine = undefined
+      mortal.isAlive = false
+      sessions = []
+    },
+    start(memory) {
+      if (engine) return
+      if (memory === 'empty') {
+        store = createStore()
+        ups.lost()
+        downs.restore(new Map())
+      }
+      start()
+    },
+    remember: () => ({ store: store.snapshot(), books: downs.snapshot() }),
+    goBack(memory) {
+      world.note('the store goes back in time')
+      store.restore(memory.store)
+      hasGoneBack = true
+      downs.restore(memory.books)
+      ups.lost()
+    },
+    failStore(forMs) {
+      world.note(`the store fails for ${forMs} ms`)
+      failsUntil = world.now + forMs
+    },
+    heal() {
+      failsUntil = 0
+    },
+    get isBusy() {
+      return !engine || running > 0
+    },
+    get sessionCount() {
+      return engine?.sessionCount ?? 0
+    },
+    get connectionCount() {
+      return engine?.connectionCount ?? 0
+    },
+    unacknowledged: (session) => (hasGoneBack ? 0 : (store.snapshot().streams.get(session)?.messages.length ?? 0)),
+  }
+}
+
+const describe = ({ isRetransmitted, maybeDuplicate }: MessageContext): string =>
+  [isRetransmitted && 'retransmitted', maybeDuplicate && 'maybe a duplicate'].filter(Boolean).join(', ')

@@ -1,0 +1,196 @@
+import type { Verdict } from './verdict.js'
+
+/** What an application has sent up. */
+interface Up {
+  readonly number: number
+  readonly page: string
+  readonly kind: 'message' | 'request' | 'volatile'
+  readonly isBad: boolean
+  isStored: boolean
+  /** Who has settled it: its page, and those that adopted it. */
+  readonly settledBy: Set<string>
+  /** Why it has failed. */
+  error: string | undefined
+  readonly handlings: Handling[]
+}
+
+/** One call of a handler. */
+export interface Handling {
+  /** The life of the server's process. */
+  readonly process: number
+  /** How often the server had lost memory by then. */
+  readonly losses: number
+  isDone: boolean
+}
+
+/** What the server tells a handler. */
+interface Context {
+  readonly id: string
+  readonly isRetransmitted: boolean
+  readonly maybeDuplicate: boolean
+}
+
+/** The books of the way up: what was sent, what became of it, and whether that is what was promised. */
+export interface Ups {
+  sent(number: number, page: string, kind: Up['kind'], isBad: boolean): void
+  /** The id by which other pages will speak of it. */
+  named(number: number, id: string): void
+  knows(id: string): boolean
+  stored(id: string): void
+  isStored(number: number): boolean
+  /** These writers have leapt over what the server may have handled and forgotten: it cannot know. */
+  held(writers: readonly string[]): void
+  delivered(page: string, id: string): void
+  failed(page: string, id: string, code: string): void
+  answered(number: number, result: unknown): void
+  unanswered(number: number, code: string): void
+  /** The delivery that the application holds has settled, well or with a code. */
+  promised(number: number, code: string | undefined): void
+  died(page: string): void
+  /** The server has lost memory, or its store has failed to keep something. */
+  lost(): void
+  handling(number: number, process: number, context: Context): Handling
+  /** Everything is at rest. */
+  rest(isDurable: boolean): void
+}
+
+/** Why a request may fail although nothing is wrong. */
+const GIVEN_UP = new Set(['REQUEST_TIMEOUT', 'REQUEST_ABORTED', 'REMOVED', 'CLIENT_CLOSED', 'TOO_LARGE', 'OUTBOX_FULL'])
+
+export function createUps({ check, count }: Verdict): Ups {
+  const ups = new Map<number, Up>()
+  const numbers = new Map<string, number>()
+  const dead = new Set<string>()
+  /** Of each page the last that was handled for the first time. */
+  const lastHandled = new Map<string, number>()
+  /** Process and writer: the process has seen all that the writer ever sent. */
+  const witnessed = new Set<string>()
+  const leapt = new Set<string>()
+  let losses = 0
+
+  const get = (number: number): Up => ups.get(number) as Up
+  const find = (id: string): Up => get(numbers.get(id) as number)
+  const isHandled = ({ handlings }: Up): boolean => handlings.some(({ isDone }) => isDone)
+
+  function settle(page: string, message: Up): void {
+    check(!message.settledBy.has(page), 'up-settled-twice', () => `${page} settles ${message.number} twice`)
+    message.settledBy.add(page)
+  }
+
+  function checkOrder({ number, page, kind, error }: Up): void {
+    const last = lastHandled.get(page) ?? 0
+    check(number > last, 'up-order', () => `${number} is handled after ${last}`)
+    lastHandled.set(page, number)
+    // Nobody waits for a request any more that was given up; it may be handled all the same.
+    const isOver = kind === 'message' && error !== undefined && !dead.has(page)
+    check(!isOver, 'up-after', () => `${number} is handled after it has failed with ${error}`)
+  }
+
+  function checkRepeat({ number, handlings }: Up, handling: Handling, { maybeDuplicate }: Context): void {
+    const last = handlings.at(-1) as Handling
+    count('handled again')
+    check(maybeDuplicate, 'up-twice', () => `${number} is handled again, and the handler is not told`)
+    const isExcused = handling.process !== last.process || handling.losses !== last.losses
+    check(isExcused, 'up-again', () => `${number} is handled again by a server that has lost nothing`)
+  }
+
+  function checkAlarm({ id, isRetransmitted, maybeDuplicate }: Context, process: number): void {
+    const writer = id.slice(0, id.lastIndexOf(':'))
+    const key = `${process} ${writer}`
+    if (isRetransmitted) count('handled a repeat')
+    check(isRetransmitted || !maybeDuplicate, 'up-alarm', () => `${id} may be a duplicate of what was never sent`)
+    const isFalse = maybeDuplicate && !losses && witnessed.has(key) && !leapt.has(writer)
+    check(!isFalse, 'up-alarm', () => `${id} cannot be a duplicate: this process has seen its writer's beginning`)
+    if (!isRetransmitted) witnessed.add(key)
+  }
+
+  function checkRest({ number, page, kind, error, isStored, settledBy, handlings }: Up, isDurable: boolean): void {
+    if (kind === 'volatile') return
+    const isDead = dead.has(page)
+    check(isDead || settledBy.has(page), `${kind}-stuck`, () => `${number} of ${page} is not settled`)
+    if (kind === 'request' || !isStored || error !== undefined || (isDead && !isDurable)) return
+    check(handlings.length > 0, 'up-lost', () => `${number} was stored, and is neither handled nor failed`)
+  }
+
+  return {
+    sent(number, page, kind, isBad) {
+      ups.set(number, {
+        ...{ number, page, kind, isBad, isStored: false, settledBy: new Set(), error: undefined, handlings: [] },
+      })
+    },
+    named: (number, id) => void numbers.set(id, number),
+    knows: (id) => numbers.has(id),
+    stored: (id) => void (find(id).isStored = true),
+    isStored(number) {
+      const { kind, isStored, page } = get(number)
+      // What its page was storing when it died may be stored, and nobody was told.
+      return isStored || kind === 'request' || dead.has(page)
+    },
+    held: (writers) => writers.forEach((writer) => leapt.add(writer)),
+    delivered(page, id) {
+      const message = find(id)
+      const { number, isBad } = message
+      settle(page, message)
+      check(isHandled(message), 'up-early', () => `${number} is delivered before its handler has ended`)
+      check(!isBad, 'up-verdict', () => `${number} is delivered, and its handler rejects it`)
+    },
+    failed(page, id, code) {
+      const message = find(id)
+      const { number, kind, isBad } = message
+      settle(page, message)
+      message.error = code
+      count(`failed ${code}`)
+      if (kind === 'volatile') return
+      if (code === 'REJECTED') {
+        check(isBad, 'up-verdict', () => `${number} is rejected, and its handler does not reject it`)
+        check(isHandled(message), 'up-early', () => `${number} is rejected before its handler has ended`)
+      } else {
+        // What the server may have handled is not called failed; only who adopts it cannot know.
+        const isUnknown = page !== message.page || !message.handlings.length
+        check(isUnknown, 'up-verdict', () => `${number} has failed with ${code}, and a handler has had it`)
+      }
+    },
+    answered(number, result) {
+      const message = get(number)
+      settle(message.page, message)
+      count('answered')
+      check(isHandled(message), 'up-early', () => `${number} is answered before its handler has ended`)
+      check(result === number, 'request-result', () => `${number} is answered with ${String(result)}`)
+    },
+    unanswered(number, code) {
+      const message = get(number)
+      settle(message.page, message)
+      message.error = code
+      count(`unanswered ${code}`)
+      if (code === 'REJECTED') {
+        check(message.isBad, 'up-verdict', () => `request ${number} is rejected, and its handler does not reject it`)
+        check(isHandled(message), 'up-early', () => `request ${number} is rejected before its handler has ended`)
+      } else if (code === 'RESULT_LOST') {
+        check(isHandled(message), 'up-early', () => `request ${number} has lost its answer, and was not handled`)
+      } else check(GIVEN_UP.has(code), 'request-result', () => `request ${number} has failed with ${code}`)
+    },
+    promised(number, code) {
+      const { page, error, settledBy } = get(number)
+      if (code === 'CLIENT_CLOSED') return
+      check(settledBy.has(page) && error === code, 'up-promise', () => `the delivery of ${number} settles: ${code}`)
+    },
+    died: (page) => void dead.add(page),
+    lost: () => void losses++,
+    handling(number, process, context) {
+      const message = get(number)
+      const handling: Handling = { process, losses, isDone: false }
+      if (message.kind === 'volatile') {
+        check(!message.handlings.length, 'volatile-twice', () => `the volatile ${number} is handled again`)
+      } else {
+        checkAlarm(context, process)
+        if (message.handlings.length) checkRepeat(message, handling, context)
+        else checkOrder(message)
+      }
+      message.handlings.push(handling)
+      return handling
+    },
+    rest(isDurable) {
+      for (const message of ups.values()) checkRest(message, isDurable)
+    },
+  }
+}

@@ -1,0 +1,345 @@
+import type { Body } from '../../../src/protocol/codec.js'
+import type { Transport, TransportListener } from '../../../src/transport/transport.js'
+import { createChance, mix, type Chance, type World } from '../world.js'
+
+/** The server's end of a connection, as the engine sees it. */
+export interface Socket {
+  readonly bufferedAmount: number
+  send(frame: Body): void
+  close(code: number, reason: string): void
+  terminate(): void
+}
+
+/** What the engine hears of a connection. */
+export interface Connection {
+  receive(frame: string): void
+  closed(code: number, reason: string): void
+}
+
+/** Who watches the frames go by. */
+export interface WireWatcher {
+  /** The client has handed a frame to its socket. */
+  up(link: Link, frame: string): void
+  /** The server has handed a frame to its socket. */
+  down(link: Link, frame: string): void
+  /** The frame has reached the client. */
+  heard(link: Link, frame: string): void
+  /** The server has let go of the connection, or lost it. */
+  gone(link: Link): void
+}
+
+/** One connection, or the attempt at one. */
+export interface Link {
+  readonly id: number
+  readonly page: string
+  readonly isClientThere: boolean
+  readonly isServerThere: boolean
+}
+
+/** A network between pages and one server: first in, first out in each direction, until something breaks. */
+export interface Wire {
+  createTransport(page: string, listener: TransportListener): Transport
+  /** Links that at least one side believes in, oldest first. */
+  links(): readonly Link[]
+  /** How many sockets the page holds. */
+  held(page: string): number
+  /**
+   * The connection breaks. Of what is under way each side still gets the first few frames; then each is told after a
+   * while, or never.
+   */
+  cut(link: Link, details: { tellClientMs: number | null; tellServerMs: number | null; keep: number }): void
+  /** What is sent this way from now on is lost, and nobody is told. */
+  silence(link: Link, way: 'up' | 'down' | 'both'): void
+  /** What is under way stands still for a while. */
+  stall(link: Link, way: 'up' | 'down' | 'both', forMs: number): void
+  /** Nobody gets through for a while: dials are refused, or never answered. */
+  refuse(forMs: number, isSilent: boolean): void
+  /** The page is gone: the server is told, or not. */
+  forget(page: string, isSilent: boolean): void
+  /** The server's process is gone: its clients are told, or not. */
+  hangUpAll(isSilent: boolean): void
+  /** The faults are over: nothing new breaks, and what is silent stays so until somebody finds out. */
+  heal(): void
+}
+
+/** How long the server's WebSocket library waits for a client to answer its close frame. */
+const CLOSE_TIMEOUT_MS = 1_000
+
+/** One direction of a link: each frame arrives after a delay, never before the one that went before it. */
+interface Direction {
+  carry(arrive: () => void, bytes?: number): void
+  /** Of what is under way only the first few arrive, and nothing that is sent later. */
+  cut(keep: number): void
+  hold(until: number): void
+  readonly bytes: number
+}
+
+function createDirection(world: World, chance: Chance, delayMaxMs: number): Direction {
+  const queue: { arrive: () => void; bytes: number }[] = []
+  let lastAt = 0
+  let heldUntil = 0
+  let isCut = false
+  let bytes = 0
+
+  function next(): void {
+    if (world.now < heldUntil) return void world.after(heldUntil - world.now, next)
+    const first = queue.shift()
+    if (!first) return
+    bytes -= first.bytes
+    first.arrive()
+  }
+
+  return {
+    get bytes() {
+      return bytes
+    },
+    carry(arrive, size = 0) {
+      if (isCut) return
+      queue.push({ arrive, bytes: size })
+      bytes += size
+      lastAt = Math.max(lastAt, world.now + 1 + chance.random() * delayMaxMs)
+      world.after(lastAt - world.now, next)
+    },
+    cut(keep) {
+      isCut = true
+      queue.length = Math.min(queue.length, keep)
+    },
+    hold(until) {
+      heldUntil = Math.max(heldUntil, until)
+    },
+  }
+}
+
+interface WireOptions {
+  readonly seed: number
+  readonly delayMaxMs: number
+  readonly watcher: WireWatcher
+  /** A client connects; undefined where no server is up. */
+  accept(socket: Socket, link: Link): Connection | undefined
+}
+
+interface End extends Link {
+  isClientThere: boolean
+  isServerThere: boolean
+  readonly up: Direction
+  readonly down: Direction
+  listener: TransportListener
+  connection: Connection | undefined
+}
+
+export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: WireOptions): Wire {
+  const links = new Set<End>()
+  const forgotten = new Set<string>()
+  const dials = new Map<string, number>()
+  let births = 0
+  let refusesUntil = 0
+  let isRefusalSilent = false
+
+  function createLink(page: string, listener: TransportListener): End {
+    const dial = (dials.get(page) ?? 0) + 1
+    dials.set(page, dial)
+    const luck = (way: number): Chance => createChance(mix(seed, hashOf(page), dial, way))
+    const link: End = {
+      id: ++births,
+      page,
+      isClientThere: true,
+      isServerThere: false,
+      up: createDirection(world, luck(1), delayMaxMs),
+      down: createDirection(world, luck(2), delayMaxMs),
+      listener,
+      connection: undefined,
+    }
+    links.add(link)
+    return link
+  }
+
+  function tidy(link: End): void {
+    if (!link.isClientThere && !link.isServerThere) links.delete(link)
+  }
+
+  /** The client learns that the connection is over. */
+  function endClient(link: End, code: number, reason: string): void {
+    if (!link.isClientThere) return
+    world.note(() => `${nameOf(link)} is closed for the client: ${code} ${reason}`)
+    link.isClientThere = false
+    tidy(link)
+    link.listener.closed(code, reason)
+  }
+
+  /** The server learns it. */
+  function endServer(link: End, code: number, reason: string): void {
+    if (!link.isServerThere) return
+    world.note(() => `${nameOf(link)} is closed for the server: ${code} ${reason}`)
+    link.isServerThere = false
+    tidy(link)
+    watcher.gone(link)
+    link.connection?.closed(code, reason)
+  }
+
+  function reach(link: End): void {
+    if (world.now < refusesUntil) {
+      if (!isRefusalSilent) link.down.carry(() => endClient(link, 1006, ''))
+      return
+    }
+    link.isServerThere = true
+    // The upgrade's response is on its way before anything else.
+    link.down.carry(() => {
+      world.note(() => `${nameOf(link)} is open`)
+      if (link.isClientThere) link.listener.opened()
+    })
+    link.connection = accept(createSocket(link), link)
+    if (link.connection) return
+    link.isServerThere = false
+    link.down.cut(0)
+    world.after(1, () => endClient(link, 1006, ''))
+  }
+
+  function createSocket(link: End): Socket {
+    let isClosing = false
+    const goes = (frame: string): void => {
+      if (!link.isClientThere) return
+      watcher.heard(link, frame)
+      link.listener.frame(frame)
+    }
+    return {
+      get bufferedAmount() {
+        return link.down.bytes
+      },
+      send(body) {
+        if (!link.isServerThere || isClosing) return
+        const frame = String(body)
+        world.note(() => `${nameOf(link)} <- ${frame}`)
+        watcher.down(link, frame)
+        link.down.carry(() => goes(frame), frame.length)
+      },
+      close(code, reason) {
+        if (!link.isServerThere || isClosing) return
+        isClosing = true
+        world.note(() => `${nameOf(link)} <- close ${code} ${reason}`)
+        watcher.gone(link)
+        link.down.carry(() => {
+          endClient(link, code, reason)
+          link.up.carry(() => endServer(link, code, reason))
+        })
+        world.after(CLOSE_TIMEOUT_MS, () => endServer(link, 1006, ''))
+      },
+      terminate() {
+        if (!link.isServerThere) return
+        world.note(() => `${nameOf(link)} is terminated by the server`)
+        link.up.cut(0)
+        link.down.cut(link.down.bytes ? 1 : 0)
+        world.after(1, () => endServer(link, 1006, ''))
+        world.after(delayMaxMs, () => endClient(link, 1006, ''))
+      },
+    }
+  }
+
+  function hangUp(link: End, code: number, reason: string): void {
+    if (!link.isClientThere) return
+    world.note(() => `${nameOf(link)} is dropped by the client: ${code} ${reason}`)
+    link.isClientThere = false
+    link.up.carry(() => endServer(link, code, reason))
+    tidy(link)
+  }
+
+  const ends = (link: Link): End => link as End
+  const both = (link: Link, way: 'up' | 'down' | 'both'): Direction[] =>
+    way === 'both' ? [ends(link).up, ends(link).down] : [ends(link)[way]]
+
+  return {
+    createTransport(page, listener) {
+      let current: End | undefined
+      let sent = 0
+      return {
+        open() {
+          if (forgotten.has(page)) return
+          if (current) hangUp(current, 4000, 'another attempt')
+          const link = (current = createLink(page, {
+            opened: () => current === link && listener.opened(),
+            frame: (frame) => void (current === link && listener.frame(frame)),
+            closed: (code, reason) => void (current === link && listener.closed(code, reason)),
+            blocked: listener.blocked,
+          }))
+          sent = 0
+          world.note(() => `${nameOf(link)} is dialled`)
+          link.up.carry(() => reach(link))
+        },
+        send(body) {
+          const link = current
+          if (!link || forgotten.has(page)) return undefined
+          const frame = String(body)
+          sent += frame.length
+          if (!link.isClientThere) return sent
+          world.note(() => `${nameOf(link)} -> ${frame}`)
+          watcher.up(link, frame)
+          link.up.carry(() => {
+            if (link.isServerThere) link.connection?.receive(frame)
+          }, frame.length)
+          return sent
+        },
+        flushed: () => sent,
+        buffered: () => 0,
+        drop(code, reason) {
+          if (current && !forgotten.has(page)) hangUp(current, code, reason)
+          current = undefined
+        },
+      }
+    },
+    links: () => [...links],
+    held: (page) => [...links].filter((link) => link.page === page && link.isClientThere).length,
+    cut(link, { tellClientMs, tellServerMs, keep }) {
+      world.note(() => `${nameOf(link)} breaks`)
+      ends(link).up.cut(keep)
+      ends(link).down.cut(keep)
+      if (tellClientMs !== null) world.after(tellClientMs, () => endClient(ends(link), 1006, ''))
+      if (tellServerMs !== null) world.after(tellServerMs, () => endServer(ends(link), 1006, ''))
+    },
+    silence(link, way) {
+      world.note(() => `${nameOf(link)} falls silent: ${way}`)
+      for (const direction of both(link, way)) direction.cut(0)
+    },
+    stall(link, way, forMs) {
+      world.note(() => `${nameOf(link)} stalls: ${way}, ${forMs} ms`)
+      for (const direction of both(link, way)) direction.hold(world.now + forMs)
+    },
+    refuse(forMs, isSilent) {
+      world.note(`nobody gets through for ${forMs} ms`)
+      refusesUntil = world.now + forMs
+      isRefusalSilent = isSilent
+    },
+    forget(page, isSilent) {
+      forgotten.add(page)
+      for (const link of [...links]) {
+        if (link.page !== page || !link.isClientThere) continue
+        link.isClientThere = false
+        if (isSilent) link.up.cut(0)
+        else link.up.carry(() => endServer(link, 1006, ''))
+        tidy(link)
+      }
+    },
+    hangUpAll(isSilent) {
+      for (const link of [...links]) {
+        if (!link.isServerThere) continue
+        link.isServerThere = false
+        link.connection = undefined
+        watcher.gone(link)
+        link.up.cut(0)
+        if (isSilent) link.down.cut(0)
+        else link.down.carry(() => endClient(link, 1006, ''))
+        tidy(link)
+      }
+    },
+    heal() {
+      refusesUntil = 0
+    },
+  }
+}
+
+const nameOf = (link: Link): string => `${link.page}#${link.id}`
+
+/** FNV-1a, 32 bits. Source: Fowler, Noll and Vo, public domain. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return hash >>> 0
+}
