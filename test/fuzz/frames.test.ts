@@ -18,8 +18,8 @@ function readBothWays(frame: Received): void {
   for (const check of [upFrame, downFrame]) {
     fuzzed++
     try {
-      const value = check(jsonFrames.read(frame))
-      if (typeof value.t !== 'string') throw new TypeError(`A frame of type ${typeof value.t} was let through`)
+      const { t }: { t: unknown } = check(jsonFrames.read(frame))
+      if (typeof t !== 'string') throw new TypeError(`A frame of type ${typeof t} was let through`)
     } catch (error) {
       if (error instanceof RemoteProtocolError && error.code === 'BAD_FRAME' && error.message.length < 300) continue
       throw error
