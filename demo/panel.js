@@ -108,7 +108,7 @@ export function showPanel(root, client, link) {
   }
 
   function queueRow({ id, body }) {
-    const { text } = JSON.parse(body).data
+    const { data, text = data.text } = JSON.parse(body) // `plain` keeps the whole frame, `reliable` the payload.
     const button = element('button', { type: 'button', class: 'quiet', 'aria-label': `Remove “${text}”` }, 'Remove')
     onClick(button, () => {
       // Whoever removes by keyboard wants to go on from where they are.

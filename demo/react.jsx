@@ -223,7 +223,7 @@ function Queue() {
 }
 
 function QueueItem({ id, status, body }) {
-  const { text } = JSON.parse(body).data
+  const { text } = JSON.parse(body)
   return (
     <li>
       <span className="text">{text}</span>

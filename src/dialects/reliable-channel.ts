@@ -1,21 +1,15 @@
 import { DeliveryError, RefusedError, RemoteProtocolError, type HoldfastError } from '../errors.js'
 import type { Entry, Receipt } from '../outbox/delivery.js'
 import { MESSAGE_TOO_BIG, SUPERSEDED } from '../protocol/close-codes.js'
-import { sizeOf, type Body } from '../protocol/codec.js'
+import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { FrameCodec } from '../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../protocol/frames.js'
 import { createAckSchedule, orderOf } from '../session/receiver.js'
 import { createWriters } from '../session/writers.js'
 import type { Channel, Gap, Host, Meaning } from './dialect.js'
+import { placeOf, type Place } from './place.js'
 
 type Frame<Type extends DownFrame['t']> = Extract<DownFrame, { t: Type }>
-
-/** A place in the server's stream: the session, the last message that was handled, and its tag. */
-interface Place {
-  id: string
-  s: number
-  g?: string
-}
 
 /**
  * By so many bytes a repeat may be longer than the first sending: it names its writer, and says that it is one. What
@@ -38,7 +32,9 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   let stage: 'away' | 'greeted' | 'welcomed' | 'live' = 'away'
   let greeting: Frame<'greeting'>
   let credential: unknown
-  let place = recallPlace()
+  let place: Place | undefined
+  /** Whether the note of the page's last life was looked for. */
+  let hasRecalled = false
   /** Why a session that we had is gone, where we know it before the server says so. */
   let lostBy: string | undefined
   let isDraining = false
@@ -53,16 +49,30 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
 
   const say = (frame: UpFrame, payload?: Body): number | undefined => link().send(codec.write(frame, payload))
 
-  function recallPlace(): Place | undefined {
-    const note = resumeKey === undefined ? undefined : host.recall(resumeKey)
-    return note === undefined ? undefined : (JSON.parse(note) as Place)
+  function recall(): void {
+    if (hasRecalled || resumeKey === undefined) return
+    hasRecalled = true
+    const note = host.recall(resumeKey)
+    if (note !== undefined) place = placeOf(note)
   }
 
   // Section 2: connecting.
 
-  function greet(frame: DownFrame): readonly Meaning[] {
+  function firstFrame(received: Received): Frame<'greeting'> {
+    let frame: DownFrame
+    try {
+      frame = downFrame(codec.read(received))
+    } catch (cause) {
+      throw foreign('its first frame makes no sense', cause)
+    }
     if (frame.t !== 'greeting') throw foreign(`its first frame is "${frame.t}"`)
+    return frame
+  }
+
+  function greet(frame: Frame<'greeting'>): readonly Meaning[] {
     greeting = frame
+    recall()
+    if (place) place = { ...place, c: place.c + 1 }
     say({
       t: 'hello',
       writers: writers.resume(),
@@ -75,6 +85,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   }
 
   function welcome({ session, resumed, lost, cursors, no, held }: Frame<'welcome'>): readonly Meaning[] {
+    if (resumed && place?.id !== session) throw new RemoteProtocolError('BAD_FRAME', `The server resumes "${session}"`)
     const hadPlace = place !== undefined || lostBy !== undefined
     const gap: Gap = {
       fromServer: hadPlace && !resumed,
@@ -82,7 +93,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
       reason: lostBy ?? lost ?? 'unknown',
     }
     lostBy = undefined
-    if (!resumed) place = { id: session, s: 0 }
+    if (!resumed) place = { id: session, s: 0, c: 0 }
     stage = 'live'
     settle(cursors, no)
     if (!resumed) queue.loseAnswers()
@@ -150,15 +161,20 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     for (const [writer, sequence, code, message] of no) {
       rejections.set(`${writer}:${sequence}`, rejection(code, message))
     }
-    const isDone = ({ message }: Entry): boolean => message.sequence <= writers.cursor(message.writer)
+    const told: string[] = []
+    const isDone = ({ id, message }: Entry): boolean => {
+      if (message.sequence > writers.cursor(message.writer)) return false
+      if (rejections.has(id)) told.push(id)
+      return true
+    }
     if (queue.settle(isDone, HANDLED, rejections)) suspects = Math.max(0, suspects - 1)
+    for (const id of told) rejections.delete(id)
   }
 
-  function isolate(inFlight: number): void {
-    const culprit = inFlight === 1 ? queue.peek() : undefined
-    if (culprit)
-      queue.fail(culprit, new DeliveryError('TOO_LARGE', 'It alone was on its way when 1009 closed the link'))
-    suspects = culprit ? suspects - 1 : inFlight
+  /** @param alone what was on its way, if it was alone and somebody still waits for it */
+  function isolate(inFlight: number, alone: Entry | undefined): void {
+    suspects = inFlight === 1 ? Math.max(0, suspects - 1) : inFlight
+    if (alone) queue.fail(alone, new DeliveryError('TOO_LARGE', 'It alone was on its way when 1009 closed the link'))
   }
 
   // Section 7: the way down.
@@ -170,7 +186,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     if (order === 'gap') throw new RemoteProtocolError('SEQUENCE_GAP', `Message ${s} of the server follows ${last.s}`)
     acks.handled(now())
     if (order === 'repeat') return false
-    place = { id: last.id, s, g }
+    place = { ...last, s, g }
     return true
   }
 
@@ -230,12 +246,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
       return []
     },
     read(received) {
-      if (stage !== 'greeted') return hear(downFrame(codec.read(received)))
-      try {
-        return greet(downFrame(codec.read(received)))
-      } catch (cause) {
-        throw cause instanceof RefusedError ? cause : foreign('its first frame makes no sense', cause)
-      }
+      return stage === 'greeted' ? greet(firstFrame(received)) : hear(downFrame(codec.read(received)))
     },
     handled: acknowledge,
     ping: () => codec.write({ t: 'p' }),
@@ -261,8 +272,10 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
         lostBy = 'superseded'
       }
       const { inFlight } = queue
+      const next = queue.peek()
       queue.rewind()
-      if (closeCode === MESSAGE_TOO_BIG) isolate(inFlight)
+      const head = queue.peek()
+      if (closeCode === MESSAGE_TOO_BIG) isolate(inFlight, inFlight === 1 && head !== next ? head : undefined)
     },
     bye() {
       if (stage === 'live') say({ t: 'bye' })

@@ -14,7 +14,7 @@ export type UpFrame =
       t: 'hello'
       writers: Sequences
       auth?: unknown
-      stream?: { readonly id: string; readonly s: number; readonly g?: string }
+      stream?: { readonly id: string; readonly s: number; readonly g?: string; readonly c?: number }
     }
   | { t: 'resume'; writers: Sequences }
   | { t: 'm'; w?: string; s: number; e: string; d?: unknown; u?: 1; r?: 1 }
@@ -113,7 +113,7 @@ const UP: Readonly<Record<string, Shape>> = /* @__PURE__ */ (() => ({
   hello: {
     writers: isMap(isSequence, WRITERS_MAX),
     auth: isAny,
-    stream: maybe(has({ id: isId, s: isCount, g: maybe(isId) })),
+    stream: maybe(has({ id: isId, s: isCount, g: maybe(isId), c: maybe(isCount) })),
   },
   resume: { writers: isMap(isSequence, WRITERS_MAX) },
   m: { w: maybe(isId), s: isSequence, e: isName, d: isAny, u: maybe(isOne), r: maybe(isOne) },

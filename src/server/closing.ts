@@ -46,6 +46,9 @@ export const noHello = (withinMs: number): HoldfastError =>
 export const noSession = (): HoldfastError =>
   new HoldfastError('SERVER_FAILED', 'The session cannot go on, or there is no room for another')
 
+export const superseded = (): HoldfastError =>
+  new HoldfastError('SUPERSEDED', 'Another connection has this session now')
+
 export const notReading = (peer: string, bytes: number): ConnectionLostError =>
   lost('CONNECTION_CLOSED', `${peer} does not read: ${bytes} bytes wait for it`, TRY_AGAIN_LATER, 'does not read')
 

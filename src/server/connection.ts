@@ -6,8 +6,19 @@ import { createLiveness } from '../session/liveness.js'
 import { createBucket } from '../session/server-bucket.js'
 import { createInbox } from '../session/server-inbox.js'
 import { createTurnstile } from '../session/server-turnstile.js'
-import { badFrame, closingOf, noHello, noSession, notReading, REFUSAL_CODES, silent, tooLarge } from './closing.js'
+import {
+  badFrame,
+  closingOf,
+  noHello,
+  noSession,
+  notReading,
+  REFUSAL_CODES,
+  silent,
+  superseded,
+  tooLarge,
+} from './closing.js'
 import type { Core } from './core.js'
+import type { ConnectionHost, ServerConnection } from './connection-api.js'
 import { createDownlink, type ServerSocket } from './downlink.js'
 import { createGate, type Refusal } from './gate.js'
 import { createIntake, type Intake } from './intake.js'
@@ -16,35 +27,6 @@ import type { ServerSession, SessionLink } from './session.js'
 import { settle } from './settle.js'
 import type { Attached } from './streams.js'
 import { createUplink, type Uplink } from './uplink.js'
-
-/** A connection, from its socket's side. */
-export interface Connection {
-  /** The client sent this. Never throws. */
-  receive(frame: Received): void
-  /** The socket is gone. */
-  closed(code: number, reason: string): void
-}
-
-/** A connection, from the engine's side. */
-export interface ServerConnection extends Connection {
-  /** Says that the server will close soon, and closes with 1012 when nothing runs any more. */
-  drain(afterMs: number): void
-  /** @param error sent first, so that a browser learns why */
-  close(code: number, reason: string, error?: HoldfastError, afterMs?: number): void
-}
-
-/** What a connection asks of the engine. */
-export interface ConnectionHost {
-  /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
-  session(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined
-  /** A stream was attached for a connection that is gone. */
-  tooLate(attached: Attached): void
-  /** A stream could not be attached, or perhaps it was. */
-  failed(id: string): void
-  /** The application may meet the session now. */
-  introduce(session: ServerSession): void
-  gone(connection: ServerConnection): void
-}
 
 type State =
   | { readonly status: 'greeted' | 'authenticating' | 'closed' }
@@ -180,7 +162,8 @@ export function createConnection(
       () => streams.attach({ user, stream: hello.stream, writers: Object.keys(hello.writers) }),
       (attached) => {
         if (core.isStopped()) return
-        if (isClosed()) host.tooLate(attached)
+        if (attached === 'superseded') close(closeCodes.SUPERSEDED, attached, superseded())
+        else if (isClosed()) host.tooLate(attached)
         else welcomed(attached)
       },
       (cause) => {

@@ -42,6 +42,8 @@ const DEFAULTS: Limits = {
 interface Stream {
   readonly user: string
   epoch: number
+  /** Which resumption was the last; a lower one comes too late. */
+  resumptions: number
   /** The last message acknowledged, and its tag. */
   base: number
   baseTag: string | undefined
@@ -131,7 +133,17 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
 
     const start = (user: string): [string, Stream] => [
       createId(),
-      { user, epoch: 0, base: 0, baseTag: undefined, messages: [], bytes: 0, touchedAt: 0, status: 'live' },
+      {
+        user,
+        epoch: 0,
+        resumptions: 0,
+        base: 0,
+        baseTag: undefined,
+        messages: [],
+        bytes: 0,
+        touchedAt: 0,
+        status: 'live',
+      },
     ]
 
     const witness = (): string => `${life}.${generation}`
@@ -139,14 +151,17 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
     return {
       ttlMs: limits.ttlMs,
 
-      attach({ user, stream: wanted, writers }: AttachRequest): Attached {
+      attach({ user, stream: wanted, writers }: AttachRequest): Attached | 'superseded' {
         expire(now())
         const known = wanted && streams.get(wanted.id)
+        const count = wanted?.c ?? Infinity
+        if (known?.user === user && count <= known.resumptions) return 'superseded'
         const lost = wanted && lostReason(known, user, wanted.s, wanted.g)
         if (wanted && known && lost && lost !== 'user') remove(wanted.id)
         const [id, stream] = wanted && known && !lost ? [wanted.id, known] : start(user)
         if (wanted && !lost) trim(stream, wanted.s)
         stream.epoch++
+        if (count !== Infinity) stream.resumptions = count
         touch(id, stream, now())
         return {
           id,

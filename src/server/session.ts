@@ -4,6 +4,7 @@ import { GOING_AWAY, INTERNAL_ERROR, NORMAL_CLOSURE, SUPERSEDED, TRY_AGAIN_LATER
 import { sizeOf, type Body } from '../protocol/codec.js'
 import type { EndReason, MessageContext, Session, SessionEvents } from './api.js'
 import { refuse } from './check.js'
+import { superseded } from './closing.js'
 import type { Core, Member } from './core.js'
 import { createHandlers, requireName } from './handlers.js'
 import { createStreamWriter } from './stream-writer.js'
@@ -238,9 +239,7 @@ const VOLATILE = { id: '', isRetransmitted: false, maybeDuplicate: false }
 
 /** What a client is told whose session has ended; of an end that the application wanted, its own words. */
 function explanation(reason: EndReason): HoldfastError | undefined {
-  if (reason === 'superseded' || reason === 'lost') {
-    return new HoldfastError('SUPERSEDED', 'Another connection has this session now')
-  }
+  if (reason === 'superseded' || reason === 'lost') return superseded()
   if (reason === 'overflow') return new HoldfastError('OVERFLOW', 'More is unacknowledged than is kept')
   return reason === 'failed' ? serverFailed() : undefined
 }

@@ -24,8 +24,8 @@ export type LostReason = 'unknown' | 'overflow' | 'rollback' | 'user'
 /** Who comes, and where it wants to go on. */
 export interface AttachRequest {
   readonly user: string
-  /** The stream to resume, the last message handled of it and that message's tag. */
-  readonly stream?: { readonly id: string; readonly s: number; readonly g?: string } | undefined
+  /** The stream to resume, the last message handled of it, that message's tag, and which of its resumptions this is. */
+  readonly stream?: { readonly id: string; readonly s: number; readonly g?: string; readonly c?: number } | undefined
   /** Whose cursors to look up in the same step. */
   readonly writers: readonly string[]
 }
@@ -55,8 +55,11 @@ export interface Attached {
 export interface Streams {
   /** How long a stream outlives its last `attach` or `acknowledge`, in milliseconds. */
   readonly ttlMs: number
-  /** Resumes a stream or starts a new one, under a new epoch. A stream of this user that cannot be resumed is ended. */
-  attach(request: AttachRequest): MaybePromise<Attached>
+  /**
+   * Resumes a stream or starts a new one, under a new epoch. A stream of this user that cannot be resumed is ended.
+   * `superseded`: a later resumption of this stream was here before, and nothing has changed.
+   */
+  attach(request: AttachRequest): MaybePromise<Attached | 'superseded'>
   /**
    * Puts an entry at the end of the stream. `overflow`: there is no room, and the stream has ended, which `attach` will
    * say. `gone`: it has ended before, or its epoch is over.

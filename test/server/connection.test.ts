@@ -284,6 +284,23 @@ describe('a credential that expires', () => {
   })
 })
 
+test('a hello that comes after a later one of its client does not take the session back', () => {
+  const world = createFakeWorld()
+  const first = world.welcome()
+  const id = sessionOf(first)
+  const second = world.connect()
+  const late = world.connect()
+
+  second.say({ t: 'hello', writers: {}, stream: { id, s: 0, c: 2 } })
+  late.say({ t: 'hello', writers: {}, stream: { id, s: 0, c: 1 } })
+
+  expect(late.closed).toEqual({ code: 4409, reason: 'superseded' })
+  expect(second.closed).toBeUndefined()
+  expect(second.of('welcome')).toMatchObject([{ session: id, resumed: true }])
+  world.session.send('still', 'here')
+  expect(second.of('m')).toHaveLength(1)
+})
+
 test('an application’s error in a handler never closes a connection', () => {
   const world = createFakeWorld()
   world.engine.on('session', (session) => {

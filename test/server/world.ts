@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { HoldfastError } from '../../src/errors.js'
 import type { Session } from '../../src/server/api.js'
-import type { Connection } from '../../src/server/connection.js'
+import type { Connection } from '../../src/server/connection-api.js'
 import { createEngine, type Engine } from '../../src/server/engine.js'
 import type { EngineOptions, UpgradeRequest } from '../../src/server/options.js'
 import type { ServerPlatform } from '../../src/server/platform.js'
