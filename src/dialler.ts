@@ -38,7 +38,9 @@ export function createDialler({ url, auth, platform }: Options, listener: Dialle
 
   async function identify(source: AuthSource, context: DialContext): Promise<unknown> {
     try {
-      return await source(context)
+      const credential = await source(context)
+      JSON.stringify(credential) // Throws here, at the attempt, for what no frame can carry.
+      return credential
     } catch (cause) {
       throw new ConnectError('AUTH_FAILED', `No credential to connect with: ${textOf(cause)}`, cause)
     }
