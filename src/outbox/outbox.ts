@@ -253,7 +253,9 @@ export function createOutbox(
     },
     withdraw(request, error) {
       if (entries.indexOf(request, inFlight) >= 0) return discard(request, error)
-      return requests.withdraw(request, error)
+      const wasAwaited = requests.withdraw(request, error)
+      listener.changed()
+      return wasAwaited
     },
     rewind() {
       for (const entry of entries.slice(0, inFlight)) {
