@@ -68,6 +68,14 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
   let patienceMs = connectTimeoutMs
   let isLate = false
 
+  /** The state that was last told of. */
+  let told: ConnectionState = state
+
+  function tellState(): void {
+    if (state !== told) effects.push({ type: 'changed' })
+    told = state
+  }
+
   const isLinked = (): boolean => LINKED.includes(state.status)
 
   /** Follows the table; does nothing where it has no such row. */
@@ -170,7 +178,7 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
       case 'ready':
         return ready(meaning, now)
       case 'farewell':
-        farewell = { ...farewell, ...meaning }
+        farewell = { ...farewell, ...meaning, retryAfterMs: meaning.retryAfterMs ?? farewell?.retryAfterMs }
         return
       default:
         effects.push(meaning)
@@ -186,6 +194,7 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
       ...(sessionId !== undefined && { sessionId }),
       ...(recovered !== undefined && { recovered }),
     }
+    tellState() // Before what follows from it, such as a gap.
   }
 
   function closed(code: number, reason: string, now: number): void {
@@ -269,10 +278,9 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
       return liveness.receivedAt
     },
     handle(input, now) {
-      const before = state
       effects = []
       react(input, now)
-      if (state !== before) effects.push({ type: 'changed' })
+      tellState()
       return effects
     },
   }
