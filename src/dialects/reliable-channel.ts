@@ -161,14 +161,8 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     for (const [writer, sequence, code, message] of no) {
       rejections.set(`${writer}:${sequence}`, rejection(code, message))
     }
-    const told: string[] = []
-    const isDone = ({ id, message }: Entry): boolean => {
-      if (message.sequence > writers.cursor(message.writer)) return false
-      if (rejections.has(id)) told.push(id)
-      return true
-    }
+    const isDone = ({ message }: Entry): boolean => message.sequence <= writers.cursor(message.writer)
     if (queue.settle(isDone, HANDLED, rejections)) suspects = Math.max(0, suspects - 1)
-    for (const id of told) rejections.delete(id)
   }
 
   /** @param alone what was on its way, if it was alone and somebody still waits for it */
