@@ -934,6 +934,17 @@ describe('send', () => {
   })
 })
 
+describe('a request', () => {
+  test('is refused where the dialect knows none', async () => {
+    const { client, connect } = setUp()
+    await connect()
+
+    await expect(client.request('ask')).rejects.toMatchObject({ name: 'LocalProtocolError', code: 'NOT_ENCODABLE' })
+    await expect(client.request('')).rejects.toThrow(TypeError)
+    expect(client.getState().pending).toBe(0)
+  })
+})
+
 describe('a volatile message', () => {
   test('goes at once where there is a connection, and is nowhere kept', async () => {
     const store = createFakeStore()

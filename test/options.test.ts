@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createClient } from '../src/client.js'
+import { reliable } from '../src/dialects/reliable.js'
 import { parseUrl, resolveOptions, type ClientOptions } from '../src/options.js'
 import { createFakePlatform } from './support/fake-platform.js'
 
@@ -185,6 +186,30 @@ describe('resolveOptions', () => {
     resolveOptions({ url: () => (calls++, 'nowhere') })
 
     expect(calls).toBe(0)
+  })
+})
+
+describe('a credential', () => {
+  test('comes from a function, with a dialect that carries it', () => {
+    const auth = (): string => 'ticket'
+
+    expect(resolveOptions({ url: URL_OK, auth, dialect: reliable() }).auth).toBe(auth)
+    expect(resolveOptions({ url: URL_OK, dialect: reliable() }).auth).toBeUndefined()
+  })
+
+  test.each(['ticket', null, {}])('cannot be %s itself', (auth) => {
+    const error = thrownFor({ url: URL_OK, auth, dialect: reliable() })
+
+    expect(error).toBeInstanceOf(TypeError)
+    expect(String(error)).toMatch(/auth must be a function, got /)
+  })
+
+  test('is refused where nothing carries it, and is not repeated in the error', () => {
+    const error = thrownFor({ url: URL_OK, auth: () => 'secret' })
+
+    expect(error).toBeInstanceOf(TypeError)
+    expect(String(error)).toContain('"plain"')
+    expect(String(error)).not.toContain('secret')
   })
 })
 

@@ -873,6 +873,223 @@ describe('closing', () => {
   })
 })
 
+describe('a server that acknowledges', () => {
+  const acknowledging = (options: Parameters<typeof setUp<FakeStore>>[0] = {}) =>
+    setUp({ dialect: { acknowledges: true }, ...options })
+
+  test('must be sent again what it may have: that is neither taken back, nor superseded, nor too late', async () => {
+    const { add, transmit, outbox, clock, waiting } = acknowledging()
+    const sent = add('a', { key: 'k', ttlMs: 10 })
+    add('b', { ttlMs: 10 })
+    transmit(1)
+    outbox.rewind()
+    add('c', { key: 'k' })
+    const isRemoved = outbox.remove(sent.id)
+    await clock.advance(10)
+    outbox.elapsed()
+    const late = waiting()
+    outbox.clear()
+
+    expect(isRemoved).toBe(false)
+    expect(late).toEqual(['a', 'c'])
+    expect(waiting()).toEqual(['a'])
+    expect(outbox.deadline).toBe(Infinity)
+  })
+
+  test('must not be sent what another page has left and is too late now: nobody knows whether it was ever sent', async () => {
+    const store = createFakeStore()
+    const { outbox, waiting, clock } = acknowledging({ store })
+    store.leave(stored('old', 1, { ttlMs: 10, enqueuedAt: clock.wallNow() }), stored('old', 2))
+    outbox.open()
+    await clock.advance(10)
+    outbox.elapsed()
+
+    expect(waiting()).toEqual(['old2'])
+  })
+
+  test('does not drop the oldest that it may have', () => {
+    const { add, transmit, outbox, waiting } = acknowledging({
+      overflow: 'drop-oldest',
+      outboxMax: { messages: 2, bytes: 1_000 },
+    })
+    add('a')
+    transmit()
+    outbox.rewind()
+    add('b')
+    add('c')
+
+    expect(waiting()).toEqual(['a', 'c'])
+  })
+
+  test('rejects some, which are told and forgotten, and stored no more', async () => {
+    const { add, transmit, outbox, log, store } = acknowledging()
+    const [, bad] = ['a', 'b', 'c'].map((body) => add(body))
+    transmit()
+    const error = new DeliveryError('REJECTED', 'no')
+    const rejections = new Map([['w1:2', error]])
+    outbox.settle(({ message }) => message.sequence <= 2, RECEIPT, rejections)
+
+    expect(bad).toMatchObject({ status: 'failed', error })
+    expect(log.slice(3)).toEqual(['delivered a', 'failed b REJECTED'])
+    expect(rejections.size).toBe(0)
+    expect(outbox.failed()).toMatchObject([{ id: 'w1:2' }])
+    expect(store.kept.map(({ sequence }) => sequence)).toEqual([3])
+  })
+
+  test('counts bytes of frames, and no more once they are settled or the link is gone', () => {
+    const { add, outbox } = acknowledging()
+    for (const body of ['a', 'b', 'c']) {
+      const entry = add(body)
+      outbox.sent(entry, 0, 100)
+    }
+    const counts = [outbox.bytesInFlight]
+    outbox.settle(({ message }) => message.sequence <= 1, RECEIPT)
+    counts.push(outbox.bytesInFlight)
+    outbox.rewind()
+    counts.push(outbox.bytesInFlight)
+
+    expect(counts).toEqual([300, 200, 0])
+  })
+
+  test('is told of the first waiting message of each writer', () => {
+    const store = createFakeStore()
+    store.leave(stored('old', 4), stored('old', 5))
+    const { add, outbox } = acknowledging({ store })
+    const before = outbox.heads()
+    outbox.open()
+    add('a')
+    add('b')
+
+    expect([...before]).toEqual([])
+    expect([...outbox.heads()]).toEqual([
+      ['old', 4],
+      ['w1', 1],
+    ])
+    expect(outbox.writer).toBe('w1')
+  })
+})
+
+describe('requests', () => {
+  const asking = () => {
+    const changes: number[] = []
+    const set = setUp({
+      dialect: { acknowledges: true },
+      on: { changed: () => void changes.push(set.outbox.pending) },
+    })
+    return { ...set, changes, ask: (body: string) => quiet(set.outbox.ask('ask', body, body.length)) }
+  }
+
+  /** Whoever asks has the answer's failure; a test need not. */
+  function quiet<Asked extends { result: Promise<unknown> }>(request: Asked): Asked {
+    request.result.catch(() => {})
+    return request
+  }
+
+  const GONE = new DeliveryError('REQUEST_ABORTED', 'gone')
+
+  test('wait in their turn, and are never stored', () => {
+    const { add, ask, transmit, store } = asking()
+    add('a')
+    ask('b')
+    add('c')
+
+    expect(transmit()).toEqual(['a', 'b', 'c'])
+    expect(store.kept.map(({ sequence }) => sequence)).toEqual([1, 3])
+  })
+
+  test('do not overtake a message that is being stored', async () => {
+    const store = createFakeStore({ isAsync: true })
+    const { add, outbox, transmit, settle } = setUp({ store, dialect: { acknowledges: true } })
+    add('a')
+    quiet(outbox.ask('ask', 'b', 1))
+    const early = transmit()
+    await settle()
+
+    expect([early, transmit()]).toEqual([[], ['a', 'b']])
+  })
+
+  test('are on their way already when others are found: those come behind', async () => {
+    const store = createFakeStore({ isAsync: true })
+    const { outbox, transmit, settle } = setUp({ store, dialect: { acknowledges: true } })
+    store.leave(stored('old', 1))
+    quiet(outbox.ask('ask', 'b', 1))
+    const first = transmit()
+    await settle()
+
+    expect(first).toEqual(['b'])
+    expect(outbox.inFlight).toBe(1)
+    expect(transmit()).toEqual(['old1'])
+  })
+
+  test('are pending until they are answered, acknowledged or not', () => {
+    const { ask, transmit, arrive, outbox, changes } = asking()
+    ask('a')
+    ask('b')
+    transmit()
+    outbox.answer('w1:1', { data: 'yes' })
+    const answered = [outbox.pending, outbox.inFlight]
+    arrive()
+    const acknowledged = [outbox.pending, outbox.inFlight]
+    outbox.answer('w1:2', { data: 'yes' })
+
+    expect([answered, acknowledged]).toEqual([
+      [1, 2],
+      [1, 0],
+    ])
+    expect(changes).toEqual([1, 2, 1, 1, 0])
+  })
+
+  test('that are settled keep their place on their way, and are not listed, nor sent again', () => {
+    const { ask, add, transmit, outbox, waiting } = asking()
+    const first = ask('a')
+    add('b')
+    transmit()
+    const wasWaiting = outbox.withdraw(first, GONE)
+    const before = [waiting(), outbox.inFlight, outbox.pending]
+    outbox.rewind()
+
+    expect(wasWaiting).toBe(true)
+    expect(before).toEqual([['b'], 2, 1])
+    expect(transmit()).toEqual(['b'])
+    expect(outbox.withdraw(first, GONE)).toBe(false)
+  })
+
+  test('that are given up while they wait leave at once, and tell nobody but who asked', async () => {
+    const { ask, add, transmit, outbox, log } = asking()
+    const first = ask('a')
+    add('b')
+    outbox.withdraw(first, GONE)
+
+    expect(transmit()).toEqual(['b'])
+    expect(log).toEqual(['stored b'])
+    expect(outbox.failed()).toEqual([])
+    await expect(first.result).rejects.toBe(GONE)
+  })
+
+  test('lose their answers with the session, once they are acknowledged', async () => {
+    const { ask, transmit, outbox } = asking()
+    const [first, second] = [ask('a'), ask('b')]
+    transmit()
+    outbox.settle(({ message }) => message.sequence === 1, RECEIPT)
+    outbox.loseAnswers()
+
+    await expect(first.result).rejects.toMatchObject({ code: 'RESULT_LOST' })
+    expect(second.isDone).toBe(false)
+    expect(outbox.pending).toBe(1)
+  })
+
+  test('fail when the client closes', async () => {
+    const { ask, transmit, outbox, arrive } = asking()
+    const requests = ['a', 'b', 'c'].map(ask)
+    transmit(2)
+    arrive(1)
+    await outbox.close()
+
+    for (const { result } of requests) await expect(result).rejects.toMatchObject({ code: 'CLIENT_CLOSED' })
+    expect(outbox.pending).toBe(0)
+  })
+})
+
 describe('listeners that act on the outbox', () => {
   test('may clear it while messages expire, and lose nothing that is sent meanwhile', async () => {
     const { add, outbox, clock, waiting, log } = setUp({
