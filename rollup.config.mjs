@@ -28,7 +28,14 @@ const doors = {
   },
   external,
   plugins: [compile('ES2022')],
-  output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunks/[name].js' },
+  // Hoisted, a package that only a chunk needs would be a bare import of the door, of which bundlers warn.
+  output: {
+    dir: 'dist',
+    format: 'es',
+    sourcemap: true,
+    chunkFileNames: 'chunks/[name].js',
+    hoistTransitiveImports: false,
+  },
 }
 
 /** The script tag: everything that a page needs, in one file, global `Holdfast`. */
