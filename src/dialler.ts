@@ -38,9 +38,9 @@ export function createDialler({ url, auth, platform }: Options, listener: Dialle
 
   async function identify(source: AuthSource, context: DialContext): Promise<unknown> {
     try {
-      const credential = await source(context)
-      JSON.stringify(credential) // Throws here, at the attempt, for what no frame can carry.
-      return credential
+      const identity = await source(context)
+      JSON.stringify(identity) // Throws here, at the attempt, for what no frame can carry.
+      return identity
     } catch (cause) {
       throw new ConnectError('AUTH_FAILED', `No credential to connect with: ${textOf(cause)}`, cause)
     }
@@ -73,7 +73,7 @@ export function createDialler({ url, auth, platform }: Options, listener: Dialle
       const { signal } = controller
       identify(auth, { attempt, signal }).then(
         (identity) => signal.aborted || took(identity),
-        (error: HoldfastError) => signal.aborted || listener.report(error),
+        (error: unknown) => signal.aborted || listener.report(error as HoldfastError),
       )
     },
     abort: () => controller.abort(),

@@ -78,11 +78,11 @@ describe('time', () => {
     const { ask, asker, surroundings } = setUp()
     const deadlines = [asker.deadline]
     surroundings.now = 500
-    ask()
+    void ask()
     deadlines.push(asker.deadline)
-    ask({ timeoutMs: 10 })
+    void ask({ timeoutMs: 10 })
     deadlines.push(asker.deadline)
-    ask({ timeoutMs: Infinity })
+    void ask({ timeoutMs: Infinity })
     deadlines.push(asker.deadline)
 
     expect(deadlines).toEqual([Infinity, 30_500, 510, 510])
@@ -92,7 +92,7 @@ describe('time', () => {
   test('gives up those whose time it is, and no others', async () => {
     const { ask, at, asker, withdrawn } = setUp()
     const first = ask({ timeoutMs: 10 })
-    ask({ timeoutMs: 20 })
+    void ask({ timeoutMs: 20 })
     at(9)
     const early = [...withdrawn]
     at(10)

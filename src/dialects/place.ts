@@ -12,7 +12,7 @@ export interface Place {
 /** What a note says; undefined for one that is damaged, or that somebody else has written. */
 export function placeOf(note: string): Place | undefined {
   try {
-    const { id, s, g, c = 0 } = JSON.parse(note) as Place
+    const { id, s, g, c = 0 } = JSON.parse(note) as Omit<Place, 'c'> & Partial<Place>
     const isPlace =
       typeof id === 'string' && id !== '' && [s, c].every((count) => Number.isSafeInteger(count) && count >= 0)
     if (!isPlace || (s > 0 && typeof g !== 'string')) return undefined

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { DeliveryError } from '../../src/errors.js'
+import type { DeliveryError } from '../../src/errors.js'
 import { memoryStore } from '../../src/outbox/memory-store.js'
 import { createFakePlatform } from '../support/fake-platform.js'
 import { createFakeStore, stored } from '../support/fake-store.js'
@@ -934,7 +934,7 @@ describe('requests', () => {
     const outcome = await Promise.race([
       promise.then(
         (value) => ({ value }),
-        (error: DeliveryError) => ({ error: error.code }),
+        (error: unknown) => ({ error: (error as DeliveryError).code }),
       ),
       new Promise((resolve) => setImmediate(() => resolve(open))),
     ])
