@@ -45,6 +45,8 @@ export interface Uplink {
 
 interface Entry {
   readonly lane: Lane<Replied>
+  /** The message that ran when the writer came here, and whose reply comes here too. */
+  readonly answered: number | undefined
   /** Up to here the client knows the outcome. */
   told: number
   /** Requests up to here were answered in a stream that is lost, and the client does not know. */
@@ -79,7 +81,13 @@ export function createUplink(
     lane.running?.audience.add(session)
     const { n } = lane.cursor
     inbox.introduce(writer, Math.max(n, Math.min(lane.running?.sequence ?? 0, goesOnAt - 1)))
-    const entry = { lane, told: isTold ? n : Math.min(n, goesOnAt - 1), lostUpTo: isTold || isResumed ? 0 : n }
+    const answered = lane.running?.sequence
+    const entry = {
+      lane,
+      answered,
+      told: isTold ? n : Math.min(n, goesOnAt - 1),
+      lostUpTo: isTold || isResumed ? 0 : n,
+    }
     entries.set(writer, entry)
     return entry
   }
@@ -95,10 +103,17 @@ export function createUplink(
 
   function moved(writer: string): void {
     const entry = entries.get(writer)
-    // What another connection has sent too is acknowledged here, and must not fill the window any longer.
-    if (entry && entry.lane.followers.size > 1) inbox.settle(writer, entry.lane.cursor.n)
+    if (entry && entry.lane.followers.size > 1) overtaken(entry)
     if (entry && ackOf(entry) > entry.told) acknowledge(writer)
     session.work()
+  }
+
+  /** What another connection has sent too, and had handled, is acknowledged here and must not fill the window any longer. */
+  function overtaken({ lane, answered }: Entry): void {
+    for (const { sequence, isRequest } of inbox.settle(lane.writer, lane.cursor.n)) {
+      // Its reply is in the other one's stream.
+      if (isRequest && sequence !== answered) session.append(lostReply(lane.writer, sequence))
+    }
   }
 
   const acknowledge = (writer: string): void => {
@@ -171,13 +186,18 @@ export function createUplink(
         inbox.give(bytes)
         return 'ignored'
       }
+      const entry = entries.get(writer)
       if (inbox.receive(message) === 'queued') {
-        session.work()
-        return 'queued'
+        if (!entry || sequence > entry.lane.cursor.n) {
+          session.work()
+          return 'queued'
+        }
+        overtaken(entry)
+      } else {
+        inbox.give(bytes)
+        if (isRequest && sequence <= (entry?.lostUpTo ?? 0)) session.append(lostReply(writer, sequence))
       }
-      inbox.give(bytes)
       acknowledge(writer)
-      if (isRequest && sequence <= (entries.get(writer)?.lostUpTo ?? 0)) session.append(lostReply(writer, sequence))
       return 'repeat'
     },
     skip(writer, sequence) {

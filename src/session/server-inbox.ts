@@ -43,7 +43,7 @@ export interface Inbox {
   receive(message: UpMessage): 'queued' | 'repeat'
   skip(writer: string, sequence: number): void
   /** The writer is done with up to `sequence`, by way of another connection: takes out what waits of it, and gives it back. */
-  settle(writer: string, sequence: number): void
+  settle(writer: string, sequence: number): UpMessage[]
   /** Marks a request that waits; false when it does not wait. */
   cancel(writer: string, sequence: number): boolean
   first(): InboxItem | undefined
@@ -110,11 +110,13 @@ export function createInbox(max: WindowMax): Inbox {
       items.push({ type: 'skip', writer, sequence })
     },
     settle(writer, sequence) {
-      const isDone = (item: InboxItem): boolean =>
-        item.type === 'message' && item.message.writer === writer && item.message.sequence <= sequence
-      for (const item of waiting()) if (item.type === 'message' && isDone(item)) window.give(item.message.bytes)
-      items = waiting().filter((item) => !isDone(item))
+      const done = waiting()
+        .flatMap((item) => (item.type === 'message' ? item.message : []))
+        .filter((message) => message.writer === writer && message.sequence <= sequence)
+      for (const { bytes } of done) window.give(bytes)
+      items = waiting().filter((item) => item.type !== 'message' || !done.includes(item.message))
       head = 0
+      return done
     },
     cancel(writer, sequence) {
       const item = waiting().find(
