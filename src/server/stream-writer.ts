@@ -144,7 +144,8 @@ export function createStreamWriter(
       pending = []
       epoch = attached.epoch
       isDoubted = false
-      acknowledged = Math.max(acknowledged, handled)
+      // Not what an older connection said last: the store may not have heard that under its epoch.
+      acknowledged = handled
       settleFlushes()
       for (const { entry } of again) put(entry)
     },
