@@ -43,7 +43,7 @@ http.on('upgrade', (request, socket, head) => {
   if (request.url !== '/plain') return // The companion server's.
   plainSockets.handleUpgrade(request, socket, head, (client) => {
     const handle = handlers((event, data) => client.send(JSON.stringify({ event, data })))
-    client.on('message', (frame) => {
+    client.on('message', (/** @type {Buffer} */ frame) => {
       const { event, data } = JSON.parse(frame.toString())
       handle[event](data)
     })

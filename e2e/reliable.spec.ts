@@ -56,8 +56,8 @@ test('a delivery resolves when the handler has finished, and rejects with its re
     const client = Holdfast.createClient({ url: target, dialect: Holdfast.reliable() })
     client.connect()
     const good = client.send('message', 'good')
-    const bad = client.send('message', 'bad').delivered.catch((error: Error) => error.message)
-    const unknown = client.send('unknown').delivered.catch(({ code }: { code: string }) => code)
+    const bad = client.send('message', 'bad').delivered.catch((error: unknown) => (error as Error).message)
+    const unknown = client.send('unknown').delivered.catch((error: unknown) => (error as { code: string }).code)
     return [await good.delivered, await bad, await unknown, good.status, client.outbox.failed().length]
   }, url)
 
@@ -70,15 +70,19 @@ test('requests are answered, fail with the server’s words, time out and abort'
 
   const outcomes = await page.evaluate(async (target) => {
     const client = Holdfast.createClient({ url: target, dialect: Holdfast.reliable() })
-    const early = client.request('double', 4, { timeoutMs: 10 }).catch(({ code }: { code: string }) => code)
+    const early = client
+      .request('double', 4, { timeoutMs: 10 })
+      .catch((error: unknown) => (error as { code: string }).code)
     await early // There is no connection yet.
     client.connect()
     const abort = new AbortController()
-    const aborted = client.request('double', 5, { signal: abort.signal }).catch(({ code }: { code: string }) => code)
+    const aborted = client
+      .request('double', 5, { signal: abort.signal })
+      .catch((error: unknown) => (error as { code: string }).code)
     abort.abort()
     const failed = client
       .request('fail', 'no such room')
-      .catch(({ code, message }: Error & { code: string }) => [code, message])
+      .catch((error: unknown) => [(error as { code: string }).code, (error as Error).message])
     return [await early, await aborted, await failed, await client.request('double', 21), client.getState().pending]
   }, url)
 
@@ -197,14 +201,14 @@ test('a server that has forgotten everything gets what it had not acknowledged, 
   await page.evaluate(() => void (globalThis as unknown as { client: typeof tab.client }).client.send('message', 'two'))
   const second = await serve({ port: Number(port) })
 
-  const [gaps, state] = await page.evaluate(async () => {
+  const [told, state] = await page.evaluate(async () => {
     const { client, gaps } = globalThis as unknown as { client: typeof tab.client; gaps: unknown[] }
     await client.send('message', 'three').delivered
     return [gaps, client.getState()]
   })
 
   expect(second.handled.map(({ text }) => text)).toEqual(['two', 'three'])
-  expect(gaps).toEqual([{ fromServer: true, toServer: true, reason: 'unknown' }])
+  expect(told).toEqual([{ fromServer: true, toServer: true, reason: 'unknown' }])
   expect(state).toMatchObject({ status: 'connected', recovered: false })
 })
 
@@ -248,7 +252,7 @@ test('a message that is too big for the server fails alone', async ({ page, serv
       deliveries.map(({ delivered }) =>
         delivered.then(
           () => 'delivered',
-          ({ code }: { code: string }) => code,
+          (error: unknown) => (error as { code: string }).code,
         ),
       ),
     )
@@ -279,13 +283,13 @@ test('a drained server sends every client away with a time of its own, and nothi
   await first.server.drain({ windowMs: 500 })
   await first.server.close()
   const second = await serve({ port: Number(port), streams })
-  const [closes, state] = await page.evaluate(async () => {
+  const [codes, state] = await page.evaluate(async () => {
     const { client, closes } = globalThis as unknown as { client: typeof tab.client; closes: unknown[] }
     await client.send('message', 'two').delivered
     return [closes, client.getState()]
   })
 
-  expect((closes as unknown[])[0]).toBe(1012)
+  expect(codes[0]).toBe(1012)
   expect(state).toMatchObject({ status: 'connected', recovered: true })
   expect(second.handled.map(({ text }) => text)).toEqual(['two'])
 })

@@ -174,12 +174,12 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   const alarm = createAlarm(platform, ring)
   let drainBy = Infinity
 
-  function ring(now: number): void {
-    if (now >= session.deadline) tell({ type: 'elapsed' })
-    if (now >= outbox.deadline) outbox.elapsed()
-    if (now >= channel.deadline) channel.elapsed()
-    if (now >= asker.deadline) asker.elapsed()
-    if (now >= drainBy) stopDraining()
+  function ring(at: number): void {
+    if (at >= session.deadline) tell({ type: 'elapsed' })
+    if (at >= outbox.deadline) outbox.elapsed()
+    if (at >= channel.deadline) channel.elapsed()
+    if (at >= asker.deadline) asker.elapsed()
+    if (at >= drainBy) stopDraining()
     alarm.by(Math.min(session.deadline, outbox.deadline, channel.deadline, asker.deadline, drainBy))
   }
 

@@ -1,15 +1,16 @@
-import { DeliveryError, RefusedError, RemoteProtocolError, type HoldfastError } from '../errors.js'
+import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../errors.js'
 import type { Entry, Receipt } from '../outbox/delivery.js'
 import { MESSAGE_TOO_BIG, SUPERSEDED } from '../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { FrameCodec } from '../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../protocol/frames.js'
 import { createAckSchedule, orderOf } from '../session/receiver.js'
+import { foreign, rejection, unexpected } from './reliable-errors.js'
 import { createWriters } from '../session/writers.js'
 import type { Channel, Gap, Host, Meaning } from './dialect.js'
 import { placeOf, type Place } from './place.js'
 
-type Frame<Type extends DownFrame['t']> = Extract<DownFrame, { t: Type }>
+type Frame<Type extends DownFrame['t']> = Type extends unknown ? Extract<DownFrame, { t: Type }> : never
 
 /**
  * By so many bytes a repeat may be longer than the first sending: it names its writer, and says that it is one. What
@@ -55,6 +56,9 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     const note = host.recall(resumeKey)
     if (note !== undefined) place = placeOf(note)
   }
+
+  /** The server has our hello. */
+  const isIntroduced = (): boolean => stage === 'welcomed' || stage === 'live'
 
   // Section 2: connecting.
 
@@ -109,7 +113,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   // Section 4: the way up.
 
   function pump(): void {
-    if (stage === 'away' || stage === 'greeted' || isDraining) return
+    if (!isIntroduced() || isDraining) return
     for (let entry = queue.peek(); entry; entry = queue.peek()) {
       if (!transmit(entry)) return
     }
@@ -118,7 +122,11 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   /** Sends the message if the window has room for it; one that no server would take fails. */
   function transmit(entry: Entry): boolean {
     if (!fits(entry.bytes)) return false
-    const { writer, sequence, event } = entry.message
+    const { writer, sequence, event, body } = entry.message
+    if (!codec.takes(body)) {
+      queue.fail(entry, new DeliveryError('NOT_ENCODABLE', `"${event}" was stored by another dialect`))
+      return true
+    }
     const frame = write(entry)
     const bytes = sizeOf(frame)
     if (bytes + (entry.wasSent ? 0 : REPEAT_BYTES) > greeting.frame) {
@@ -174,7 +182,9 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   // Section 7: the way down.
 
   /** Whether the message is new. */
-  function isNew({ s, g }: { s: number; g: string }): boolean {
+  function isNew(frame: Frame<'m' | 'r'>): boolean {
+    mustBe('live', frame)
+    const { s, g } = frame
     const last = place as Place
     const order = orderOf(s, last.s)
     if (order === 'gap') throw new RemoteProtocolError('SEQUENCE_GAP', `Message ${s} of the server follows ${last.s}`)
@@ -193,24 +203,6 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   // Everything that comes while the connection is up.
 
   function hear(frame: DownFrame): readonly Meaning[] {
-    if (frame.t === 'welcome' && stage === 'welcomed') return welcome(frame)
-    switch (frame.t) {
-      case 'p':
-        say({ t: 'o' })
-        return []
-      case 'o':
-        return PONG
-      case 'error':
-        return [{ type: 'farewell', words: `${frame.code}: ${frame.message}`, retryAfterMs: frame.after }]
-      case 'drain':
-        isDraining = true
-        return [{ type: 'farewell', retryAfterMs: frame.after }]
-      case 'reauth':
-        return [{ type: 'reauth' }]
-      case 'v':
-        return [{ type: 'message', message: { event: frame.e, data: frame.d } }]
-    }
-    if (stage !== 'live') throw unexpected(frame)
     switch (frame.t) {
       case 'm':
         return isNew(frame) ? [{ type: 'message', message: { event: frame.e, data: frame.d } }] : []
@@ -218,12 +210,34 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
         if (isNew(frame)) answer(frame)
         return []
       case 'a':
+        mustBe('live', frame)
         settle(frame.w, frame.no)
         pump()
         return []
-      default:
+      case 'v':
+        return [{ type: 'message', message: { event: frame.e, data: frame.d } }]
+      case 'p':
+        say({ t: 'o' })
+        return []
+      case 'o':
+        return PONG
+      case 'welcome':
+        mustBe('welcomed', frame)
+        return welcome(frame)
+      case 'reauth':
+        return [{ type: 'reauth' }]
+      case 'drain':
+        isDraining = true
+        return [{ type: 'farewell', retryAfterMs: frame.after }]
+      case 'error':
+        return [{ type: 'farewell', words: `${frame.code}: ${frame.message}`, retryAfterMs: frame.after }]
+      case 'greeting':
         throw unexpected(frame)
     }
+  }
+
+  function mustBe(wanted: typeof stage, frame: DownFrame): void {
+    if (stage !== wanted) throw unexpected(frame)
   }
 
   function answer({ w, n, d, error }: Frame<'r'>): void {
@@ -251,10 +265,10 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
       return stage === 'live' && sizeOf(frame) <= greeting.frame && link().send(frame) !== undefined
     },
     cancel({ message }) {
-      if (stage === 'live') say({ t: 'cancel', w: message.writer, s: message.sequence })
+      if (isIntroduced()) say({ t: 'cancel', w: message.writer, s: message.sequence })
     },
     authenticate(auth) {
-      if (stage === 'live') say({ t: 'auth', auth })
+      if (stage === 'live' && auth !== undefined) say({ t: 'auth', auth })
     },
     unlink(closeCode) {
       stage = 'away'
@@ -272,7 +286,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
       if (closeCode === MESSAGE_TOO_BIG) isolate(inFlight, inFlight === 1 && head !== next ? head : undefined)
     },
     bye() {
-      if (stage === 'live') say({ t: 'bye' })
+      if (isIntroduced()) say({ t: 'bye' })
       place = lostBy = undefined
       writers.forget()
     },
@@ -283,12 +297,3 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
 }
 
 const PONG: readonly Meaning[] = [{ type: 'pong' }]
-
-const rejection = (code: string, message: string): HoldfastError =>
-  new DeliveryError(code === 'NO_HANDLER' ? code : 'REJECTED', message)
-
-const foreign = (why: string, cause?: unknown): RefusedError =>
-  new RefusedError('PROTOCOL_MISMATCH', `The server does not speak holdfast.1: ${why}`, cause)
-
-const unexpected = ({ t }: DownFrame): RemoteProtocolError =>
-  new RemoteProtocolError('BAD_FRAME', `The server sent "${t}" out of turn`)

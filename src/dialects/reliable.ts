@@ -27,7 +27,7 @@ export interface ReliableOptions {
  */
 export function reliable({ resumeKey }: ReliableOptions = {}): Dialect {
   if (resumeKey !== undefined && (typeof resumeKey !== 'string' || !resumeKey)) {
-    throw new TypeError(`reliable({ resumeKey }) must be a non-empty string, got ${String(resumeKey)}`)
+    throw new TypeError(`reliable({ resumeKey }) must be a non-empty string, got ${resumeKey}`)
   }
   const codec = jsonFrames
 

@@ -10,6 +10,8 @@ export interface FrameCodec {
    * @throws {LocalProtocolError} `NOT_ENCODABLE`
    */
   encode(event: string, data: unknown): Body
+  /** Whether the payload can be of this codec's making: another dialect may have filled the outbox. */
+  takes(payload: Body): boolean
   /** A frame, with an encoded payload as its field `d`; an empty one stays away. */
   write(frame: UpFrame | DownFrame, payload?: Body): Body
   /**
@@ -23,6 +25,7 @@ export interface FrameCodec {
 export const jsonFrames: FrameCodec = {
   subprotocol: SUBPROTOCOL,
   encode: (event, data) => (data === undefined ? '' : stringify(event, data)),
+  takes: (payload) => typeof payload === 'string',
   write(frame, payload = '') {
     const text = JSON.stringify(frame)
     return payload === '' ? text : `${text.slice(0, -1)},"d":${String(payload)}}`

@@ -44,6 +44,9 @@ export interface Session {
   handle(input: Input, now: number): Effect[]
 }
 
+/** No server is obeyed that wants us to stay away for longer, in milliseconds. */
+const RETRY_AFTER_MAX_MS = 600_000
+
 /** In these states there is an attempt or a link, which leaving them must end. */
 const LINKED: readonly Status[] = ['connecting', 'handshaking', 'connected']
 
@@ -105,7 +108,9 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
         return { status, attempt }
       case 'waiting': {
         // Only lose() leads here, and it brings an error.
-        const delayMs = farewell?.retryAfterMs ?? fullJitter(failures, retryDelayMs, random)
+        const jitter = fullJitter(failures, retryDelayMs, random)
+        // The server may ask for more patience than ours, within reason.
+        const delayMs = Math.max(jitter, Math.min(farewell?.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS))
         return { status, attempt, retryAt: now + delayMs, error: error as HoldfastError }
       }
       case 'closed':
@@ -180,7 +185,9 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
       case 'farewell':
         farewell = { ...farewell, ...meaning, retryAfterMs: meaning.retryAfterMs ?? farewell?.retryAfterMs }
         return
-      default:
+      case 'message':
+      case 'gap':
+      case 'reauth':
         effects.push(meaning)
     }
   }

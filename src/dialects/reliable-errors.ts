@@ -1,0 +1,14 @@
+import { DeliveryError, RefusedError, RemoteProtocolError, type HoldfastError } from '../errors.js'
+import type { DownFrame } from '../protocol/frames.js'
+
+/** What the server has made of a message, or of a request: `NO_HANDLER`, or `REJECTED` with the handler's words. */
+export const rejection = (code: string, message: string): HoldfastError =>
+  new DeliveryError(code === 'NO_HANDLER' ? code : 'REJECTED', message)
+
+/** The server is of another kind. */
+export const foreign = (why: string, cause?: unknown): RefusedError =>
+  new RefusedError('PROTOCOL_MISMATCH', `The server does not speak holdfast.1: ${why}`, cause)
+
+/** A frame that is right in itself and comes at the wrong time. */
+export const unexpected = ({ t }: DownFrame): RemoteProtocolError =>
+  new RemoteProtocolError('BAD_FRAME', `The server sent "${t}" out of turn`)
