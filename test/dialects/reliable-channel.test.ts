@@ -215,6 +215,16 @@ describe('the way up', () => {
     ])
   })
 
+  test('of another dialect’s making fails, and holds nobody up', async () => {
+    const store = createFakeStore()
+    store.leave(stored('old', 1, { body: new Uint8Array([1, 2]) }), stored('old', 2, { body: '2' }))
+    const { live, log, sequences } = setStage({ outbox: store })
+    await live()
+
+    expect(log).toContain('failed old:1 NOT_ENCODABLE')
+    expect(sequences()).toContain(2)
+  })
+
   test('says of each message that was found, or sent before, that it may be a repeat', async () => {
     const store = createFakeStore()
     store.leave(stored('old', 2, { body: '1' }), stored('old', 3, { body: '2' }))
@@ -811,6 +821,18 @@ describe('life', () => {
 
     expect([before, during, sequences()]).toEqual([[1], [], [2]])
     expect(log).toContain(`delivered ${OWN}:1`)
+  })
+
+  test.each([
+    ['at once', 0, 500],
+    ['never', 2 ** 53 - 1, 600_000],
+  ])('does not come back %s, though the server says so', async (_, after, expectedMs) => {
+    const { live, say, platform, client } = setStage()
+    await live()
+    say({ t: 'error', code: 'RATE_LIMITED', message: 'slow down', after })
+    platform.link.close(4429)
+
+    expect(client.getState()).toMatchObject({ retryAt: platform.clock.wallNow() + expectedMs })
   })
 
   test('keeps the time of a drain, whatever words follow', async () => {
