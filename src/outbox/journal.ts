@@ -102,7 +102,8 @@ export function createJournal(
 
   function failed(entries: Entry[], cause: unknown, isOwing: boolean): void {
     const error = asStorageError(cause)
-    if (isOwing && stage === 'open') {
+    // Messages that fail meanwhile do not put the next try off.
+    if (isOwing && stage === 'open' && retryAt === Infinity) {
       retryAt = platform.now() + retryAfterMs
       retryAfterMs = Math.min(retryAfterMs * 2, RETRY_MS.max)
     }

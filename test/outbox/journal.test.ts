@@ -119,6 +119,26 @@ describe('createJournal', () => {
     expect(store.kept).toEqual([])
   })
 
+  test('is not put off by messages that fail meanwhile', async () => {
+    const { journal, store, append, clock, settle } = setUp()
+    journal.open()
+    const entry = append()
+    await settle()
+    store.failCommits(new Error('busy'), 6)
+    journal.settle(entry)
+    journal.flush()
+    await settle()
+    const dueAt = journal.deadline
+    for (let count = 0; count < 5; count++) {
+      await clock.advance(10)
+      append()
+      journal.flush()
+      await settle()
+    }
+
+    expect(journal.deadline).toBe(dueAt)
+  })
+
   test('does not ask before it is due', async () => {
     const { journal, store, append, settle } = setUp()
     journal.open()
