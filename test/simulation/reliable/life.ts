@@ -17,8 +17,10 @@ export interface Outcome {
   readonly trace: readonly string[]
 }
 
-/** How long after the last fault everything must be at rest: a dead link found, every wait and time-out over. */
-const HEALING_MS = 45_000
+/** How long after the last fault everything must be at rest: a dead link found, every wait over, a store asked again. */
+const HEALING_MS = 75_000
+/** So soon after the last fault nobody can know that all is well: a dead link looks like a quiet one. */
+const SETTLING_MS = 5_000
 /** Looked at so often. */
 const LOOK_MS = 500
 
@@ -58,6 +60,8 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
   let pages: Page[] = []
   const closed = new Set<Page>()
   let births = 0
+  /** When the last page wakes, and the last link flows again. */
+  let restlessUntil = FAULTY_MS
   let numbers = 0
 
   /** One connection per session: whoever is welcomed takes it from the other before anything else happens. */
@@ -84,7 +88,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     const name = `page${++births}`
     const store = setup.isDurable ? disk.createStore(name) : undefined
     const nextNumber = (): number => ++numbers
-    pages.push(createPage(world, { seed, name, wire, store, note, verdict, ups, downs, nextNumber }))
+    pages.push(createPage(world, { seed, setup, name, wire, store, note, verdict, ups, downs, nextNumber }))
   }
 
   const choose = (choice: number): Page | undefined => pages[choice % pages.length]
@@ -92,7 +96,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
   /** The page is gone from the tab; what it promised does not count any more. */
   function retire(page: Page): void {
     pages = pages.filter((one) => one !== page)
-    ups.died(page.name)
+    page.retire()
   }
 
   function kill(page: Page, isSilent: boolean): void {
@@ -144,7 +148,11 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
 
   function atPage(choice: number, act: (page: Page) => void): void {
     const page = choose(choice)
-    if (page) act(page)
+    if (page && !page.browser.isAsleep) act(page)
+  }
+
+  function disturb(forMs: number): void {
+    restlessUntil = Math.max(restlessUntil, world.now + forMs)
   }
 
   function take(step: Step): void {
@@ -166,13 +174,16 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
           if (item) client.outbox.remove(item.id)
         })
       case 'push':
-        return server.push(step.session, step.count, step.isVolatile ?? false)
+        return server.push(step.session, step)
       case 'cut':
         return atLink(step.link, (link) => wire.cut(link, step))
       case 'silence':
         return atLink(step.link, (link) => wire.silence(link, step.way))
       case 'stall':
-        return atLink(step.link, (link) => wire.stall(link, step.way, step.forMs))
+        return atLink(step.link, (link) => {
+          wire.stall(link, step.way, step.forMs)
+          disturb(step.forMs)
+        })
       case 'refuse':
         return wire.refuse(step.forMs, step.isSilent)
       case 'crash':
@@ -189,11 +200,20 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
         })
       case 'freeze':
         return atPage(step.page, (page) => {
-          page.signal('suspend')
-          world.after(step.forMs, () => page.signal('resume'))
+          page.browser.signal('suspend')
+          world.after(step.forMs, () => page.browser.signal('resume'))
         })
+      case 'reopen':
+        return atPage(step.page, (page) => page.reopen(step.drainMs, step.afterMs))
+      case 'sleep':
+        return atPage(step.page, (page) => {
+          page.browser.sleep(step.forMs)
+          disturb(step.forMs)
+        })
+      case 'auth':
+        return atPage(step.page, (page) => page.spoilAuth(step.forMs, step.isStale))
       case 'signal':
-        return atPage(step.page, (page) => page.signal(step.signal))
+        return atPage(step.page, (page) => page.browser.signal(step.signal))
       case 'reconnect':
         return atPage(step.page, ({ client }) => client.reconnect())
       case 'restart':
@@ -208,19 +228,21 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
       case 'store':
         return server.failStore(step.forMs)
       case 'clock':
-        return atPage(step.page, (page) => page.setClock(step.byMs))
+        return atPage(step.page, (page) => page.browser.setClock(step.byMs))
       case 'expel':
         return server.expel(step.session, step.code)
     }
   }
 
   const isQuiet = (): boolean =>
-    pages.every(({ client }) => {
+    pages.every(({ client, browser }) => {
+      if (browser.isAsleep) return false
       const state = client.getState()
       const session = state.status === 'connected' ? state.sessionId : undefined
       return session !== undefined && state.pending === 0 && server.unacknowledged(session) === 0
     }) &&
     disk.size === 0 &&
+    server.connectionCount === pages.length &&
     !server.isBusy
 
   async function heal(): Promise<void> {
@@ -231,13 +253,14 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     disk.heal()
     for (let until = FAULTY_MS; until < FAULTY_MS + HEALING_MS && !verdict.violation;) {
       await world.runUntil((until += LOOK_MS))
-      if (world.now > FAULTY_MS + 5_000 && isQuiet()) break
+      if (world.now > restlessUntil + SETTLING_MS && isQuiet()) break
     }
     await world.runUntil(world.now + 2_000)
   }
 
   function checkRest(): void {
-    for (const { name, client, timers } of pages) {
+    for (const { name, client, browser } of pages) {
+      const { timers } = browser
       const state = client.getState()
       check(state.status === 'connected', 'rest-state', () => `${name} is ${state.status} long after the faults`)
       check(state.pending === 0, 'rest-pending', () => `${name} still has ${state.pending} messages`)
@@ -257,7 +280,8 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     await world.runUntil(world.now + 5_000)
     for (const page of last) {
       check(closed.has(page), 'end-close', () => `${page.name} never finished closing`)
-      check(page.timers === 0, 'end-timers', () => `${page.name} has left ${page.timers} timers behind`)
+      const { timers } = page.browser
+      check(timers === 0, 'end-timers', () => `${page.name} has left ${timers} timers behind`)
     }
     check(server.connectionCount === 0, 'end-links', () => `${server.connectionCount} connections are left`)
     await world.runUntil(world.now + setup.streamTtlMs * 1.5)

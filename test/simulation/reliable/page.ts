@@ -5,11 +5,12 @@ import { HoldfastError } from '../../../src/errors.js'
 import type { Delivery } from '../../../src/outbox/delivery.js'
 import { memoryStore } from '../../../src/outbox/memory-store.js'
 import type { OutboxStore } from '../../../src/outbox/store.js'
+import type { ClientState } from '../../../src/snapshot.js'
 import type { Client } from '../../../src/surface.js'
-import type { Signal } from '../../../src/transport/signals.js'
-import { createChance, mix, type World } from '../world.js'
+import type { World } from '../world.js'
+import { createBrowser, type Browser } from './browser.js'
 import type { Downs, Place } from './downs.js'
-import type { Wish } from './plan.js'
+import type { Setup, Wish } from './plan.js'
 import type { Order } from './server.js'
 import type { Ups } from './ups.js'
 import type { Verdict } from './verdict.js'
@@ -25,21 +26,25 @@ export interface Note {
 export interface Page {
   readonly name: string
   readonly client: Client
-  /** How many timers it has set. */
-  readonly timers: number
-  send(wish: Wish, options: { ttlMs?: number; key?: string }): void
+  readonly browser: Browser
+  send(wish: Wish, options: SendOptions): void
   ask(wish: Wish, options: { timeoutMs?: number; abortAfterMs?: number }): void
   flash(): void
-  signal(signal: Signal): void
-  setClock(byMs: number): void
+  /** Its credential is refused for a while, or cannot be had at all. */
+  spoilAuth(forMs: number, isStale: boolean): void
+  /** Closes its client and opens it again. */
+  reopen(drainMs: number, afterMs: number): void
   /** It is being unloaded: what it leaves in the tab. */
   leave(): Note | undefined
-  /** Stops dead: nothing that it planned happens any more. */
+  /** It is not opened again. */
+  retire(): void
+  /** Stops dead. */
   kill(): void
 }
 
 interface Surroundings {
   readonly seed: number
+  readonly setup: Setup
   readonly name: string
   readonly wire: Wire
   /** Undefined: it has only its memory. */
@@ -55,63 +60,35 @@ interface Surroundings {
 /** Errors of the lifecycle that say that one side does not keep to the protocol. */
 const PROTOCOL_ERRORS = new Set(['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK', 'PROTOCOL_MISMATCH', 'LISTENER_THREW'])
 
+/** How soon the application tries again where the client has given up. */
+const TRY_AGAIN_MS = 300
+
 export function createPage(world: World, surroundings: Surroundings): Page {
-  const { seed, name, wire, store, note, verdict, ups, downs, nextNumber } = surroundings
+  const { seed, setup, name, wire, store, note, verdict, ups, downs, nextNumber } = surroundings
   const { check, count } = verdict
-  const chance = createChance(mix(seed, 3, Number(name.slice(4))))
-  let inTab = note?.text
-  let left: string | undefined
+  const browser = createBrowser(world, { seed, name, wire, verdict, inTab: note?.text })
   let isAlive = true
-  let timers = 0
-  let ids = 0
-  let wallOffset = 1_700_000_000_000
-  let hear: ((signal: Signal) => void) | undefined
+  let isRetired = false
+  let wasStale = false
+  let auth: { until: number; isStale: boolean } = { until: 0, isStale: false }
   /** The message that `send` is just taking: its id may be told before `send` returns. */
   let sending: number | undefined
   downs.born(name, note?.place)
 
   const client = createClient({
     url: 'ws://server.test',
-    auth: () => 'good',
+    auth() {
+      if (world.now >= auth.until) return 'good'
+      if (auth.isStale) return 'stale'
+      throw new Error('nobody is logged in')
+    },
     outbox: store ?? memoryStore(),
+    ...(setup.overflow && { outboxMax: { messages: 8 }, overflow: setup.overflow }),
     dialect: reliable({ resumeKey: 'tab' }),
     retryDelayMs: { min: 100, max: 1_500 },
     connectTimeoutMs: 2_500,
     stableAfterMs: 1_000,
-    platform: {
-      now: () => world.now,
-      wallNow: () => world.now + wallOffset,
-      random: chance.random,
-      createId: () => `${name}.${++ids}`,
-      setTimer(callback, delayMs) {
-        timers++
-        let isSet = true
-        const unset = (): void => {
-          if (isSet) timers--
-          isSet = false
-        }
-        const cancel = world.after(Math.max(delayMs, 0.01), () => {
-          unset()
-          if (isAlive) callback()
-        })
-        return () => {
-          unset()
-          cancel()
-        }
-      },
-      createTransport: (listener) => wire.createTransport(name, listener),
-      watchSignals(listener) {
-        hear = listener
-        return () => (hear = undefined)
-      },
-      recall() {
-        const text = inTab
-        inTab = undefined
-        return text
-      },
-      keep: (_key, text) => void (left = text),
-      throwLater: (error) => check(false, 'throw', () => `${name} has thrown ${String(error)}`),
-    },
+    platform: browser.platform,
   })
 
   listen()
@@ -124,55 +101,63 @@ export function createPage(world: World, surroundings: Surroundings): Page {
       (given: Given): void => {
         if (isAlive) act(given)
       }
-    client.on(
-      'news',
-      ifAlive((number) => downs.heard(name, number as number)),
-    )
-    client.lifecycle.on(
-      'state',
-      ifAlive((state) => {
-        world.note(() => `${name} is ${state.status}`)
-        check(wire.held(name) <= 1, 'two-sockets', () => `${name} has ${wire.held(name)} sockets`)
-        if (state.status === 'closed' && state.error) check(false, 'stopped', () => `${name} stops: ${state.error}`)
-      }),
-    )
-    const known = (id: string): string => {
+    const known = ({ id }: Delivery): string => {
       if (sending !== undefined && !ups.knows(id)) ups.named(sending, id)
       return id
     }
-    client.lifecycle.on(
+    const { on } = client.lifecycle
+    // The server sends nothing but numbers.
+    const heard = ifAlive((number: unknown) => downs.heard(name, number as number))
+    client.on('news', heard)
+    on('state', ifAlive(look))
+    on(
       'stored',
-      ifAlive(({ id }) => ups.stored(known(id))),
+      ifAlive((delivery) => ups.stored(known(delivery))),
     )
-    client.lifecycle.on(
+    on(
       'delivered',
-      ifAlive(({ id }) => ups.delivered(name, known(id))),
+      ifAlive((delivery) => ups.delivered(name, known(delivery))),
     )
-    client.lifecycle.on(
+    on(
       'failed',
-      ifAlive(({ id, error }) => ups.failed(name, known(id), error?.code ?? 'none')),
+      ifAlive((delivery) => ups.failed(name, known(delivery), codeOf(delivery.error))),
     )
-    client.lifecycle.on(
+    on(
       'gap',
       ifAlive((gap) => downs.gap(name, gap)),
     )
-    client.lifecycle.on(
-      'error',
-      ifAlive((error) => {
-        count(`client error ${error.code}`)
-        world.note(() => `${name} reports ${error.code}: ${error.message}`)
-        check(!PROTOCOL_ERRORS.has(error.code), 'client-error', () => `${name} reports ${error.code}: ${error.message}`)
-      }),
-    )
+    on('error', ifAlive(complain))
   }
 
-  function take(number: number, event: string, data: unknown, options: SendOptions): Delivery {
+  function look(state: ClientState): void {
+    world.note(() => `${name} is ${state.status}`)
+    check(wire.held(name) <= 1, 'two-sockets', () => `${name} has ${wire.held(name)} sockets`)
+    if (state.status !== 'closed' || !state.error) return
+    const isExpected = state.error.code === 'UNAUTHORIZED' && wasStale
+    check(isExpected, 'stopped', () => `${name} stops: ${codeOf(state.error)}`)
+    world.after(TRY_AGAIN_MS, () => isAlive && !isRetired && client.connect())
+  }
+
+  function complain({ code, message }: HoldfastError): void {
+    count(`client error ${code}`)
+    world.note(() => `${name} reports ${code}: ${message}`)
+    check(!PROTOCOL_ERRORS.has(code), 'client-error', () => `${name} reports ${code}: ${message}`)
+  }
+
+  function take(number: number, event: string, data: unknown, options: SendOptions): Delivery | undefined {
     sending = number
-    const delivery = client.send(event, data, options)
-    sending = undefined
-    world.note(() => `${name} sends ${number} as ${delivery.id}`)
-    ups.named(number, delivery.id)
-    return delivery
+    try {
+      const delivery = client.send(event, data, options)
+      world.note(() => `${name} sends ${number} as ${delivery.id}`)
+      ups.named(number, delivery.id)
+      return delivery
+    } catch (error) {
+      world.note(() => `${name} cannot send ${number}: ${codeOf(error)}`)
+      ups.refused(number, codeOf(error))
+      return undefined
+    } finally {
+      sending = undefined
+    }
   }
 
   const order = (n: number, { handlerMs, isBad, padding }: Wish): Order & { readonly x?: string } => ({
@@ -183,13 +168,11 @@ export function createPage(world: World, surroundings: Surroundings): Page {
   return {
     name,
     client,
-    get timers() {
-      return timers
-    },
+    browser,
     send(wish, options) {
       const number = nextNumber()
       ups.sent(number, name, 'message', wish.isBad)
-      take(number, 'up', order(number, wish), options).delivered.then(
+      take(number, 'up', order(number, wish), options)?.delivered.then(
         () => isAlive && ups.promised(number, undefined),
         (error: unknown) => isAlive && ups.promised(number, codeOf(error)),
       )
@@ -210,15 +193,37 @@ export function createPage(world: World, surroundings: Surroundings): Page {
       ups.sent(number, name, 'volatile', false)
       take(number, 'flash', { n: number }, { volatile: true })
     },
-    signal: (signal) => isAlive && hear?.(signal),
-    setClock: (byMs) => void (wallOffset += byMs),
+    spoilAuth(forMs, isStale) {
+      world.note(`${name} has ${isStale ? 'a stale' : 'no'} credential for ${forMs} ms`)
+      auth = { until: world.now + forMs, isStale }
+      wasStale ||= isStale
+    },
+    reopen(drainMs, afterMs) {
+      world.note(`${name} is closed, to be opened again`)
+      downs.closed(name)
+      ups.closed(name)
+      client.close({ drainMs }).catch((error: unknown) => {
+        check(false, 'close', () => `close() was rejected: ${codeOf(error)}`)
+      })
+      world.after(drainMs + afterMs, () => {
+        if (!isAlive || isRetired) return
+        downs.closed(name)
+        ups.closed(name)
+        world.note(`${name} is opened again`)
+        client.connect()
+      })
+    },
     leave() {
-      hear?.('leave')
-      return left === undefined ? undefined : { text: left, place: downs.place(name) }
+      browser.signal('leave')
+      return browser.left === undefined ? undefined : { text: browser.left, place: downs.place(name) }
+    },
+    retire() {
+      isRetired = true
+      ups.died(name)
     },
     kill() {
       isAlive = false
-      ups.died(name)
+      browser.kill()
     },
   }
 }

@@ -18,6 +18,8 @@ export interface Setup {
   readonly streamTtlMs: number
   /** How long a credential holds; 0: for ever. */
   readonly authTtlMs: number
+  /** What gives way where an outbox holds only a few messages; absent: it holds many. */
+  readonly overflow?: 'reject' | 'drop-oldest' | 'drop-newest'
 }
 
 /** What the application says of one message up; its handler does as it says. */
@@ -35,7 +37,7 @@ export type Act =
   | { type: 'ask'; page: number; wish: Wish; timeoutMs?: number; abortAfterMs?: number }
   | { type: 'volatile'; page: number }
   | { type: 'remove'; page: number }
-  | { type: 'push'; session: number; count: number; isVolatile?: boolean }
+  | { type: 'push'; session: number; count: number; isVolatile?: boolean; isForAll?: boolean }
   | { type: 'cut'; link: number; tellClientMs: number | null; tellServerMs: number | null; keep: number }
   | { type: 'silence'; link: number; way: 'up' | 'down' | 'both' }
   | { type: 'stall'; link: number; way: 'up' | 'down' | 'both'; forMs: number }
@@ -43,7 +45,10 @@ export type Act =
   | { type: 'crash'; page: number; isSilent: boolean; backAfterMs: number }
   | { type: 'reload'; page: number; lingersMs: number | null; backAfterMs: number }
   | { type: 'close'; page: number; drainMs: number; backAfterMs: number }
+  | { type: 'reopen'; page: number; drainMs: number; afterMs: number }
   | { type: 'freeze'; page: number; forMs: number }
+  | { type: 'sleep'; page: number; forMs: number }
+  | { type: 'auth'; page: number; forMs: number; isStale: boolean }
   | { type: 'signal'; page: number; signal: 'wake' | 'doubt' }
   | { type: 'reconnect'; page: number }
   | { type: 'restart'; memory: 'kept' | 'empty'; isSilent: boolean; downMs: number }
@@ -99,7 +104,10 @@ const FAULTS: Faults = {
     drainMs: chance.pick([0, 0, 500]),
     backAfterMs: chance.between(1, 1_500),
   }),
+  reopen: (chance) => ({ page: some(chance), drainMs: chance.pick([0, 0, 400]), afterMs: chance.between(0, 800) }),
   freeze: (chance) => ({ page: some(chance), forMs: chance.between(100, 8_000) }),
+  sleep: (chance) => ({ page: some(chance), forMs: chance.pick([50, 1_000, 4_000, 9_000]) }),
+  auth: (chance) => ({ page: some(chance), forMs: chance.between(100, 5_000), isStale: chance.chance(0.6) }),
   signal: (chance) => ({ page: some(chance), signal: chance.pick(['wake', 'doubt']) }),
   reconnect: (chance) => ({ page: some(chance) }),
   restart: (chance) => ({
@@ -164,6 +172,7 @@ function drawSetup(chance: Chance): Setup {
     streamMessagesMax: chance.pick([8, 1_000]),
     streamTtlMs: chance.pick([1_500, 60_000, 60_000]),
     authTtlMs: chance.pick([0, 0, 31_500]),
+    ...(chance.chance(0.2) && { overflow: chance.pick(['reject', 'drop-oldest', 'drop-newest']) }),
   }
 }
 
@@ -183,6 +192,7 @@ function drawTraffic(chance: Chance): Act[] {
     session: some(chance),
     count: chance.chance(0.7) ? 1 : chance.between(2, 10),
     ...(chance.chance(0.1) && { isVolatile: true }),
+    ...(chance.chance(0.2) && { isForAll: true }),
   }))
   return [...ups, ...downs]
 }

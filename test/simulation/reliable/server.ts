@@ -20,7 +20,7 @@ export interface Order {
 export interface Server {
   accept(socket: Socket): Connection | undefined
   /** The application sends so many messages to one of its sessions. */
-  push(choice: number, count: number, isVolatile: boolean): void
+  push(choice: number, details: { count: number; isVolatile?: boolean; isForAll?: boolean }): void
   /** The application ends one of its sessions. */
   expel(choice: number, code: number): void
   drain(windowMs: number, done: () => void): void
@@ -218,12 +218,13 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
   start()
   return {
     accept: (socket) => engine?.accept(socket, { url: '/', headers: {} }),
-    push(choice, many, isVolatile) {
+    push(choice, { count: many, isVolatile = false, isForAll = false }) {
       const session = choose(choice)
       for (let index = 0; session && index < many; index++) {
         const number = ++pushes
-        world.note(() => `server sends ${number} to ${session.id}`)
+        world.note(() => `server sends ${number} to ${isForAll ? 'all' : session.id}`)
         if (isVolatile) session.volatile('flash', number)
+        else if (isForAll) engine?.broadcast('news', number)
         else session.send('news', number)
       }
     },

@@ -11,6 +11,8 @@ interface Up {
   readonly settledBy: Set<string>
   /** Why it has failed. */
   error: string | undefined
+  /** Its client was closed since. */
+  isAbandoned: boolean
   readonly handlings: Handling[]
 }
 
@@ -46,6 +48,10 @@ export interface Ups {
   unanswered(number: number, code: string): void
   /** The delivery that the application holds has settled, well or with a code. */
   promised(number: number, code: string | undefined): void
+  /** Its sender did not take it. */
+  refused(number: number, code: string): void
+  /** The page's client is closed: its promises end, and what is stored waits for the next opening. */
+  closed(page: string): void
   died(page: string): void
   /** The server has lost memory, or its store has failed to keep something. */
   lost(): void
@@ -61,7 +67,7 @@ export function createUps({ check, count }: Verdict): Ups {
   const ups = new Map<number, Up>()
   const numbers = new Map<string, number>()
   const dead = new Set<string>()
-  /** Of each page the last that was handled for the first time. */
+  /** Of each writer the last that was handled for the first time. */
   const lastHandled = new Map<string, number>()
   /** Process and writer: the process has seen all that the writer ever sent. */
   const witnessed = new Set<string>()
@@ -77,12 +83,13 @@ export function createUps({ check, count }: Verdict): Ups {
     message.settledBy.add(page)
   }
 
-  function checkOrder({ number, page, kind, error }: Up): void {
-    const last = lastHandled.get(page) ?? 0
+  function checkOrder({ number, page, kind, error, isAbandoned }: Up, { id }: Context): void {
+    const writer = writerOf(id)
+    const last = lastHandled.get(writer) ?? 0
     check(number > last, 'up-order', () => `${number} is handled after ${last}`)
-    lastHandled.set(page, number)
+    lastHandled.set(writer, number)
     // Nobody waits for a request any more that was given up; it may be handled all the same.
-    const isOver = kind === 'message' && error !== undefined && !dead.has(page)
+    const isOver = kind === 'message' && error !== undefined && !isAbandoned && !dead.has(page)
     check(!isOver, 'up-after', () => `${number} is handled after it has failed with ${error}`)
   }
 
@@ -95,7 +102,7 @@ export function createUps({ check, count }: Verdict): Ups {
   }
 
   function checkAlarm({ id, isRetransmitted, maybeDuplicate }: Context, process: number): void {
-    const writer = id.slice(0, id.lastIndexOf(':'))
+    const writer = writerOf(id)
     const key = `${process} ${writer}`
     if (isRetransmitted) count('handled a repeat')
     check(isRetransmitted || !maybeDuplicate, 'up-alarm', () => `${id} may be a duplicate of what was never sent`)
@@ -104,10 +111,11 @@ export function createUps({ check, count }: Verdict): Ups {
     if (!isRetransmitted) witnessed.add(key)
   }
 
-  function checkRest({ number, page, kind, error, isStored, settledBy, handlings }: Up, isDurable: boolean): void {
+  function checkRest(message: Up, isDurable: boolean): void {
+    const { number, page, kind, error, isStored, isAbandoned, settledBy, handlings } = message
     if (kind === 'volatile') return
     const isDead = dead.has(page)
-    check(isDead || settledBy.has(page), `${kind}-stuck`, () => `${number} of ${page} is not settled`)
+    check(isDead || isAbandoned || settledBy.has(page), `${kind}-stuck`, () => `${number} of ${page} is not settled`)
     if (kind === 'request' || !isStored || error !== undefined || (isDead && !isDurable)) return
     check(handlings.length > 0, 'up-lost', () => `${number} was stored, and is neither handled nor failed`)
   }
@@ -115,22 +123,25 @@ export function createUps({ check, count }: Verdict): Ups {
   return {
     sent(number, page, kind, isBad) {
       ups.set(number, {
-        ...{ number, page, kind, isBad, isStored: false, settledBy: new Set(), error: undefined, handlings: [] },
+        ...{ number, page, kind, isBad, isStored: false, settledBy: new Set(), error: undefined },
+        ...{ isAbandoned: false, handlings: [] },
       })
     },
     named: (number, id) => void numbers.set(id, number),
     knows: (id) => numbers.has(id),
     stored: (id) => void (find(id).isStored = true),
     isStored(number) {
-      const { kind, isStored, page } = get(number)
-      // What its page was storing when it died may be stored, and nobody was told.
-      return isStored || kind === 'request' || dead.has(page)
+      const { kind, isStored, isAbandoned, page } = get(number)
+      // What its page was storing when it ended may be stored, and nobody was told.
+      return isStored || kind === 'request' || isAbandoned || dead.has(page)
     },
     held: (writers) => writers.forEach((writer) => leapt.add(writer)),
     delivered(page, id) {
       const message = find(id)
-      const { number, isBad } = message
+      const { number, isBad, isAbandoned } = message
       settle(page, message)
+      // It had failed, and could not be struck off the disk: who finds it there may find the server done with it.
+      if (message.error !== undefined && (page !== message.page || isAbandoned)) return
       check(isHandled(message), 'up-early', () => `${number} is delivered before its handler has ended`)
       check(!isBad, 'up-verdict', () => `${number} is delivered, and its handler rejects it`)
     },
@@ -146,7 +157,7 @@ export function createUps({ check, count }: Verdict): Ups {
         check(isHandled(message), 'up-early', () => `${number} is rejected before its handler has ended`)
       } else {
         // What the server may have handled is not called failed; only who adopts it cannot know.
-        const isUnknown = page !== message.page || !message.handlings.length
+        const isUnknown = page !== message.page || message.isAbandoned || !message.handlings.length
         check(isUnknown, 'up-verdict', () => `${number} has failed with ${code}, and a handler has had it`)
       }
     },
@@ -174,6 +185,20 @@ export function createUps({ check, count }: Verdict): Ups {
       if (code === 'CLIENT_CLOSED') return
       check(settledBy.has(page) && error === code, 'up-promise', () => `the delivery of ${number} settles: ${code}`)
     },
+    refused(number, code) {
+      const message = get(number)
+      settle(message.page, message)
+      message.error = code
+      count(`refused ${code}`)
+      check(code === 'OUTBOX_FULL' || code === 'CLIENT_CLOSED', 'up-verdict', () => `${number} is refused: ${code}`)
+    },
+    closed(page) {
+      for (const message of ups.values()) {
+        if (message.page === page) message.isAbandoned = true
+        // What its store could not strike off is found again, and settled again.
+        message.settledBy.delete(page)
+      }
+    },
     died: (page) => void dead.add(page),
     lost: () => void losses++,
     handling(number, process, context) {
@@ -184,7 +209,7 @@ export function createUps({ check, count }: Verdict): Ups {
       } else {
         checkAlarm(context, process)
         if (message.handlings.length) checkRepeat(message, handling, context)
-        else checkOrder(message)
+        else checkOrder(message, context)
       }
       message.handlings.push(handling)
       return handling
@@ -194,3 +219,5 @@ export function createUps({ check, count }: Verdict): Ups {
     },
   }
 }
+
+const writerOf = (id: string): string => id.slice(0, id.lastIndexOf(':'))

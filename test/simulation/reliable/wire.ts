@@ -38,7 +38,8 @@ export interface Link {
 
 /** A network between pages and one server: first in, first out in each direction, until something breaks. */
 export interface Wire {
-  createTransport(page: string, listener: TransportListener): Transport
+  /** @param happen calls back when the page is awake; what comes first is called first */
+  createTransport(page: string, listener: TransportListener, happen: (act: () => void) => void): Transport
   /** Links that at least one side believes in, oldest first. */
   links(): readonly Link[]
   /** How many sockets the page holds. */
@@ -197,9 +198,7 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
   function createSocket(link: End): Socket {
     let isClosing = false
     const goes = (frame: string): void => {
-      if (!link.isClientThere) return
-      watcher.heard(link, frame)
-      link.listener.frame(frame)
+      if (link.isClientThere) link.listener.frame(frame)
     }
     return {
       get bufferedAmount() {
@@ -247,17 +246,22 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
     way === 'both' ? [ends(link).up, ends(link).down] : [ends(link)[way]]
 
   return {
-    createTransport(page, listener) {
+    createTransport(page, listener, happen) {
       let current: End | undefined
       let sent = 0
       return {
         open() {
           if (forgotten.has(page)) return
           if (current) hangUp(current, 4000, 'another attempt')
+          const ifCurrent = (act: () => void): void => happen(() => current === link && act())
           const link = (current = createLink(page, {
-            opened: () => current === link && listener.opened(),
-            frame: (frame) => void (current === link && listener.frame(frame)),
-            closed: (code, reason) => void (current === link && listener.closed(code, reason)),
+            opened: () => ifCurrent(() => listener.opened()),
+            frame: (frame) =>
+              ifCurrent(() => {
+                watcher.heard(link, String(frame))
+                listener.frame(frame)
+              }),
+            closed: (code, reason) => ifCurrent(() => listener.closed(code, reason)),
             blocked: listener.blocked,
           }))
           sent = 0
