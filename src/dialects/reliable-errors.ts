@@ -1,9 +1,9 @@
 import { DeliveryError, RefusedError, RemoteProtocolError, type HoldfastError } from '../errors.js'
 import type { DownFrame } from '../protocol/frames.js'
 
-/** What the server has made of a message, or of a request: `NO_HANDLER`, or `REJECTED` with the handler's words. */
+/** What the server has made of a message, or of a request: `NO_HANDLER`, `RESULT_LOST`, or `REJECTED` with the handler's words. */
 export const rejection = (code: string, message: string): HoldfastError =>
-  new DeliveryError(code === 'NO_HANDLER' ? code : 'REJECTED', message)
+  new DeliveryError(code === 'NO_HANDLER' || code === 'RESULT_LOST' ? code : 'REJECTED', message)
 
 /** The server is of another kind. */
 export const foreign = (why: string, cause?: unknown): RefusedError =>

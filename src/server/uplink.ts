@@ -135,13 +135,15 @@ export function createUplink(
     if (!next) return done()
     const [writer, sequence] = next
     const entry = entries.get(writer)
-    if (!entry || sequence - 1 <= entry.lane.cursor.n) return raise(others, done, failed)
+    if (!entry) return raise(others, done, failed)
+    // The cursor may be there already, by way of another connection.
+    inbox.introduce(writer, Math.max(sequence - 1, inbox.last(writer) ?? 0))
+    if (sequence - 1 <= entry.lane.cursor.n) return raise(others, done, failed)
     // What lies between was handled by a server whose memory is lost: this one has not seen it.
     const cursor = entry.lane.leap(sequence, false)
     const kept = (): void => {
       entry.lane.advance(cursor)
       entry.told = cursor.n
-      inbox.introduce(writer, Math.max(cursor.n, inbox.last(writer) ?? 0))
       raise(others, done, failed)
     }
     settle(() => core.streams.advance(session.user, writer, cursor), kept, failed)

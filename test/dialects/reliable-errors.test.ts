@@ -4,6 +4,7 @@ import { foreign, rejection, unexpected } from '../../src/dialects/reliable-erro
 test('a rejection keeps the server’s words, and tells a missing handler from one that threw', () => {
   expect(rejection('REJECTED', 'no such room')).toMatchObject({ code: 'REJECTED', message: 'no such room' })
   expect(rejection('NO_HANDLER', 'nobody listens')).toMatchObject({ code: 'NO_HANDLER', message: 'nobody listens' })
+  expect(rejection('RESULT_LOST', 'too late')).toMatchObject({ code: 'RESULT_LOST' })
   expect(rejection('of the application', 'no')).toMatchObject({ name: 'DeliveryError', code: 'REJECTED' })
 })
 
