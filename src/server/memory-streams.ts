@@ -161,7 +161,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
         const [id, stream] = wanted && known && !lost ? [wanted.id, known] : start(user)
         if (wanted && !lost) trim(stream, wanted.s)
         stream.epoch++
-        if (count !== Infinity) stream.resumptions = count
+        if (!lost && count !== Infinity) stream.resumptions = count
         touch(id, stream, now())
         return {
           id,

@@ -301,6 +301,17 @@ test('a hello that comes after a later one of its client does not take the sessi
   expect(second.of('m')).toHaveLength(1)
 })
 
+test('attempts to resume a session that is lost do not count against the one that takes its place', () => {
+  const world = createFakeWorld()
+  const first = world.connect()
+  first.say({ t: 'hello', writers: {}, stream: { id: 'forgotten', s: 4, g: 'x', c: 9 } })
+  const second = world.connect()
+
+  second.say({ t: 'hello', writers: {}, stream: { id: sessionOf(first), s: 0, c: 1 } })
+
+  expect(second.of('welcome')).toMatchObject([{ session: sessionOf(first), resumed: true }])
+})
+
 test('an application’s error in a handler never closes a connection', () => {
   const world = createFakeWorld()
   world.engine.on('session', (session) => {
