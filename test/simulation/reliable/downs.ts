@@ -32,6 +32,10 @@ interface Gap {
 export interface Downs {
   /** A page opens; with what another one left it in the tab. */
   born(page: string, place?: Place): void
+  /** The server welcomes a page to this session. */
+  welcoming(session: string): void
+  /** The session may be lost for this reason, and for no other. */
+  excuse(session: string, reason: string): void
   /** The page's client is closed, to be opened again. */
   closed(page: string): void
   /** What a page leaves in its tab. */
@@ -50,8 +54,14 @@ export interface Downs {
 
 export type Place = Pick<Reader, 'session' | 'had'>
 
-export function createDowns({ check, count }: Verdict): Downs {
+/** @param isForgetful whether streams wait for their clients so shortly that any may be forgotten */
+export function createDowns({ check, count }: Verdict, isForgetful: boolean): Downs {
   const readers = new Map<string, Reader>()
+  /** Session → why it may be lost. */
+  const excuses = new Map<string, string>()
+  let losses = 0
+  /** Session → how often the server had lost memory when it welcomed its page last. */
+  const lossesBefore = new Map<string, number>()
   let streams = new Map<string, number[]>()
   /** What streams held before the store went back in time: it may be on its way still. */
   const ghosts = new Map<string, (readonly number[])[]>()
@@ -76,8 +86,13 @@ export function createDowns({ check, count }: Verdict): Downs {
       mine.isLoose = mine.isVague = true
       mine.acknowledged.clear()
     },
+    welcoming: (session) => void lossesBefore.set(session, losses),
+    excuse(session, reason) {
+      excuses.set(session, reason)
+    },
     place(page) {
       const { session, had } = reader(page)
+      if (session !== undefined) excuses.set(session, 'shared')
       return { session, had: [...had] }
     },
     appended(session, number) {
@@ -87,6 +102,7 @@ export function createDowns({ check, count }: Verdict): Downs {
     },
     snapshot: () => new Map([...streams].map(([session, stream]) => [session, [...stream]])),
     restore(snapshot) {
+      losses++
       for (const [session, stream] of streams) ghosts.set(session, [...(ghosts.get(session) ?? []), stream])
       streams = new Map([...snapshot].map(([session, stream]) => [session, [...stream]]))
     },
@@ -96,6 +112,10 @@ export function createDowns({ check, count }: Verdict): Downs {
       if (isResumed) {
         check(session === mine.session, 'down-session', () => `${page} resumes ${session}, and had ${mine.session}`)
       } else {
+        const { session: old, isLoose } = mine
+        const isExcused = isForgetful || isLoose || old === undefined || excuses.has(old)
+        const hasLost = losses > (lossesBefore.get(old ?? '') ?? 0)
+        check(isExcused || hasLost, 'gap-needless', () => `${page} has lost ${old}, and nothing was the matter with it`)
         mine.isGapDue = mine.session !== undefined && !mine.isLoose
         mine.session = session
         mine.had = []

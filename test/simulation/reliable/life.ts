@@ -40,7 +40,7 @@ export async function live(plan: Plan, isTracing = false): Promise<Outcome> {
 function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnType<typeof createVerdict>) {
   const { check, count } = verdict
   const ups = createUps(verdict)
-  const downs = createDowns(verdict)
+  const downs = createDowns(verdict, setup.streamTtlMs < HEALING_MS / 2)
   const talks = createTalks(verdict, { ...ups, ...downs })
   const attached = new Map<string, Set<Link>>()
   const wire = createWire(world, {
@@ -69,6 +69,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     talks.down(link, text)
     if (!text.startsWith('{"t":"welcome"')) return
     const { session } = JSON.parse(text) as { session: string }
+    downs.welcoming(session)
     const links = attached.get(session) ?? new Set()
     attached.set(session, links.add(link))
     queueMicrotask(() => {

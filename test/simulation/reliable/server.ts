@@ -55,6 +55,9 @@ interface Surroundings {
   readonly verdict: Verdict
 }
 
+/** Why a session may end although its client comes back for it. */
+const EXCUSES = new Set(['expired', 'closed', 'overflow', 'failed'])
+
 /** What the engine reports when a client breaks the protocol. */
 const PROTOCOL_ERRORS = new Set(
   ['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK', 'RATE_LIMITED', 'NO_HANDLER', 'AUTH_FAILED'].concat('SERVER_FAILED'),
@@ -208,6 +211,7 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
     session.on('flash', (data, context) => void ups.handling((data as Order).n, number, context))
     session.lifecycle.on('ended', ({ reason }) => {
       count(`session ${reason}`)
+      if (EXCUSES.has(reason)) downs.excuse(session.id, reason)
       world.note(() => `session ${session.id} has ended: ${reason}`)
       sessions = sessions.filter((one) => one !== session)
     })

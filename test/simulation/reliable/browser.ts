@@ -1,0 +1,119 @@
+import type { Platform } from '../../../src/platform.js'
+import type { Signal } from '../../../src/transport/signals.js'
+import { createChance, mix, type World } from '../world.js'
+import type { Verdict } from './verdict.js'
+import type { Wire } from './wire.js'
+
+/** What surrounds one page: its clocks, its tab, its network. */
+export interface Browser {
+  readonly platform: Platform
+  readonly isAsleep: boolean
+  /** How many timers the page has set. */
+  readonly timers: number
+  /** What the page has left in its tab. */
+  readonly left: string | undefined
+  signal(signal: Signal): void
+  /** Nothing of the page runs for a while; what happens meanwhile reaches it when it wakes. */
+  sleep(forMs: number): void
+  setClock(byMs: number): void
+  /** The page is gone: nothing that it planned happens any more. */
+  kill(): void
+}
+
+interface Surroundings {
+  readonly seed: number
+  readonly name: string
+  readonly wire: Wire
+  readonly verdict: Verdict
+  /** What the page's forerunner has left in the tab. */
+  readonly inTab: string | undefined
+}
+
+export function createBrowser(world: World, { seed, name, wire, verdict, inTab }: Surroundings): Browser {
+  const chance = createChance(mix(seed, 3, Number(name.slice(4))))
+  let note = inTab
+  let left: string | undefined
+  let isAlive = true
+  let timers = 0
+  let ids = 0
+  let wallOffset = 1_700_000_000_000
+  let hear: ((signal: Signal) => void) | undefined
+  let asleepUntil = 0
+  /** What happened while it slept. */
+  const missed: (() => void)[] = []
+
+  const isAsleep = (): boolean => world.now < asleepUntil
+
+  /** Happens now, or when the page wakes: first come, first served. */
+  function happen(act: () => void): void {
+    if (!isAlive) return
+    if (isAsleep() || missed.length) missed.push(act)
+    else act()
+  }
+
+  function wake(): void {
+    if (isAsleep()) return
+    for (let act = missed.shift(); act && isAlive; act = missed.shift()) act()
+  }
+
+  function setTimer(callback: () => void, delayMs: number): () => void {
+    timers++
+    let isSet = true
+    const unset = (): void => {
+      if (isSet) timers--
+      isSet = false
+    }
+    const cancel = world.after(Math.max(delayMs, 0.01), () =>
+      happen(() => {
+        if (!isSet) return
+        unset()
+        callback()
+      }),
+    )
+    return () => {
+      unset()
+      cancel()
+    }
+  }
+
+  return {
+    platform: {
+      now: () => world.now,
+      wallNow: () => world.now + wallOffset,
+      random: chance.random,
+      createId: () => `${name}.${++ids}`,
+      setTimer,
+      createTransport: (listener) => wire.createTransport(name, listener, happen),
+      watchSignals(listener) {
+        hear = listener
+        return () => (hear = undefined)
+      },
+      recall() {
+        const text = note
+        note = undefined
+        return text
+      },
+      keep: (_key, text) => void (left = text),
+      throwLater: (error) => verdict.check(false, 'throw', () => `${name} has thrown ${String(error)}`),
+    },
+    get isAsleep() {
+      return isAsleep()
+    },
+    get timers() {
+      return timers
+    },
+    get left() {
+      return left
+    },
+    signal: (signal) => happen(() => hear?.(signal)),
+    sleep(forMs) {
+      world.note(`${name} sleeps for ${forMs} ms`)
+      asleepUntil = Math.max(asleepUntil, world.now + forMs)
+      world.after(forMs, wake)
+    },
+    setClock: (byMs) => void (wallOffset += byMs),
+    kill() {
+      isAlive = false
+    },
+  }
+}
