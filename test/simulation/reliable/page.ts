@@ -177,7 +177,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
         (error: unknown) => isAlive && ups.promised(number, codeOf(error)),
       )
     },
-    ask(wish, { timeoutMs = 20_000, abortAfterMs }) {
+    ask(wish, { timeoutMs = Infinity, abortAfterMs }) {
       const number = nextNumber()
       world.note(() => `${name} asks ${number}`)
       ups.sent(number, name, 'request', wish.isBad)
