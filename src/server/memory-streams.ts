@@ -41,6 +41,8 @@ const DEFAULTS: Limits = {
 
 interface Stream {
   readonly user: string
+  /** How often the memory had gone back in time when the stream was attached last: what was sent since then may be gone. */
+  generation: number
   epoch: number
   /** Which resumption was the last; a lower one comes too late. */
   resumptions: number
@@ -137,6 +139,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
         user,
         epoch: 0,
         resumptions: 0,
+        generation,
         base: 0,
         baseTag: undefined,
         messages: [],
@@ -156,11 +159,12 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
         const known = wanted && streams.get(wanted.id)
         const count = wanted?.c ?? Infinity
         if (known?.user === user && count <= known.resumptions) return 'superseded'
-        const lost = wanted && lostReason(known, user, wanted.s, wanted.g)
+        const lost = wanted && lostReason(known, generation, user, wanted.s, wanted.g)
         if (wanted && known && lost && lost !== 'user') remove(wanted.id)
         const [id, stream] = wanted && known && !lost ? [wanted.id, known] : start(user)
         if (wanted && !lost) trim(stream, wanted.s)
         stream.epoch++
+        stream.generation = generation
         if (!lost && count !== Infinity) stream.resumptions = count
         touch(id, stream, now())
         return {
@@ -224,10 +228,17 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
   }
 }
 
-function lostReason(stream: Stream | undefined, user: string, s: number, g?: string): LostReason | undefined {
+function lostReason(
+  stream: Stream | undefined,
+  generation: number,
+  user: string,
+  s: number,
+  g?: string,
+): LostReason | undefined {
   if (!stream) return 'unknown'
   if (stream.user !== user) return 'user'
   if (stream.status === 'overflow') return 'overflow'
+  if (stream.generation !== generation) return 'rollback'
   const index = s - stream.base
   if (index < 0 || index > stream.messages.length) return 'rollback'
   return s > 0 && g !== (index === 0 ? stream.baseTag : stream.messages[index - 1]?.tag) ? 'rollback' : undefined
