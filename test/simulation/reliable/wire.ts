@@ -258,7 +258,7 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
             opened: () => ifCurrent(() => listener.opened()),
             frame: (frame) =>
               ifCurrent(() => {
-                watcher.heard(link, String(frame))
+                watcher.heard(link, frame as string)
                 listener.frame(frame)
               }),
             closed: (code, reason) => ifCurrent(() => listener.closed(code, reason)),
