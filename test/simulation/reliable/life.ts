@@ -185,6 +185,12 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
           wire.stall(link, step.way, step.forMs)
           disturb(step.forMs)
         })
+      case 'lag':
+        return atPage(step.page, ({ name, client }) => {
+          client.reconnect()
+          wire.lag(name, step.forMs)
+          disturb(step.forMs + SETTLING_MS)
+        })
       case 'refuse':
         return wire.refuse(step.forMs, step.isSilent)
       case 'crash':

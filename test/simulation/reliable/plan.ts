@@ -41,6 +41,7 @@ export type Act =
   | { type: 'cut'; link: number; tellClientMs: number | null; tellServerMs: number | null; keep: number }
   | { type: 'silence'; link: number; way: 'up' | 'down' | 'both' }
   | { type: 'stall'; link: number; way: 'up' | 'down' | 'both'; forMs: number }
+  | { type: 'lag'; page: number; forMs: number }
   | { type: 'refuse'; forMs: number; isSilent: boolean }
   | { type: 'crash'; page: number; isSilent: boolean; backAfterMs: number }
   | { type: 'reload'; page: number; lingersMs: number | null; backAfterMs: number }
@@ -96,6 +97,7 @@ const FAULTS: Faults = {
   }),
   silence: (chance) => ({ link: some(chance), way: way(chance) }),
   stall: (chance) => ({ link: some(chance), way: way(chance), forMs: chance.between(10, 8_000) }),
+  lag: (chance) => ({ page: some(chance), forMs: chance.between(1_000, 6_000) }),
   refuse: (chance) => ({ forMs: chance.between(100, 4_000), isSilent: chance.chance(0.3) }),
   crash: (chance) => ({ page: some(chance), isSilent: chance.chance(0.3), backAfterMs: chance.between(1, 1_500) }),
   reload: (chance) => ({ page: some(chance), lingersMs: maybeMs(chance, 2_000), backAfterMs: chance.between(1, 800) }),

@@ -53,6 +53,8 @@ export interface Wire {
   silence(link: Link, way: 'up' | 'down' | 'both'): void
   /** What is under way stands still for a while. */
   stall(link: Link, way: 'up' | 'down' | 'both', forMs: number): void
+  /** The first words that the page says on its next link take so much longer. */
+  lag(page: string, forMs: number): void
   /** Nobody gets through for a while: dials are refused, or never answered. */
   refuse(forMs: number, isSilent: boolean): void
   /** The page is gone: the server is told, or not. */
@@ -132,6 +134,7 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
   const links = new Set<End>()
   const forgotten = new Set<string>()
   const dials = new Map<string, number>()
+  const lags = new Map<string, number>()
   let births = 0
   let refusesUntil = 0
   let isRefusalSilent = false
@@ -275,6 +278,8 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
           sent += frame.length
           if (!link.isClientThere) return sent
           world.note(() => `${nameOf(link)} -> ${frame}`)
+          link.up.hold(world.now + (lags.get(page) ?? 0))
+          lags.delete(page)
           watcher.up(link, frame)
           link.up.carry(() => {
             if (link.isServerThere) link.connection?.receive(frame)
@@ -306,6 +311,7 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
       world.note(() => `${nameOf(link)} stalls: ${way}, ${forMs} ms`)
       for (const direction of both(link, way)) direction.hold(world.now + forMs)
     },
+    lag: (page, forMs) => void lags.set(page, forMs),
     refuse(forMs, isSilent) {
       world.note(`nobody gets through for ${forMs} ms`)
       refusesUntil = world.now + forMs
