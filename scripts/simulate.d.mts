@@ -7,6 +7,7 @@ export function simulate(options?: {
   from?: number
   workers?: number
   isBrief?: boolean
+  timeoutMs?: number
 }): Promise<{
   readonly ran: number
   readonly seconds: number

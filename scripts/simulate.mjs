@@ -19,6 +19,7 @@ export async function simulate({
   from = 1,
   workers = availableParallelism(),
   isBrief = false,
+  timeoutMs = 24 * 3_600_000,
 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'simulation-'))
   const outfile = join(folder, 'worker.mjs')
@@ -34,20 +35,31 @@ export async function simulate({
       stride,
       isBrief,
     }))
-    const results = await Promise.all(tasks.map((task) => work(outfile, task)))
+    const results = await Promise.all(tasks.map((task) => work(outfile, task, timeoutMs)))
     return { ...merge(results), seconds: (performance.now() - startedAt) / 1000 }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-function work(file, task) {
+function work(file, task, timeoutMs) {
   return new Promise((settle, fail) => {
     // Each worker has a core of its own, and makes much garbage that lives for a moment.
     const child = fork(file, [JSON.stringify(task)], { execArgv: ['--single-threaded', '--max-semi-space-size=32'] })
+    const timer = setTimeout(() => {
+      settle({
+        ran: 0,
+        failure: { seed: task.from, check: 'hang', report: `No end within ${timeoutMs} ms` },
+        counts: {},
+      })
+      child.kill('SIGKILL')
+    }, timeoutMs)
     child.on('message', settle)
     child.on('error', fail)
-    child.on('exit', (code, signal) => fail(new Error(`A worker ended with ${signal ?? `code ${code}`} and no result`)))
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer)
+      fail(new Error(`A worker ended with ${signal ?? `code ${code}`} and no result`))
+    })
   })
 }
 
