@@ -33,7 +33,7 @@ export default defineConfig({
     ],
     coverage: {
       provider: 'v8',
-      include: ['src/**'],
+      include: ['src/**/*.{ts,tsx}'],
       reporter: ['text', 'json-summary'],
       thresholds: Object.fromEntries(pure.map((files) => [files, { lines: 95 }])),
     },
