@@ -18,7 +18,7 @@ export interface TransportListener {
 export interface Transport {
   /** Exactly one attempt, a timer's turn from now; an earlier socket is abandoned. */
   open(url: string, subprotocols: readonly string[]): void
-  /** Hands a frame to the open socket and returns the position after it; undefined where there is no socket any more. */
+  /** Hands a frame to the open socket and returns the position after it; undefined where there is none any more. */
   send(frame: Body): number | undefined
   /** The position up to which bytes have left the browser's buffer. Still right after the socket has closed. */
   flushed(): number
@@ -27,6 +27,9 @@ export interface Transport {
   /** Abandons the socket at once. The closing handshake goes on without us: on a dead link it takes up to a minute. */
   drop(code: number, reason: string): void
 }
+
+/** `WebSocket.OPEN`. A socket that is closing takes frames too: it throws them away, and the browser warns of it. */
+const OPEN = 1
 
 /**
  * The transport on partysocket, which makes, replaces and closes the native socket. Each `open` is a single shot:
@@ -98,7 +101,7 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
       supervisor.reconnect()
     },
     send(frame) {
-      if (!socket) return undefined
+      if (socket?.readyState !== OPEN) return undefined
       const before = socket.bufferedAmount
       socket.send(frame)
       return (sent += socket.bufferedAmount - before)

@@ -310,6 +310,18 @@ describe('one socket at a time', () => {
     expect(log).toEqual(['opened', 'opened'])
   })
 
+  // A browser takes the frame, throws it away, and warns in the console.
+  test('never sends to a socket whose closing handshake has begun', async () => {
+    const server = await startServer()
+    const { transport, heard, sockets } = setUp()
+    transport.open(server.url, [])
+    await heard(1)
+    sockets[0]!.close()
+
+    expect(transport.send('too late')).toBeUndefined()
+    expect(transport.buffered()).toBe(0)
+  })
+
   test('never sends to an abandoned socket', async () => {
     const server = await startServer()
     const { transport, heard } = setUp()
