@@ -1,5 +1,5 @@
 import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../errors.js'
-import type { Entry, Receipt } from '../outbox/delivery.js'
+import { ACKNOWLEDGED, type Entry } from '../outbox/delivery.js'
 import { MESSAGE_TOO_BIG, SUPERSEDED } from '../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { FrameCodec } from '../protocol/frame-codec.js'
@@ -17,8 +17,6 @@ type Frame<Type extends DownFrame['t']> = Type extends unknown ? Extract<DownFra
  * fits once must fit again, since the server may have handled it.
  */
 const REPEAT_BYTES = 80
-
-const HANDLED: Receipt = Object.freeze({ confirmedBy: 'server' })
 
 /**
  * `holdfast.1` as a client speaks it. The rules are those of PROTOCOL.md; section numbers refer to it.
@@ -170,7 +168,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
       rejections.set(`${writer}:${sequence}`, rejection(code, message))
     }
     const isDone = ({ message }: Entry): boolean => message.sequence <= writers.cursor(message.writer)
-    if (queue.settle(isDone, HANDLED, rejections)) suspects = Math.max(0, suspects - 1)
+    if (queue.settle(isDone, ACKNOWLEDGED, rejections)) suspects = Math.max(0, suspects - 1)
   }
 
   /** @param alone what was on its way, if it was alone and somebody still waits for it */

@@ -21,6 +21,12 @@ export interface Receipt {
   readonly confirmedBy: 'browser' | 'server'
 }
 
+/** Nobody but the browser vouches for it. */
+export const LEFT_THE_BROWSER: Receipt = Object.freeze({ confirmedBy: 'browser' })
+
+/** The server has acknowledged it. */
+export const ACKNOWLEDGED: Receipt = Object.freeze({ confirmedBy: 'server' })
+
 /** What `send` returns. Its promises are made when first asked for, so nobody owes them a handler. */
 export interface Delivery {
   /** Stable: the same after a reload. */
@@ -104,7 +110,7 @@ export class Entry implements Delivery {
 
   /** It was handed to the browser past the queue: nothing more will be known, and nothing was kept. */
   pass(): void {
-    this.receipt = { confirmedBy: 'browser' }
+    this.receipt = LEFT_THE_BROWSER
     this.status = 'sent'
     this.settleDelivered?.()
   }
