@@ -18,7 +18,10 @@ export interface Liveness {
   readonly deadline: number
   /** When the peer was last heard. */
   readonly receivedAt: number
-  /** A connection begins; where the server keeps a stricter heartbeat, that one counts. */
+  /**
+   * A connection begins; where the server keeps a stricter heartbeat, that one counts. A peer that cannot be asked and
+   * says that it pings by itself is given up after `interval + timeout` of silence.
+   */
   start(now: number, theirs?: Heartbeat): void
   received(now: number): void
   /** The round trip in milliseconds, or undefined for a pong that nobody asked for. */
@@ -30,12 +33,14 @@ export interface Liveness {
 
 const UNHURRIED: Heartbeat = { interval: Infinity, timeout: Infinity }
 
-/** @param ours null where the peer cannot be asked: then nothing is ever due */
+/** @param ours null where the peer cannot be asked: then it is only listened to */
 export function createLiveness(ours: Heartbeat | null): Liveness {
   let heartbeat = ours
   let receivedAt = 0
   let pingAt = Infinity
   let pongBy = Infinity
+  /** How long a peer that cannot be asked may be silent. */
+  let silenceMs = Infinity
   let askedAt: number | undefined
   let forgiven = false
 
@@ -61,13 +66,14 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
       }
       receivedAt = now
       pingAt = heartbeat ? now + heartbeat.interval : Infinity
-      pongBy = Infinity
+      silenceMs = heartbeat ? Infinity : theirs.interval + theirs.timeout
+      pongBy = now + silenceMs
       askedAt = undefined
       forgiven = false
     },
     received(now) {
       receivedAt = now
-      pongBy = Infinity
+      pongBy = now + silenceMs
       forgiven = false
     },
     pong(now) {
@@ -82,15 +88,14 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
       return verdict
     },
     elapsed(now) {
-      if (!heartbeat) return undefined
       if (now >= pongBy) {
-        // Frames may be waiting behind this very timer if it ran late: ask once more before giving up.
+        // Frames may be waiting behind this very timer if it ran late: give the peer one more chance.
         if (now - pongBy < LATE_MS || forgiven) return 'dead'
         forgiven = true
-        pongBy = now + heartbeat.timeout
-        return ask(now, heartbeat)
+        pongBy = now + (heartbeat?.timeout ?? LATE_MS)
+        return heartbeat ? ask(now, heartbeat) : undefined
       }
-      return now >= pingAt ? ask(now, heartbeat) : undefined
+      return heartbeat && now >= pingAt ? ask(now, heartbeat) : undefined
     },
   }
 }

@@ -217,3 +217,41 @@ describe('createLiveness', () => {
     expect(liveness.receivedAt).toBe(5)
   })
 })
+
+describe('a peer that pings by itself and cannot be asked', () => {
+  const THEIRS = { interval: 25_000, timeout: 20_000 }
+
+  test('is never asked, and given up after its interval and timeout of silence', () => {
+    const liveness = createLiveness(null)
+    liveness.start(1_000, THEIRS)
+    const first = liveness.deadline
+    liveness.received(20_000)
+
+    expect(first).toBe(46_000)
+    expect(liveness.elapsed(46_000)).toBeUndefined()
+    expect(liveness.deadline).toBe(65_000)
+    expect(liveness.probe(50_000)).toBeUndefined()
+    expect(liveness.deadline).toBe(65_000)
+    expect(liveness.elapsed(65_000)).toBe('dead')
+  })
+
+  test('gets another chance when our own timer was late, since its frames may wait behind it', () => {
+    const liveness = createLiveness(null)
+    liveness.start(0, THEIRS)
+
+    const late = liveness.elapsed(3_600_000)
+    const deadline = liveness.deadline
+
+    expect(late).toBeUndefined()
+    expect(deadline).toBe(3_605_000)
+    expect(liveness.elapsed(3_605_000)).toBe('dead')
+  })
+
+  test('is never suspected where it says nothing of pings', () => {
+    const liveness = createLiveness(null)
+    liveness.start(0)
+
+    expect(liveness.deadline).toBe(Infinity)
+    expect(liveness.elapsed(10 ** 9)).toBeUndefined()
+  })
+})
