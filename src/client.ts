@@ -68,7 +68,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   const channel = dialect.open({ queue: outbox, link: transport, now, recall, keep })
   const session = createSession(options, channel, platform.random)
   const dialler = createDialler(options, {
-    open: (url) => transport().open(url, dialect.subprotocols),
+    open: (url) => transport().open(dialect.locate?.(url) ?? url, dialect.subprotocols),
     failed: (error) => tell({ type: 'failed', error }),
     report,
   })
@@ -129,7 +129,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   function run(effect: Effect): void {
     switch (effect.type) {
       case 'message':
-        return void application.emit(effect.message.event as never, effect.message.data as never)
+        return void application.emit(effect.message.event as never, effect.message.data as never, effect.answer)
       case 'transmit':
         try {
           transport().send(effect.frame)

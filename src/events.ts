@@ -22,8 +22,11 @@ export interface Events<Map> {
   events<Name extends keyof Map & string>(event: Name, options?: IterateOptions): AsyncGenerator<Map[Name], void>
   /** How many listeners there are. */
   count(event: keyof Map & string): number
-  /** Calls the listeners in the order they were bound; returns how many there are. */
-  emit<Name extends keyof Map & string>(event: Name, payload: Map[Name]): number
+  /**
+   * Calls the listeners in the order they were bound; returns how many there are. Where somebody waits for an `answer`,
+   * they get what the first of them returned that returned something, once all have finished; nothing where all failed.
+   */
+  emit<Name extends keyof Map & string>(event: Name, payload: Map[Name], answer?: (data: unknown) => void): number
 }
 
 /**
@@ -32,7 +35,7 @@ export interface Events<Map> {
  * meanwhile waits for the next event. Binding one function twice makes two bindings.
  */
 export function createEvents<Map>(report: (error: ListenerError, event: string) => void): Events<Map> {
-  const emitter = createNanoEvents<Record<string, (payload: never) => void>>()
+  const emitter = createNanoEvents<Record<string, (payload: never, results?: unknown[]) => void>>()
   // nanoevents starts with a plain object, in which a name such as "constructor" finds an inherited function.
   const listeners = (emitter.events = Object.create(null) as typeof emitter.events)
 
@@ -44,11 +47,12 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
       let isBound = true
       const blame = (cause: unknown): void =>
         report(new ListenerError('LISTENER_THREW', `A listener of "${event}" threw: ${textOf(cause)}`, cause), event)
-      const unbind = emitter.on(event, (payload) => {
+      const unbind = emitter.on(event, (payload, results) => {
         if (!isBound) return
         try {
           const result = listener(payload)
           if (result instanceof Promise) result.catch(blame)
+          results?.push(result)
         } catch (thrown) {
           blame(thrown)
         }
@@ -83,14 +87,23 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
 
     count: (event) => listeners[event]?.length ?? 0,
 
-    emit(event, payload) {
+    emit(event, payload, answer) {
       const bound = listeners[event]
       if (!bound) return 0
-      emitter.emit(event, payload as never)
+      const results: unknown[] | undefined = answer && []
+      emitter.emit(event, payload as never, results)
+      if (answer && results) void answerWith(results, answer)
       return bound.length
     },
   }
   return events
+}
+
+/** What the listeners returned, or promised to. */
+async function answerWith(results: unknown[], answer: (data: unknown) => void): Promise<void> {
+  const outcomes = await Promise.allSettled(results)
+  const finished = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+  if (finished.length) answer(finished.find(({ value }) => value !== undefined)?.value)
 }
 
 /** Binds at once and buffers what it hears until the loop asks for it. Leaving the loop unbinds. */

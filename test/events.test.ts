@@ -197,6 +197,54 @@ describe('during an emit', () => {
   })
 })
 
+describe('an emit that waits for an answer', () => {
+  test('gets what the first listener returns that returns something, once all have finished', async () => {
+    const { emitter } = setUp()
+    let finish = (): void => {}
+    emitter.on('ask', () => undefined)
+    emitter.on('ask', (payload) => `first of ${String(payload)}`)
+    emitter.on('ask', () => new Promise<string>((resolve) => (finish = () => resolve('second'))))
+    const answers: unknown[] = []
+    const answered = new Promise<void>((resolve) =>
+      emitter.emit('ask', 7, (answer) => {
+        answers.push(answer)
+        resolve()
+      }),
+    )
+    await new Promise((resolve) => setImmediate(resolve))
+    const early = [...answers]
+    finish()
+    await answered
+
+    expect(early).toEqual([])
+    expect(answers).toEqual(['first of 7'])
+  })
+
+  test('gets an answer without a value from listeners that return nothing', async () => {
+    const { emitter } = setUp()
+    emitter.on('ask', async () => {})
+
+    const answer = await new Promise((resolve) => emitter.emit('ask', 1, resolve))
+
+    expect(answer).toBeUndefined()
+  })
+
+  test('gets none where nobody listens, or all fail', async () => {
+    const { emitter, errors } = setUp()
+    const answers: unknown[] = []
+    emitter.emit('nobody', 1, (answer) => answers.push(answer))
+    emitter.on('ask', () => {
+      throw new Error('broken')
+    })
+    emitter.on('ask', () => Promise.reject(new Error('broken later')))
+    emitter.emit('ask', 1, (answer) => answers.push(answer))
+    await new Promise((resolve) => setImmediate(resolve))
+
+    expect(answers).toEqual([])
+    expect(errors).toHaveLength(2)
+  })
+})
+
 describe('once', () => {
   test('hears one event, even one that is emitted from within', () => {
     const { emitter } = setUp()

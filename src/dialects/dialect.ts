@@ -19,7 +19,8 @@ export interface Gap {
 
 /** What a frame means to the session. */
 export type Meaning =
-  | { readonly type: 'message'; readonly message: Message }
+  /** `answer` where the server waits for one: it takes what the first listener with an answer returns. */
+  | { readonly type: 'message'; readonly message: Message; readonly answer?: (data: unknown) => void }
   | { readonly type: 'pong' }
   /** The handshake is done. */
   | {
@@ -91,7 +92,10 @@ export interface Channel {
   readonly deadline: number
   /** A socket is open; `credential` is what the application's `auth` answered. */
   opened(credential: unknown): readonly Meaning[]
-  /** @throws {RemoteProtocolError} for a bad frame; {RefusedError} when the server does not speak this dialect at all */
+  /**
+   * @throws {RemoteProtocolError} for a bad frame; {RefusedError} when the server does not speak this dialect at all, or
+   * refuses us in its words: `UNAUTHORIZED` if a fresh credential may help
+   */
   read(frame: Received): readonly Meaning[]
   /** What was read last has been handed on. */
   handled(): void
@@ -118,6 +122,8 @@ export interface Dialect {
   readonly name: string
   /** Offered in the handshake, best first; none by default. */
   readonly subprotocols: readonly string[]
+  /** Where to dial, if the dialect adds to the application's URL. */
+  locate?(url: string): string
   /** Whether the server acknowledges messages, answers requests and takes a credential. */
   readonly acknowledges: boolean
   /** How many bad frames in a row close the link. */

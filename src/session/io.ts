@@ -22,7 +22,7 @@ export type Effect =
   | { readonly type: 'hangUp'; readonly code: number; readonly reason: string }
   | { readonly type: 'transmit'; readonly frame: Body }
   /** Hand the message to the application. */
-  | { readonly type: 'message'; readonly message: Message }
+  | { readonly type: 'message'; readonly message: Message; readonly answer?: (data: unknown) => void }
   | { readonly type: 'gap'; readonly gap: Gap }
   /** Ask the application for a fresh credential, and send it. */
   | { readonly type: 'reauth' }

@@ -168,7 +168,7 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
     } catch (cause) {
       const error = cause instanceof HoldfastError ? cause : new RemoteProtocolError('BAD_FRAME', textOf(cause), cause)
       effects.push({ type: 'report', error })
-      if (error instanceof RefusedError) lose(error, 'stop', now)
+      if (error instanceof RefusedError) lose(error, error.code === 'UNAUTHORIZED' ? 'unauthorized' : 'stop', now)
       else if (++badFrames >= dialect.badFramesMax) lose(error, 'retry', now)
     }
   }
