@@ -1,10 +1,9 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { run } from './run.mjs'
+import { installFromDebian, isProgram, programsNamed } from './system-packages.mjs'
 
 const DOWNLOAD_TIMEOUT_MS = 180_000
-const APT_TIMEOUT_MS = 300_000
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
 const USUAL_PLACES = [
@@ -39,10 +38,7 @@ function named() {
   throw new Error(`HOLDFAST_BROWSER is "${path}", which is not a program. Correct it or unset it.`)
 }
 
-function installed() {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean).concat(USUAL_PLACES)
-  return [...folders.flatMap((folder) => NAMES.map((name) => join(folder, name))), ...USUAL_PLACES].find(isProgram)
-}
+const installed = () => programsNamed(NAMES, USUAL_PLACES)[0] ?? USUAL_PLACES.find(isProgram)
 
 async function fromPlaywright() {
   const { chromium } = await import('@playwright/test')
@@ -55,23 +51,8 @@ async function fromPlaywright() {
 }
 
 async function fromDebian() {
-  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) return undefined
-
-  console.error("Playwright's download failed: installing Debian's Chromium")
-  const options = { timeoutMs: APT_TIMEOUT_MS, capture: true, env: { DEBIAN_FRONTEND: 'noninteractive' } }
-  await run('apt-get', ['update'], options)
-  const { ok, output } = await run('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], options)
-  if (!ok) console.error(output)
+  await installFromDebian(['chromium'])
   return installed()
-}
-
-function isProgram(path) {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

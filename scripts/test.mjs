@@ -25,7 +25,14 @@ const steps = [
   { name: 'size', command: ['size-limit', []], needs: 'build' },
   { name: 'package', command: ['node', ['scripts/check-package.mjs']], needs: 'build', minutes: 4 },
   { name: 'browser', command: ['node', ['scripts/find-browser.mjs']], minutes: 9 },
-  { name: 'e2e', command: ['playwright', ['test']], report: fromPlaywright, needs: ['build', 'browser'], minutes: 9 },
+  { name: 'programs', command: ['node', ['scripts/system-packages.mjs']], minutes: 9 },
+  {
+    name: 'e2e',
+    command: ['playwright', ['test']],
+    report: fromPlaywright,
+    needs: ['build', 'browser', 'programs'],
+    minutes: 9,
+  },
 ]
 
 rmSync('test-results', { recursive: true, force: true })
