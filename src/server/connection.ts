@@ -122,8 +122,13 @@ export function createConnection(
     if (frame.t === 'o') return void liveness.pong(platform.now())
     if (frame.t === 'bye') return bye()
     if (state.status !== 'attached') throw badFrame(`"${frame.t}" before the welcome`)
-    if (frame.t === 'm' && isDraining) inbox.give(bytes)
-    else state.intake.take(frame, bytes)
+    if (isDraining && (frame.t === 'm' || frame.t === 'skip')) return ignore(frame, bytes)
+    state.intake.take(frame, bytes)
+  }
+
+  /** A message will come again. A leap does too: heeded now, it would pass over what was ignored. */
+  function ignore({ t }: UpFrame, bytes: number): void {
+    if (t === 'm') inbox.give(bytes)
   }
 
   function bye(): void {

@@ -335,6 +335,21 @@ describe('drain', () => {
     expect(client.closed?.code).toBe(1012)
   })
 
+  test('leaps over nothing that it ignores', async () => {
+    const world = createFakeWorld()
+    let finish = (): void => {}
+    world.engine.on('session', (session) => session.on('ok', () => new Promise<void>((resolve) => (finish = resolve))))
+    const client = world.welcome()
+    client.say(m('A', 1))
+    void world.engine.drain()
+
+    client.say(m('B', 1), { t: 'skip', w: 'B', s: 3 }, m('B', 3))
+    finish()
+    await world.clock.settle()
+
+    expect(client.of('a')).toEqual([{ t: 'a', w: { A: 1 } }])
+  })
+
   test('does not wait for ever', async () => {
     const world = createFakeWorld({ heartbeatMs: { interval: 1_000_000 } })
     world.engine.on('session', (session) => session.on('ok', () => new Promise(() => {})))
