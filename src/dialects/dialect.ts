@@ -39,6 +39,8 @@ export type Meaning =
 export interface Queue {
   /** The writer of the page's own messages; empty before the first. */
   readonly writer: string
+  /** How many bytes of messages are not yet delivered, those on their way among them. */
+  readonly bytes: number
   /** How many messages are on their way, and how many bytes they have on the wire. */
   readonly inFlight: number
   readonly bytesInFlight: number

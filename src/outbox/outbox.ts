@@ -193,6 +193,9 @@ export function createOutbox(
     get pending() {
       return entries.length - ghosts() + requests.awaited
     },
+    get bytes() {
+      return bytes
+    },
     get inFlight() {
       return inFlight
     },
@@ -285,10 +288,7 @@ export function createOutbox(
       entries = []
       inFlight = bytesInFlight = bytes = 0
       expiresAt = Infinity
-      const error = new DeliveryError(
-        'CLIENT_CLOSED',
-        'The client was closed first; what was stored stays in the store',
-      )
+      const error = new DeliveryError('CLIENT_CLOSED', 'The client was closed; what was stored stays in the store')
       requests.close(error)
       for (const entry of left) if (!entry.isDone) entry.abandon(error)
       const closed = journal.close()

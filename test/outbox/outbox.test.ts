@@ -951,6 +951,21 @@ describe('a server that acknowledges', () => {
     expect(counts).toEqual([300, 200, 0])
   })
 
+  test('counts bytes of messages until they are delivered, fail, or it is closed', async () => {
+    const { add, outbox } = acknowledging()
+    const counts = ['a', 'bb', 'ccc'].map((body) => (add(body), outbox.bytes))
+    outbox.sent(outbox.peek()!, 0, 100)
+    counts.push(outbox.bytes)
+    outbox.settle(({ message }) => message.sequence <= 1, RECEIPT)
+    counts.push(outbox.bytes)
+    outbox.remove('w1:2')
+    counts.push(outbox.bytes)
+    await outbox.close()
+    counts.push(outbox.bytes)
+
+    expect(counts).toEqual([1, 3, 6, 6, 5, 3, 0])
+  })
+
   test('is told of the first waiting message of each writer', () => {
     const store = createFakeStore()
     store.leave(stored('old', 4), stored('old', 5))

@@ -4,6 +4,7 @@ import type { Host, Queue } from '../../src/dialects/dialect.js'
 /** A queue in which nothing waits. */
 export const EMPTY_QUEUE: Queue = {
   writer: '',
+  bytes: 0,
   inFlight: 0,
   bytesInFlight: 0,
   heads: () => new Map(),
