@@ -48,6 +48,7 @@ export function createOutbox(
       const wanted = found.filter((entry) => !entry.error)
       if (!wanted.length) listener.report(error)
       for (const entry of wanted) discard(entry, error, false)
+      listener.ready() // Others have waited behind them.
     },
     unavailable(error) {
       listener.report(error)
@@ -167,16 +168,16 @@ export function createOutbox(
   }
 
   function expire(): void {
-    const now = platform.now()
-    for (const entry of waiting()) {
-      if (entry.expiresAt <= now)
-        discard(entry, new DeliveryError('EXPIRED', `Not sent within ${entry.message.ttlMs} ms`))
-    }
+    const late = waiting().filter((entry) => entry.expiresAt <= platform.now())
+    for (const entry of late) discard(entry, new DeliveryError('EXPIRED', `Not sent within ${entry.message.ttlMs} ms`))
     expiresAt = waiting().reduce((soonest, entry) => Math.min(soonest, entry.expiresAt), Infinity)
   }
 
-  const removeAll = (found: Entry[]): number =>
-    found.filter((entry) => discard(entry, new DeliveryError('REMOVED', 'Removed from the outbox'))).length
+  function removeAll(found: Entry[]): number {
+    const removed = found.filter((entry) => discard(entry, new DeliveryError('REMOVED', 'Removed from the outbox')))
+    listener.ready()
+    return removed.length
+  }
 
   function conclude(entry: Entry, receipt: Receipt, error: HoldfastError | undefined): void {
     bytes -= entry.bytes
@@ -240,9 +241,8 @@ export function createOutbox(
       journal.flush()
       listener.changed()
       for (const entry of done) {
-        if (entry.isRequest) continue
         if (entry.error) bury(entry)
-        else listener.delivered(entry)
+        else if (!entry.isRequest) listener.delivered(entry)
       }
       return true
     },
@@ -276,6 +276,7 @@ export function createOutbox(
     },
     elapsed() {
       expire()
+      listener.ready()
       journal.elapsed()
     },
     fail: (entry, error) => discard(entry, error),

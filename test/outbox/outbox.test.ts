@@ -1023,6 +1023,29 @@ describe('requests', () => {
     expect([early, transmit()]).toEqual([[], ['a', 'b']])
   })
 
+  test.each<[what: string, happen: (set: ReturnType<typeof setUp>) => unknown]>([
+    ['is refused by it', ({ store }) => (store.failCommits(new Error('full')), store.release())],
+    ['expires', ({ clock, outbox }) => clock.advance(100).then(() => outbox.elapsed())],
+    ['is removed', ({ outbox }) => outbox.remove('w1:1')],
+  ])('go as soon as what waits before them for the store %s', async (_, happen) => {
+    const store = createFakeStore({ isAsync: true })
+    store.hold()
+    const sent: string[] = []
+    const set = setUp({
+      store,
+      dialect: { acknowledges: true },
+      on: { ready: () => void sent.push(...set.transmit()) },
+    })
+    set.add('a', { ttlMs: 100 })
+    quiet(set.outbox.ask('ask', 'b', 1))
+    expect(sent).toEqual([])
+
+    await happen(set)
+    await set.settle()
+
+    expect(sent).toEqual(['b'])
+  })
+
   test('are on their way already when others are found: those come behind', async () => {
     const store = createFakeStore({ isAsync: true })
     const { outbox, transmit, settle } = setUp({ store, dialect: { acknowledges: true } })
