@@ -26,7 +26,7 @@ import type { UpgradeRequest } from './options.js'
 import type { ServerSession, SessionLink } from './session.js'
 import { settle } from './settle.js'
 import type { Attached } from './streams.js'
-import { createUplink, type Uplink } from './uplink.js'
+import { createUplink, repliesIn, type Uplink } from './uplink.js'
 
 type State =
   | { readonly status: 'greeted' | 'authenticating' | 'closed' }
@@ -183,7 +183,8 @@ export function createConnection(
     const handled = isResumed ? (hello.stream?.s ?? 0) : 0
     const session = host.session(user, hello, attached)
     if (!session) return close(closeCodes.TRY_AGAIN_LATER, 'no session', noSession())
-    const uplink = createUplink(core, session, inbox, isResumed, schedule)
+    const replies = isResumed ? repliesIn(attached.messages) : undefined
+    const uplink = createUplink(core, session, inbox, replies, schedule)
     const intake = createIntake(
       core,
       { session, uplink, inbox, downlink },

@@ -4,6 +4,7 @@ import type { Inbox, UpMessage } from '../session/server-inbox.js'
 import { NO_CURSOR, type Cursor, type Lane } from '../session/server-lane.js'
 import type { Core, Replied } from './core.js'
 import { settle } from './settle.js'
+import type { StreamMessage } from './streams.js'
 
 /** The session that has the connection. */
 interface Uplinked extends Replied {
@@ -49,22 +50,22 @@ interface Entry {
   readonly answered: number | undefined
   /** Up to here the client knows the outcome. */
   told: number
-  /** Requests up to here were answered in a stream that is lost, and the client does not know. */
-  readonly lostUpTo: number
+  /** Requests up to here were answered before: in the stream that goes on, or nowhere that the client could look. */
+  readonly answeredUpTo: number
 }
 
 /** How many writers a connection keeps in mind; of the others it asks the store again. */
 export const WRITERS_KEPT_MAX = 1_024
 
 /**
- * @param isResumed whether the session's stream goes on, and with it the replies to what was handled before
+ * @param replies to which requests the stream that goes on holds replies; undefined where none goes on
  * @param isDue told when `deadline` has come nearer
  */
 export function createUplink(
   core: Core,
   session: Uplinked,
   inbox: Inbox,
-  isResumed: boolean,
+  replies: ReadonlySet<string> | undefined,
   isDue: () => void,
 ): Uplink {
   const entries = new Map<string, Entry>()
@@ -86,7 +87,8 @@ export function createUplink(
       lane,
       answered,
       told: isTold ? n : Math.min(n, goesOnAt - 1),
-      lostUpTo: isTold || isResumed ? 0 : n,
+      // Where no stream goes on, the client takes what the welcome covers for lost.
+      answeredUpTo: isTold && !replies ? 0 : n,
     }
     entries.set(writer, entry)
     return entry
@@ -197,7 +199,9 @@ export function createUplink(
         overtaken(entry)
       } else {
         inbox.give(bytes)
-        if (isRequest && sequence <= (entry?.lostUpTo ?? 0)) session.append(lostReply(writer, sequence))
+        if (isRequest && sequence <= (entry?.answeredUpTo ?? 0) && !replies?.has(`${writer}:${sequence}`)) {
+          session.append(lostReply(writer, sequence))
+        }
       }
       acknowledge(writer)
       return 'repeat'
@@ -238,6 +242,10 @@ export function createUplink(
     },
   }
 }
+
+/** The requests that are answered by these messages: `writer:sequence`. */
+export const repliesIn = (messages: readonly StreamMessage[]): ReadonlySet<string> =>
+  new Set(messages.flatMap(({ head }) => (head.t === 'r' ? `${head.w}:${head.n}` : [])))
 
 function lostReply(writer: string, sequence: number): Parameters<Replied['append']>[0] {
   const error = { code: 'RESULT_LOST', message: 'The request was handled; its result is lost' }

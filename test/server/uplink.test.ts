@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../src/errors.js'
-import { createFakeWorld, sessionOf, type FakeWorld, type Frame } from './world.js'
+import { memoryStreams } from '../../src/server/memory-streams.js'
+import { createFakeWorld, sessionOf, type FakeClient, type FakeWorld, type Frame } from './world.js'
 
 const m = (w: string, s: number, more: object = {}): Frame => ({ t: 'm', w, s, e: 'ok', ...more })
 
@@ -133,6 +134,43 @@ describe('skip', () => {
 
     expect(handled).toEqual(['A:1'])
     expect(client.of('r')).toMatchObject([{ w: 'A', n: 1, error: { code: 'RESULT_LOST' } }])
+  })
+})
+
+describe('a stream that goes on', () => {
+  const resume = (world: FakeWorld, client: FakeClient): FakeClient => {
+    const again = world.connect()
+    again.say({ t: 'hello', writers: { A: 1 }, stream: { id: sessionOf(client), s: 0 } }, m('A', 1, { r: 1, u: 1 }))
+    return again
+  }
+
+  test('answers once what it was asked', async () => {
+    const { world, handled } = open()
+    const client = world.welcome()
+    client.say(m('A', 1, { r: 1 }))
+    client.drop()
+
+    const again = resume(world, client)
+    await world.clock.advance(25)
+
+    expect(handled).toEqual(['A:1'])
+    expect(again.of('r')).toEqual([expect.objectContaining({ w: 'A', n: 1, d: 1 })])
+  })
+
+  test('says that the result is lost where the last server has kept the cursor and not the reply', async () => {
+    const streams = memoryStreams()
+    const before = open({ streams })
+    const client = before.world.welcome()
+    before.world.engine.stop()
+    await streams.open(before.world.platform).advance('', 'A', { n: 1, isWitnessed: true, rejected: [] })
+    const { world, handled } = open({ streams })
+
+    const again = resume(world, client)
+    await world.clock.advance(25)
+
+    expect(again.of('welcome')).toMatchObject([{ resumed: true, cursors: { A: 1 } }])
+    expect(handled).toEqual([])
+    expect(again.of('r')).toMatchObject([{ w: 'A', n: 1, error: { code: 'RESULT_LOST' } }])
   })
 })
 
