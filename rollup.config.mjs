@@ -3,7 +3,7 @@ import terser from '@rollup/plugin-terser'
 import typescript from '@rollup/plugin-typescript'
 
 /** Packages that a bundler on the user's side resolves, so that they are shared and can be updated. */
-const external = [/^partysocket/, 'nanoevents', 'idb', 'react', 'ws', /^node:/]
+const external = [/^partysocket/, 'nanoevents', 'idb', 'react', 'ws', /^(engine|socket)\.io-parser$/, /^node:/]
 
 /** Only translates: types are checked by `npm test` and declarations written by tsc. */
 const compile = (target) =>
@@ -22,6 +22,7 @@ const doors = {
   input: {
     index: 'src/index.ts',
     indexeddb: 'src/indexeddb.ts',
+    socketio: 'src/socketio.ts',
     'react/index': 'src/react/index.ts',
     'server/index': 'src/server/index.ts',
     cli: 'src/server/cli.ts',

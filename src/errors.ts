@@ -46,6 +46,7 @@ export type ErrorCode =
   | 'REMOVED'
   | 'NOT_CONNECTED'
   | 'NOT_STORED'
+  | 'NOT_ACKNOWLEDGED'
   | 'CLIENT_CLOSED'
   | 'STORAGE_UNAVAILABLE'
   | 'STORAGE_FULL'
@@ -119,7 +120,7 @@ export class RemoteProtocolError extends HoldfastError {
 
 /**
  * One message was not delivered.
- * Codes: `EXPIRED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `NOT_STORED`, `CLIENT_CLOSED`, `TOO_LARGE`;
+ * Codes: `EXPIRED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `NOT_STORED`, `NOT_ACKNOWLEDGED`, `CLIENT_CLOSED`, `TOO_LARGE`;
  * from the server `REJECTED` and `NO_HANDLER`; of a request `REQUEST_TIMEOUT`, `REQUEST_ABORTED`, `RESULT_LOST`.
  */
 export class DeliveryError extends HoldfastError {

@@ -39,22 +39,26 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
   // nanoevents starts with a plain object, in which a name such as "constructor" finds an inherited function.
   const listeners = (emitter.events = Object.create(null) as typeof emitter.events)
 
+  const blame =
+    (event: string) =>
+    (cause: unknown): void =>
+      report(new ListenerError('LISTENER_THREW', `A listener of "${event}" threw: ${textOf(cause)}`, cause), event)
+
   const events: Events<Map> = {
     on(event, listener, { signal } = {}) {
       requireName(event)
       requireListener(listener)
       if (signal?.aborted) return () => {}
       let isBound = true
-      const blame = (cause: unknown): void =>
-        report(new ListenerError('LISTENER_THREW', `A listener of "${event}" threw: ${textOf(cause)}`, cause), event)
+      const blameThis = blame(event)
       const unbind = emitter.on(event, (payload, results) => {
         if (!isBound) return
         try {
           const result = listener(payload)
-          if (result instanceof Promise) result.catch(blame)
+          if (result instanceof Promise) result.catch(blameThis)
           results?.push(result)
         } catch (thrown) {
-          blame(thrown)
+          blameThis(thrown)
         }
       })
       const off = (): void => {
@@ -92,14 +96,14 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
       if (!bound) return 0
       const results: unknown[] | undefined = answer && []
       emitter.emit(event, payload as never, results)
-      if (answer && results) void answerWith(results, answer)
+      if (answer && results) answerWith(results, answer).catch(blame(event))
       return bound.length
     },
   }
   return events
 }
 
-/** What the listeners returned, or promised to. */
+/** What the listeners returned, or promised to. Throws what `answer` throws, which may be unable to send it. */
 async function answerWith(results: unknown[], answer: (data: unknown) => void): Promise<void> {
   const outcomes = await Promise.allSettled(results)
   const finished = outcomes.filter((outcome) => outcome.status === 'fulfilled')

@@ -23,6 +23,7 @@ const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast', () => import('../src/index.js'), core],
   ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['indexedDbStore']],
   ['holdfast/react', () => import('../src/react/index.js'), ['useConnection', 'useEvent', 'usePending']],
+  ['holdfast/socketio', () => import('../src/socketio.js'), ['socketIo']],
   ['holdfast/server', () => import('../src/server/index.js'), ['createEchoServer', 'createServer', 'memoryStreams']],
   ['the script tag', () => import('../src/global.js'), [...core, 'indexedDbStore']],
 ]

@@ -1,0 +1,59 @@
+import { RefusedError, textOf, type ErrorCode } from '../errors.js'
+import type { Heartbeat } from '../session/liveness.js'
+import type { createPacketReader } from './socketio-packets.js'
+
+/** What a Socket.IO server says of itself when its engine opens. */
+export interface Handshake {
+  /** It pings every `interval`; a link is dead that was silent for `interval + timeout`. */
+  readonly heartbeat: Heartbeat
+  /** The longest frame that it takes. */
+  readonly frameBytesMax: number
+}
+
+type Read = ReturnType<ReturnType<typeof createPacketReader>['read']>
+
+/**
+ * The handshake that must be the first packet of a connection. Source: Engine.IO protocol, revision 4, "Handshake".
+ *
+ * @throws {RefusedError} `PROTOCOL_MISMATCH` for anything else
+ */
+export function handshakeOf(read: () => Read): Handshake {
+  let first: Read
+  try {
+    first = read()
+  } catch (cause) {
+    throw refusal('PROTOCOL_MISMATCH', textOf(cause), cause)
+  }
+  if (!first || !('engine' in first) || first.engine.type !== 'open') {
+    throw refusal('PROTOCOL_MISMATCH', 'Its first packet opens no engine')
+  }
+  const { pingInterval, pingTimeout, maxPayload } = recordIn(first.engine.data)
+  if (!isPeriod(pingInterval) || !isPeriod(pingTimeout)) {
+    throw refusal('PROTOCOL_MISMATCH', 'Its handshake does not say how often it pings')
+  }
+  // Engine.IO 3 has no such field.
+  if (!isPeriod(maxPayload)) throw refusal('PROTOCOL_MISMATCH', 'It speaks an older Engine.IO, before revision 4')
+  return { heartbeat: { interval: pingInterval, timeout: pingTimeout }, frameBytesMax: maxPayload }
+}
+
+function recordIn(text: unknown): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(String(text))
+    return isRecord(value) ? value : {}
+  } catch {
+    return {}
+  }
+}
+
+const isPeriod = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0
+
+/** Whether it is an object as Socket.IO takes it for a credential. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The server is of another kind, or will not have us. */
+export function refusal(code: ErrorCode, why: string, cause?: unknown): RefusedError {
+  const what =
+    code === 'PROTOCOL_MISMATCH' ? 'The server does not speak Socket.IO as we do' : 'The Socket.IO server refused us'
+  return new RefusedError(code, `${what}: ${why}`, cause)
+}
