@@ -7,7 +7,7 @@ export interface Platform {
   now(): number
   /** Milliseconds since 1970. */
   wallNow(): number
-  /** The page's own URL, for URLs relative to it; undefined where there is no page. */
+  /** What URLs are relative to: the page's own URL, or that in its `<base>`; undefined where there is no page. */
   readonly pageUrl?: string | undefined
   /** Uniform in [0, 1). */
   random(): number
@@ -40,7 +40,8 @@ export const systemPlatform = (Native?: WebSocketClass): Platform => ({
   now: () => performance.now(),
   wallNow: () => Date.now(),
   get pageUrl() {
-    return (globalThis as { location?: Location }).location?.href
+    const { document, location } = globalThis as { document?: Document; location?: Location }
+    return document?.baseURI ?? location?.href
   },
   random: () => Math.random(),
   createId: () =>

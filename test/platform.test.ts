@@ -79,6 +79,14 @@ describe('systemPlatform', () => {
     expect(platform.pageUrl).toBe('https://page.example/app')
   })
 
+  test('knows where the page says that its URLs begin', () => {
+    const platform = systemPlatform()
+    vi.stubGlobal('location', { href: 'https://page.example/app' })
+    vi.stubGlobal('document', { baseURI: 'https://base.example/' })
+
+    expect(platform.pageUrl).toBe('https://base.example/')
+  })
+
   test('says what to do where there is no WebSocket', () => {
     vi.stubGlobal('WebSocket', undefined)
 
