@@ -79,7 +79,7 @@ export function createUplink(
     if (entries.size >= WRITERS_KEPT_MAX) forgetOldest()
     const lane = core.lanes.open(session.user, writer, cursor, follower)
     // The reply to a request that still runs for an older session must reach the client in this one.
-    lane.running?.audience.add(session)
+    lane.running?.join(session)
     const { n } = lane.cursor
     inbox.introduce(writer, Math.max(n, Math.min(lane.running?.sequence ?? 0, goesOnAt - 1)))
     const answered = lane.running?.sequence

@@ -29,6 +29,8 @@ export interface Worker {
   work(): void
 }
 
+type Reply = Parameters<Replied['append']>[0]
+
 const CANCELLED: Outcome = { status: 'rejected', code: 'CANCELLED', message: 'Nobody waits for the reply any more' }
 
 /**
@@ -99,8 +101,8 @@ export function createWorker(
     core.running(1)
     const maybeDuplicate = message.isRetransmitted && !lane.cursor.isWitnessed
     const call = createCall(message, maybeDuplicate)
-    const audience = new Set<Replied>([session])
-    lane.begin({ sequence: message.sequence, audience, abort: call.abort }, message.isRetransmitted)
+    const audience = createAudience(session)
+    lane.begin({ sequence: message.sequence, join: audience.join, abort: call.abort }, message.isRetransmitted)
     const finish = (outcome: Outcome): void => {
       if (core.isStopped()) return
       const isCancelled = call.isAborted() && outcome.status === 'rejected'
@@ -110,29 +112,26 @@ export function createWorker(
     else handlers.run(message, call.context, finish)
   }
 
-  function finished(
-    inbox: Inbox,
-    lane: Lane<Replied>,
-    message: UpMessage,
-    outcome: Outcome,
-    audience: ReadonlySet<Replied>,
-  ): void {
+  function finished(inbox: Inbox, lane: Lane<Replied>, message: UpMessage, outcome: Outcome, audience: Audience): void {
     // A reply enters the stream before its request is acknowledged: PROTOCOL.md, section 5.
-    if (message.isRequest) for (const one of audience) one.append(replyOf(message, outcome))
-    keep(lane, lane.outcome(rejectionOf(message, outcome)), () => {
+    if (message.isRequest) audience.reply(replyOf(message, outcome))
+    const done = (): void => {
       inbox.give(message.bytes)
       isRunning = false
       core.running(-1)
       lane.end()
       session.work()
-    })
+    }
+    keep(lane, lane.outcome(rejectionOf(message, outcome)), done, audience)
   }
 
-  function keep(lane: Lane<Replied>, cursor: Lane<Replied>['cursor'], done: () => void): void {
+  function keep(lane: Lane<Replied>, cursor: Lane<Replied>['cursor'], done: () => void, audience?: Audience): void {
     settle(
       () => core.streams.advance(session.user, lane.writer, cursor),
       () => {
         if (core.isStopped()) return
+        // Answers come in the order of the calls: after the next, a reply that came late is in its stream too.
+        if (audience?.hasGrown()) return keep(lane, cursor, done, audience)
         lane.advance(cursor)
         done()
       },
@@ -158,6 +157,40 @@ export function createWorker(
       deadline = Infinity
     },
     work,
+  }
+}
+
+/** Who gets the reply to a request. */
+interface Audience {
+  /** Also when the reply is there already: the store may be keeping its cursor still. */
+  join(one: Replied): void
+  reply(entry: Reply): void
+  /** Whether somebody was given the reply late since the last time. */
+  hasGrown(): boolean
+}
+
+function createAudience(first: Replied): Audience {
+  const members = new Set([first])
+  let reply: Reply | undefined
+  let hasGrown = false
+
+  return {
+    join(one) {
+      if (members.has(one)) return
+      members.add(one)
+      if (!reply) return
+      one.append(reply)
+      hasGrown = true
+    },
+    reply(entry) {
+      reply = entry
+      for (const one of members) one.append(entry)
+    },
+    hasGrown() {
+      const answer = hasGrown
+      hasGrown = false
+      return answer
+    },
   }
 }
 
@@ -190,7 +223,7 @@ function createCall(
   }
 }
 
-function replyOf({ writer, sequence }: UpMessage, outcome: Outcome): Parameters<Replied['append']>[0] {
+function replyOf({ writer, sequence }: UpMessage, outcome: Outcome): Reply {
   const head = { t: 'r', w: writer, n: sequence } as const
   if (outcome.status === 'done') return { head, payload: outcome.payload }
   return { head: { ...head, error: { code: outcome.code, message: outcome.message } }, payload: '' }

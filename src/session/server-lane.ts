@@ -19,8 +19,8 @@ export interface Follower {
 /** A message whose handler runs. */
 export interface Running<Audience> {
   readonly sequence: number
-  /** Where the reply goes: the session that asked, and those that took its writer over meanwhile. */
-  readonly audience: Set<Audience>
+  /** The reply goes to the session that asked, and to those that have taken its writer over. */
+  join(one: Audience): void
   /** Nobody waits for the reply any more. */
   abort(): void
 }

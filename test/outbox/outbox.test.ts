@@ -1023,7 +1023,7 @@ describe('requests', () => {
     expect([early, transmit()]).toEqual([[], ['a', 'b']])
   })
 
-  test.each<[what: string, happen: (set: ReturnType<typeof setUp>) => unknown]>([
+  test.each<[what: string, happen: (set: ReturnType<typeof setUp<FakeStore>>) => unknown]>([
     ['is refused by it', ({ store }) => (store.failCommits(new Error('full')), store.release())],
     ['expires', ({ clock, outbox }) => clock.advance(100).then(() => outbox.elapsed())],
     ['is removed', ({ outbox }) => outbox.remove('w1:1')],

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { MessageContext } from '../../src/server/api.js'
+import { memoryStreams } from '../../src/server/memory-streams.js'
+import type { MaybePromise, StreamStore } from '../../src/server/streams.js'
+import { createFakeClock, type FakeClock } from '../support/fake-platform.js'
 import { createFakeWorld, sessionOf, type FakeClient, type FakeWorld, type Frame } from './world.js'
 
 /** A server whose handler of `slow` waits, and notes what is begun. */
-function open(options: Parameters<typeof createFakeWorld>[0] = {}) {
-  const world = createFakeWorld(options)
+function open(...given: Parameters<typeof createFakeWorld>) {
+  const world = createFakeWorld(...given)
   const begun: string[] = []
   const contexts: MessageContext[] = []
   const waiting: { resolve: (value: unknown) => void; reject: (cause: unknown) => void }[] = []
@@ -32,6 +35,29 @@ function open(options: Parameters<typeof createFakeWorld>[0] = {}) {
     async fail(cause: unknown) {
       waiting.shift()?.reject(cause)
       await world.clock.advance(25)
+    },
+  }
+}
+
+const STORE_MS = 30
+
+/** A store that answers after a while, in the order of the calls. */
+function slowStreams(clock: FakeClock): StreamStore {
+  const store = memoryStreams()
+  return {
+    open(platform) {
+      const inner = store.open(platform)
+      const later = <T>(run: () => MaybePromise<T>): Promise<T> =>
+        new Promise((resolve) => clock.setTimer(() => resolve(run()), STORE_MS))
+      return {
+        ttlMs: inner.ttlMs,
+        attach: (request) => later(() => inner.attach(request)),
+        append: (...args) => later(() => inner.append(...args)),
+        acknowledge: (...args) => later(() => inner.acknowledge(...args)),
+        end: (...args) => later(() => inner.end(...args)),
+        cursors: (...args) => later(() => inner.cursors(...args)),
+        advance: (...args) => later(() => inner.advance(...args)),
+      }
     },
   }
 }
@@ -145,6 +171,24 @@ describe('a handler that outlives its connection', () => {
 
     expect(begun).toEqual(['A:1'])
     expect(again.heard().map(({ t }) => t)).toEqual(['greeting', 'welcome', 'r', 'a'])
+  })
+
+  test('gives its reply to a session that the store is still making when it ends', async () => {
+    const clock = createFakeClock()
+    const { world, begun, finish } = open({ streams: slowStreams(clock) }, clock)
+    const client = world.welcome()
+    client.say(m('A', 1, { r: 1 }))
+    for (let answers = 0; answers < 2; answers++) await clock.advance(STORE_MS)
+    expect(begun).toEqual(['A:1'])
+    const again = comeBack(world, client, { A: 1 }, false)
+    again.say(m('A', 1, { r: 1, u: 1 }))
+
+    await finish('done')
+    for (let answers = 0; answers < 4; answers++) await clock.advance(STORE_MS)
+
+    expect(begun).toEqual(['A:1'])
+    expect(again.frames.map(({ t }) => t)).toEqual(['greeting', 'welcome', 'r', 'a'])
+    expect(again.of('r')).toMatchObject([{ w: 'A', n: 1, d: 'done' }])
   })
 
   test('is not taken for a gap when the client goes on behind it', async () => {

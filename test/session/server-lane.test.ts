@@ -5,7 +5,7 @@ import { createLanes, NO_CURSOR, type Lane } from '../../src/session/server-lane
 const follower = (): { moved: ReturnType<typeof vi.fn<(writer: string) => void>> } => ({ moved: vi.fn() })
 
 const run = (lane: Lane<string>, sequence: number, isRetransmitted = false): void =>
-  lane.begin({ sequence, audience: new Set(['session']), abort: () => {} }, isRetransmitted)
+  lane.begin({ sequence, join: () => {}, abort: () => {} }, isRetransmitted)
 
 function handle(lane: Lane<string>, sequence: number, rejection?: Rejection): void {
   run(lane, sequence)
