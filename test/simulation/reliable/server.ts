@@ -264,7 +264,7 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
       store.restore(memory.store)
       hasGoneBack = true
       downs.restore(memory.books)
-      ups.lost()
+      ups.wentBack()
     },
     failStore(forMs) {
       world.note(`the store fails for ${forMs} ms`)

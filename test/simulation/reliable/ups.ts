@@ -22,6 +22,8 @@ export interface Handling {
   readonly process: number
   /** How often the server had lost memory by then. */
   readonly losses: number
+  /** How often its store had gone back in time. */
+  readonly returns: number
   isDone: boolean
 }
 
@@ -55,6 +57,8 @@ export interface Ups {
   died(page: string): void
   /** The server has lost memory, or its store has failed to keep something. */
   lost(): void
+  /** The server's store goes back in time. */
+  wentBack(): void
   handling(number: number, process: number, context: Context): Handling
   /** Everything is at rest. */
   rest(isDurable: boolean): void
@@ -73,6 +77,7 @@ export function createUps({ check, count }: Verdict): Ups {
   const witnessed = new Set<string>()
   const leapt = new Set<string>()
   let losses = 0
+  let returns = 0
 
   const get = (number: number): Up => ups.get(number) as Up
   const find = (id: string): Up => get(numbers.get(id) as number)
@@ -93,10 +98,17 @@ export function createUps({ check, count }: Verdict): Ups {
     check(!isOver, 'up-after', () => `${number} is handled after it has failed with ${error}`)
   }
 
-  function checkRepeat({ number, handlings }: Up, handling: Handling, { maybeDuplicate }: Context): void {
+  function checkRepeat({ number, handlings }: Up, handling: Handling, context: Context): void {
     const last = handlings.at(-1) as Handling
     count('handled again')
-    check(maybeDuplicate, 'up-twice', () => `${number} is handled again, and the handler is not told`)
+    // What a link holds back that its client has long left says that it was never sent before. PROTOCOL.md, section 5.
+    const isFirstSending = !context.isRetransmitted && handling.process === last.process
+    const isUnknowable = isFirstSending && handling.returns !== last.returns
+    check(
+      context.maybeDuplicate || isUnknowable,
+      'up-twice',
+      () => `${number} is handled again, and the handler is not told`,
+    )
     const isExcused = handling.process !== last.process || handling.losses !== last.losses
     check(isExcused, 'up-again', () => `${number} is handled again by a server that has lost nothing`)
   }
@@ -201,9 +213,13 @@ export function createUps({ check, count }: Verdict): Ups {
     },
     died: (page) => void dead.add(page),
     lost: () => void losses++,
+    wentBack() {
+      losses++
+      returns++
+    },
     handling(number, process, context) {
       const message = get(number)
-      const handling: Handling = { process, losses, isDone: false }
+      const handling: Handling = { process, losses, returns, isDone: false }
       if (message.kind === 'volatile') {
         check(!message.handlings.length, 'volatile-twice', () => `the volatile ${number} is handled again`)
       } else {
