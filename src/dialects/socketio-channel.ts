@@ -24,7 +24,7 @@ export interface SocketIoRules {
 }
 
 /** So many messages may be on their way unacknowledged: as many, at most, come twice after a cut. */
-const WINDOW_MESSAGES = 256
+const WINDOW_MESSAGES = 64
 
 /** The attachments of a packet follow it at once; what has not come after so many milliseconds never will. */
 const ATTACHMENTS_WITHIN_MS = 10_000
