@@ -23,6 +23,7 @@ const doors = {
     index: 'src/index.ts',
     indexeddb: 'src/indexeddb.ts',
     socketio: 'src/socketio.ts',
+    websocket: 'src/websocket.ts',
     'react/index': 'src/react/index.ts',
     'server/index': 'src/server/index.ts',
     cli: 'src/server/cli.ts',

@@ -25,7 +25,8 @@ const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast/react', () => import('../src/react/index.js'), ['useConnection', 'useEvent', 'usePending']],
   ['holdfast/socketio', () => import('../src/socketio.js'), ['socketIo']],
   ['holdfast/server', () => import('../src/server/index.js'), ['createEchoServer', 'createServer', 'memoryStreams']],
-  ['the script tag', () => import('../src/global.js'), [...core, 'indexedDbStore']],
+  ['holdfast/websocket', () => import('../src/websocket.js'), ['HoldfastWebSocket']],
+  ['the script tag', () => import('../src/global.js'), [...core, 'indexedDbStore', 'HoldfastWebSocket']],
 ]
 
 test.each(doors)('%s exports what it promises and no more', async (_, open, names) => {

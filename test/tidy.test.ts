@@ -10,7 +10,7 @@ const FLOORS: Record<number, string[]> = {
   1: ['session/', 'dialects/', 'outbox/'],
   2: ['events.ts', 'platform.ts', 'transport/'],
   3: ['alarm.ts', 'ask.ts', 'dialler.ts', 'options.ts', 'snapshot.ts', 'surface.ts', 'client.ts', 'server/'],
-  4: ['index.ts', 'global.ts', 'indexeddb.ts', 'socketio.ts', 'websocket.ts', 'react/'],
+  4: ['index.ts', 'global.ts', 'indexeddb.ts', 'socketio.ts', 'websocket.ts', 'websocket/', 'react/'],
 }
 
 /** Each package is imported by one file, or, where a folder stands here, by files in that folder. */

@@ -1,0 +1,223 @@
+import { createClient } from '../client.js'
+import type { Channel, Dialect, Queue } from '../dialects/dialect.js'
+import { systemPlatform } from '../platform.js'
+import { sizeOf, type Body, type Received } from '../protocol/codec.js'
+import type { Farewell } from './arguments.js'
+import { ABNORMAL, type Ending } from './events.js'
+import type { Plan } from './options.js'
+
+const CONNECTING = 0
+const OPEN = 1
+const CLOSING = 2
+const CLOSED = 3
+
+/** What a connection tells the object that it works for. `readyState` and the rest are up to date by then. */
+export interface ConnectionListener {
+  opened(): void
+  message(data: Received): void
+  error(): void
+  closed(ending: Ending): void
+}
+
+/** One WebSocket as its user sees it, over one link after another. */
+export interface Connection {
+  readonly readyState: 0 | 1 | 2 | 3
+  readonly protocol: string
+  readonly extensions: string
+  readonly bufferedAmount: number
+  /** @throws {DeliveryError} `OUTBOX_FULL` with `overflow: 'reject'` */
+  send(message: Body | Blob): void
+  close(farewell: Farewell): void
+}
+
+/**
+ * A client whose native socket we look at, since the interface wants to know more of it than a client tells: what the
+ * server has selected, whether it failed and whether it was closed in good order; and since the user's close code must
+ * go out behind all that was sent.
+ */
+export function createConnection(
+  { client: options, dialect, reconnect, closeTimeoutMs }: Plan,
+  listener: ConnectionListener,
+): Connection {
+  // A function call may change it, which the compiler does not expect of a narrower type.
+  let readyState = CONNECTING as Connection['readyState']
+  /** No connection follows this one. */
+  let isLast = !reconnect
+  /** What `close` was called with, until the native socket is told. */
+  let farewell: Farewell | undefined
+  let cancelTimer = (): void => {}
+
+  // The native socket.
+
+  const Native = options.WebSocket ?? (typeof WebSocket === 'function' ? WebSocket : undefined)
+  if (!Native) throw new TypeError('There is no global WebSocket here: pass one as options.WebSocket')
+  let socket: WebSocket | undefined
+  let hasFailed = false
+  let ending: Ending | undefined
+  let protocol = ''
+  let extensions = ''
+
+  /** Bound before the transport's, so that we know how it ended when the client tells that it has. */
+  const platform = systemPlatform(function (url: string, offered?: string[]) {
+    hasFailed = false
+    ending = socket = undefined
+    const native = (socket = new Native(url, offered))
+    native.addEventListener('error', () => {
+      if (native === socket) hasFailed = true
+    })
+    native.addEventListener('close', ({ code, reason, wasClean }) => {
+      if (native === socket) ending = { code, reason, wasClean }
+    })
+    return native
+  } as unknown as new (url: string) => WebSocket) // A function that returns an object is a constructor too.
+
+  // The client.
+
+  let queue!: Queue
+  let channel!: Channel
+  const watched: Dialect = {
+    ...dialect,
+    open(host) {
+      queue = host.queue
+      // Once we close, all that waits is handed to the browser, which sends it before it says goodbye.
+      const link: typeof host.link = () => (farewell ? { ...host.link(), buffered: () => 0 } : host.link())
+      return (channel = dialect.open({ ...host, link }))
+    },
+  }
+  const client = createClient({ ...options, dialect: watched, platform })
+
+  client.on('message', (data) => {
+    if (readyState === OPEN) listener.message(data as Received)
+  })
+  client.lifecycle.on('stored', part)
+  client.lifecycle.on('failed', part)
+  client.lifecycle.on('state', (state) => {
+    if (state.status === 'connected') opened()
+    // Without an error we have closed it ourselves.
+    if (state.status === 'closed' && state.error) lost(true)
+    if (state.status === 'waiting' || state.status === 'suspended') lost(false)
+  })
+
+  function opened(): void {
+    readyState = OPEN
+    protocol = socket?.protocol ?? ''
+    extensions = socket?.extensions ?? ''
+    listener.opened()
+  }
+
+  function lost(isRefused: boolean): void {
+    isLast ||= isRefused
+    readyState = CLOSED
+    if (hasFailed || !ending) listener.error()
+    listener.closed(ending ?? ABNORMAL)
+    // A listener may have called close().
+    if (isLast) stop()
+    else readyState = CONNECTING
+  }
+
+  /** Leaves nothing running. */
+  function stop(): void {
+    cancelTimer()
+    spent = bufferedAmount()
+    farewell = undefined
+    line.length = lineBytes = 0
+    // A store that cannot let go has nobody left to tell.
+    client.close().catch(() => {})
+  }
+
+  // Sending.
+
+  /** Blobs that are being read, and what was sent after them. */
+  const line: { message: Body | Blob; bytes: number }[] = []
+  let lineBytes = 0
+  /** Bytes that will never leave: they stay in `bufferedAmount`. */
+  let spent = 0
+
+  const bufferedAmount = (): number =>
+    spent + lineBytes + queue.bytes - queue.bytesInFlight + Math.min(queue.bytesInFlight, socket?.bufferedAmount ?? 0)
+
+  function send(message: Body | Blob): void {
+    const bytes = isBody(message) ? sizeOf(message) : message.size
+    if (readyState >= CLOSING && isLast) spent += bytes
+    else if (isBody(message) && !line.length) client.send('message', message)
+    else {
+      lineBytes += bytes
+      if (line.push({ message, bytes }) === 1) void advance()
+    }
+  }
+
+  /** Reads one Blob after the other, and sends in turn. */
+  async function advance(): Promise<void> {
+    for (let head = line[0]; head; head = line[0]) {
+      const { message, bytes } = head
+      const body = isBody(message) ? message : await message.arrayBuffer().then(bytesOf, ignore)
+      if (head !== line[0]) return // It is all over meanwhile.
+      line.shift()
+      lineBytes -= bytes
+      try {
+        if (!body) throw new TypeError('A Blob cannot be read')
+        client.send('message', body)
+      } catch {
+        listener.error() // Its turn has come too late for an exception.
+      }
+    }
+    part()
+  }
+
+  // Closing.
+
+  function close(words: Farewell): void {
+    if (readyState === CLOSING) return
+    isLast = true
+    if (readyState === CLOSED) return // From a listener, or when it is all over.
+    if (readyState === OPEN) {
+      readyState = CLOSING
+      farewell = words
+      watch()
+      return part()
+    }
+    // "Fail the WebSocket connection": what was queued for it does not go out.
+    readyState = CLOSING
+    socket = ending = undefined
+    stop()
+    cancelTimer = platform.setTimer(() => lost(true), 0)
+  }
+
+  /** Says goodbye once the native socket has all that was sent. */
+  function part(): void {
+    if (!farewell || line.length) return
+    channel.pump()
+    if (client.getState().pending > queue.inFlight) return // A store is still writing.
+    const words = farewell
+    farewell = undefined
+    socket?.close(...words)
+  }
+
+  /** A dead link would hold us up for a minute: whoever closes waits only while bytes are leaving. */
+  function watch(): void {
+    const before = bufferedAmount()
+    cancelTimer = platform.setTimer(() => (bufferedAmount() < before ? watch() : lost(true)), closeTimeoutMs)
+  }
+
+  client.connect()
+  return {
+    get readyState() {
+      return readyState
+    },
+    get protocol() {
+      return protocol
+    },
+    get extensions() {
+      return extensions
+    },
+    get bufferedAmount() {
+      return bufferedAmount()
+    },
+    send,
+    close,
+  }
+}
+
+const isBody = (message: Body | Blob): message is Body => typeof message === 'string' || message instanceof Uint8Array
+const bytesOf = (buffer: ArrayBuffer): Uint8Array<ArrayBuffer> => new Uint8Array(buffer)
+const ignore = (): undefined => undefined

@@ -1,0 +1,187 @@
+import { systemPlatform } from '../platform.js'
+import { farewellOf, messageOf, socketUrl, subprotocolsOf } from './arguments.js'
+import { createConnection, type Connection } from './connection.js'
+import { closeEvent, createHandlers } from './events.js'
+import { planOf, type HoldfastWebSocketOptions } from './options.js'
+
+/** An `EventTarget` that knows the types of a WebSocket's events. */
+type SocketTarget = Pick<WebSocket, 'addEventListener' | 'removeEventListener' | 'dispatchEvent'>
+
+// The same class: only its types are narrower.
+const Target = EventTarget as unknown as new () => SocketTarget
+
+/** What an instance keeps for itself: a native socket has no property of its own that anybody could see. */
+interface Inside {
+  readonly url: string
+  readonly connection: Connection
+  readonly handlers: ReturnType<typeof createHandlers>
+  binaryType: BinaryType
+}
+
+const insides = new WeakMap<object, Inside>()
+
+/** @throws {TypeError} for an object of another class, as a native getter does */
+function insideOf(target: object): Inside {
+  const inside = insides.get(target)
+  if (!inside) throw new TypeError('Illegal invocation')
+  return inside
+}
+
+/**
+ * The browser's `WebSocket`, which comes back when it is lost and queues what is sent meanwhile.
+ *
+ * Everything is as the standard says but for what `docs/websocket.md` lists, most of all: after `close` the `readyState`
+ * is `CONNECTING` again and `open` fires again, unless the server has refused us for good, `close()` was called, or
+ * `reconnect` is false; and `send` while `CONNECTING` is kept for later. What had not left the browser's buffer when a
+ * connection was lost is sent again over the next one; what had left it is not known to have arrived.
+ *
+ * @throws {DOMException} `SyntaxError` for a wrong URL or subprotocol
+ * @throws {TypeError} | {RangeError} for a wrong option, or where there is no native class
+ * @example
+ * const socket = new HoldfastWebSocket('wss://example.com/live')
+ * socket.onmessage = ({ data }) => console.log(data)
+ * socket.send('hello')
+ */
+export class HoldfastWebSocket extends Target implements WebSocket {
+  declare static readonly CONNECTING: 0
+  declare static readonly OPEN: 1
+  declare static readonly CLOSING: 2
+  declare static readonly CLOSED: 3
+  declare readonly CONNECTING: 0
+  declare readonly OPEN: 1
+  declare readonly CLOSING: 2
+  declare readonly CLOSED: 3
+
+  /**
+   * The class with options bound to it, for libraries that call `new WebSocketClass(url, protocols)`.
+   *
+   * @throws {TypeError} | {RangeError} for a wrong option
+   * @example createClient({ url, webSocketImpl: HoldfastWebSocket.with({ reconnect: false }) }) // of graphql-ws
+   */
+  static with(options: HoldfastWebSocketOptions): typeof HoldfastWebSocket {
+    planOf('ws://localhost', [], options)
+    return class extends this {
+      constructor(url: string | URL, protocols?: string | string[], more?: HoldfastWebSocketOptions) {
+        super(url, protocols, { ...options, ...more })
+      }
+    }
+  }
+
+  /** @param protocols subprotocols to offer, best first */
+  constructor(url: string | URL, protocols?: string | string[], options: HoldfastWebSocketOptions = {}) {
+    super()
+    const target = socketUrl(url, systemPlatform().pageUrl)
+    const plan = planOf(target, subprotocolsOf(protocols), options)
+    const { origin } = new URL(target)
+    const fire = (event: Event): void => void this.dispatchEvent(event)
+    const inside: Inside = {
+      url: target,
+      handlers: createHandlers(this),
+      binaryType: 'blob',
+      connection: createConnection(plan, {
+        opened: () => fire(new Event('open')),
+        message(received) {
+          const isBlob = typeof received !== 'string' && inside.binaryType === 'blob'
+          fire(new MessageEvent('message', { data: isBlob ? new Blob([received]) : received, origin }))
+        },
+        error: () => fire(new Event('error')),
+        closed: (ending) => fire(closeEvent(ending)),
+      }),
+    }
+    insides.set(this, inside)
+  }
+
+  get url(): string {
+    return insideOf(this).url
+  }
+
+  get readyState(): 0 | 1 | 2 | 3 {
+    return insideOf(this).connection.readyState
+  }
+
+  /** Bytes that were sent and have not left the browser: those in our queue, and those in its buffer. */
+  get bufferedAmount(): number {
+    return insideOf(this).connection.bufferedAmount
+  }
+
+  get extensions(): string {
+    return insideOf(this).connection.extensions
+  }
+
+  get protocol(): string {
+    return insideOf(this).connection.protocol
+  }
+
+  get binaryType(): BinaryType {
+    return insideOf(this).binaryType
+  }
+
+  set binaryType(type: BinaryType) {
+    const inside = insideOf(this)
+    // Web IDL: what an enumeration does not have is ignored.
+    if (['blob', 'arraybuffer'].includes(type)) inside.binaryType = type
+  }
+
+  get onopen(): WebSocket['onopen'] {
+    return insideOf(this).handlers.get('open')
+  }
+
+  set onopen(handler: WebSocket['onopen']) {
+    insideOf(this).handlers.set('open', handler)
+  }
+
+  get onerror(): WebSocket['onerror'] {
+    return insideOf(this).handlers.get('error')
+  }
+
+  set onerror(handler: WebSocket['onerror']) {
+    insideOf(this).handlers.set('error', handler)
+  }
+
+  get onclose(): WebSocket['onclose'] {
+    return insideOf(this).handlers.get('close')
+  }
+
+  set onclose(handler: WebSocket['onclose']) {
+    insideOf(this).handlers.set('close', handler)
+  }
+
+  get onmessage(): WebSocket['onmessage'] {
+    return insideOf(this).handlers.get('message')
+  }
+
+  set onmessage(handler: WebSocket['onmessage']) {
+    insideOf(this).handlers.set('message', handler)
+  }
+
+  /**
+   * Closes for good. What was sent while `OPEN` goes out first; what waits for a connection does not.
+   *
+   * @throws {DOMException} `InvalidAccessError` for a code that is not 1000 or from 3000 to 4999; `SyntaxError` for a
+   * reason of more than 123 bytes
+   */
+  close(code?: number, reason?: string): void {
+    insideOf(this).connection.close(farewellOf(code, reason))
+  }
+
+  /**
+   * Sends, now or when there is a connection. Bytes are copied at the call.
+   *
+   * @throws {DeliveryError} `OUTBOX_FULL` when more waits than `outboxMax` allows, and `overflow` is `'reject'`
+   */
+  send(data: string | Blob | BufferSource): void {
+    const { connection } = insideOf(this)
+    if (!arguments.length) throw new TypeError('1 argument required, but only 0 present')
+    connection.send(messageOf(data))
+  }
+}
+
+// Web IDL: constants are on the class and on its instances, and everything can be enumerated.
+const { prototype } = HoldfastWebSocket
+for (const [value, name] of ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'].entries()) {
+  for (const owner of [HoldfastWebSocket, prototype]) Object.defineProperty(owner, name, { value, enumerable: true })
+}
+for (const name of Object.getOwnPropertyNames(prototype)) {
+  if (name !== 'constructor') Object.defineProperty(prototype, name, { enumerable: true })
+}
+Object.defineProperty(prototype, Symbol.toStringTag, { value: 'WebSocket', configurable: true })

@@ -1,0 +1,95 @@
+import { plain, type PlainOptions } from '../dialects/plain.js'
+import type { Dialect } from '../dialects/dialect.js'
+import { check, number, resolveOptions, type ClientOptions } from '../options.js'
+import type { Codec } from '../protocol/codec.js'
+
+/** What `ClientOptions` has that makes sense for a WebSocket. */
+type Core = Pick<
+  ClientOptions,
+  | 'retryDelayMs'
+  | 'maxAttempts'
+  | 'stableAfterMs'
+  | 'connectTimeoutMs'
+  | 'outbox'
+  | 'outboxMax'
+  | 'overflow'
+  | 'heartbeatMs'
+  | 'shouldReconnect'
+  | 'WebSocket'
+>
+
+/**
+ * Third argument of `new HoldfastWebSocket`, and what `HoldfastWebSocket.with` binds. Times are milliseconds; every value
+ * is checked at the call. What is not described here is as in `ClientOptions`, but for `outboxMax`, which is
+ * `{ messages: 100_000, bytes: 128 MiB }`, since a native socket takes all that it is given.
+ */
+export interface HoldfastWebSocketOptions extends Core, Pick<PlainOptions, 'ping' | 'pong'> {
+  /**
+   * Whether a lost connection comes back. Default: true. With false an instance lives for one connection, as a native
+   * one does: for libraries that make a new one by themselves.
+   */
+  reconnect?: boolean
+  /** How long `close` waits while nothing more leaves for the server and it does not answer. Default: 10,000. */
+  closeTimeoutMs?: number
+}
+
+/** Every option, so that a misspelt one is noticed. */
+const NAMES = [
+  'reconnect',
+  'closeTimeoutMs',
+  'ping',
+  'pong',
+  'retryDelayMs',
+  'maxAttempts',
+  'stableAfterMs',
+  'connectTimeoutMs',
+  'outbox',
+  'outboxMax',
+  'overflow',
+  'heartbeatMs',
+  'shouldReconnect',
+  'WebSocket',
+]
+
+const OUTBOX_MAX = { messages: 100_000, bytes: 128 * 2 ** 20 }
+
+/** No limit of its own for a single message: the outbox has one for all of them. */
+const FRAME_BYTES_MAX = 2 ** 31 - 1
+
+/** Every frame is a message as it is, and the other way round. */
+const RAW: Codec = {
+  encode: (_event, data) => data as ReturnType<Codec['encode']>, // The class has made it one already.
+  decode: (data) => ({ event: 'message', data }),
+}
+
+/** What a connection is made of. */
+export interface Plan {
+  readonly client: ClientOptions
+  readonly dialect: Dialect
+  readonly reconnect: boolean
+  readonly closeTimeoutMs: number
+}
+
+/** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
+export function planOf(url: string, subprotocols: readonly string[], options: HoldfastWebSocketOptions): Plan {
+  check('options', options, 'an object', typeof options === 'object' && options !== null)
+  for (const name of Object.keys(options)) check('options', name, 'made of known names', NAMES.includes(name))
+  const { reconnect = true, closeTimeoutMs = 10_000, ping, pong, outboxMax, ...core } = options
+  check('reconnect', reconnect, 'a boolean', typeof reconnect === 'boolean')
+  const talk = { ...(ping !== undefined && { ping }), ...(pong !== undefined && { pong }) }
+  const client = {
+    ...core,
+    url,
+    frameBytesMax: FRAME_BYTES_MAX,
+    outboxMax: outboxMax === undefined || Object(outboxMax) === outboxMax ? { ...OUTBOX_MAX, ...outboxMax } : outboxMax,
+    // One attempt that fails is one too many, and so is one connection that ends.
+    ...(reconnect ? {} : { maxAttempts: 1 }),
+  }
+  resolveOptions(client)
+  return {
+    client,
+    dialect: plain({ codec: RAW, subprotocols, ...talk }),
+    reconnect,
+    closeTimeoutMs: number('closeTimeoutMs', closeTimeoutMs),
+  }
+}
