@@ -1,6 +1,6 @@
 import type { RequestOptions } from './contract.js'
 import { DeliveryError } from './errors.js'
-import { number } from './options.js'
+import { requireNumber } from './check.js'
 import type { Request } from './outbox/request.js'
 import type { Body } from './protocol/codec.js'
 
@@ -41,7 +41,7 @@ export function createAsker({ outbox, channel, now, hurried }: Surroundings): As
       return soonest
     },
     async ask(event, body, bytes, { timeoutMs = TIMEOUT_MS, signal } = {}) {
-      if (timeoutMs !== Infinity) number('timeoutMs', timeoutMs)
+      if (timeoutMs !== Infinity) requireNumber('timeoutMs', timeoutMs)
       if (signal?.aborted) throw new DeliveryError('REQUEST_ABORTED', `"${event}" was aborted`)
       const request = outbox.ask(event, body, bytes)
       const abort = (): void => giveUp(request, 'REQUEST_ABORTED', 'aborted')

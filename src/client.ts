@@ -2,9 +2,10 @@ import type { Contract, FromServer, RequestOptions, SendOptions, Untyped } from 
 import { DeliveryError, ListenerError, LocalProtocolError, RefusedError, textOf, type HoldfastError } from './errors.js'
 import { createAlarm } from './alarm.js'
 import { createAsker } from './ask.js'
+import { check, requireNumber, requireText } from './check.js'
 import { createDialler } from './dialler.js'
-import { createEvents, requireName } from './events.js'
-import { check, number, resolveOptions, type ClientOptions } from './options.js'
+import { createEvents } from './events.js'
+import { resolveOptions, type ClientOptions } from './options.js'
 import { Entry, type Delivery } from './outbox/delivery.js'
 import { createOutbox } from './outbox/outbox.js'
 import { sizeOf, type Body, type Received } from './protocol/codec.js'
@@ -206,7 +207,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   const isTrying = (): boolean => !['idle', 'closed'].includes(session.state.status)
 
   async function close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
-    if (drainMs !== 0) number('drainMs', drainMs)
+    if (drainMs !== 0) requireNumber('drainMs', drainMs)
     isClosed = true
     if (drainMs && outbox.pending && isTrying()) await drained(drainMs)
     if (!isClosed) return // Somebody has called connect() meanwhile.
@@ -223,9 +224,9 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   }
 
   function send(event: string, data?: unknown, sendOptions: SendOptions = {}): Delivery {
-    requireName(event)
+    requireText('event', event)
     const { ttlMs, key, volatile } = sendOptions
-    if (ttlMs !== undefined) number('ttlMs', ttlMs)
+    if (ttlMs !== undefined) requireNumber('ttlMs', ttlMs)
     check('key', key, 'a string', key === undefined || typeof key === 'string')
     check('volatile', volatile, 'a boolean', volatile === undefined || typeof volatile === 'boolean')
     const { body, bytes } = encode(event, data)
@@ -233,7 +234,7 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
   }
 
   async function request(event: string, params?: unknown, requestOptions?: RequestOptions): Promise<unknown> {
-    requireName(event)
+    requireText('event', event)
     if (!dialect.acknowledges) {
       throw new LocalProtocolError('NOT_ENCODABLE', `The dialect "${dialect.name}" knows no requests: "${event}"`)
     }

@@ -1,4 +1,5 @@
 import { createNanoEvents } from 'nanoevents'
+import { check, requireText } from './check.js'
 import { HoldfastError, ListenerError, textOf } from './errors.js'
 
 /** How a listener is bound. */
@@ -46,8 +47,8 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
 
   const events: Events<Map> = {
     on(event, listener, { signal } = {}) {
-      requireName(event)
-      requireListener(listener)
+      requireText('event', event)
+      check('listener', listener, 'a function', typeof listener === 'function')
       if (signal?.aborted) return () => {}
       let isBound = true
       const blameThis = blame(event)
@@ -73,7 +74,7 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
     },
 
     once(event, listener, options) {
-      requireListener(listener)
+      check('listener', listener, 'a function', typeof listener === 'function')
       const off = events.on(
         event,
         (payload) => {
@@ -157,13 +158,4 @@ function iterate<Payload>(
     return finish(value)
   }
   return generator
-}
-
-/** @throws {TypeError} for an event name that is not a non-empty string */
-export function requireName(event: unknown): void {
-  if (typeof event !== 'string' || !event) throw new TypeError(`event must be a non-empty string, got ${String(event)}`)
-}
-
-function requireListener(listener: unknown): void {
-  if (typeof listener !== 'function') throw new TypeError(`listener must be a function, got ${String(listener)}`)
 }

@@ -1,3 +1,4 @@
+import { check, isObject, requireNumber, show } from './check.js'
 import { plain } from './dialects/plain.js'
 import type { Dialect } from './dialects/dialect.js'
 import { memoryStore } from './outbox/memory-store.js'
@@ -110,11 +111,11 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     outboxMax: group('outboxMax', options.outboxMax, { messages: 10_000, bytes: 16 * 2 ** 20 }),
     overflow,
     retryDelayMs,
-    maxAttempts: number('maxAttempts', options.maxAttempts ?? Infinity, Infinity),
-    stableAfterMs: number('stableAfterMs', options.stableAfterMs ?? 5_000),
-    connectTimeoutMs: number('connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
+    maxAttempts: requireNumber('maxAttempts', options.maxAttempts ?? Infinity, Infinity),
+    stableAfterMs: requireNumber('stableAfterMs', options.stableAfterMs ?? 5_000),
+    connectTimeoutMs: requireNumber('connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
     heartbeatMs: group('heartbeatMs', options.heartbeatMs, { interval: 25_000, timeout: 15_000 }),
-    frameBytesMax: number('frameBytesMax', options.frameBytesMax ?? 2 ** 20),
+    frameBytesMax: requireNumber('frameBytesMax', options.frameBytesMax ?? 2 ** 20),
     shouldReconnect,
   }
 }
@@ -153,26 +154,7 @@ function group<Keys extends string>(
   const result = { ...defaults, ...given }
   for (const key of Object.keys(result) as Keys[]) {
     check(name, key, `an object with ${Object.keys(defaults).join(' and ')}`, key in defaults)
-    result[key] = number(`${name}.${key}`, result[key] ?? defaults[key])
+    result[key] = requireNumber(`${name}.${key}`, result[key] ?? defaults[key])
   }
   return result
 }
-
-/** The longest delay that a timer holds, in milliseconds; as a limit in bytes it is out of reach anyway. */
-const NUMBER_MAX = 2 ** 31 - 1
-
-/** @throws {TypeError} | {RangeError} */
-export function number(name: string, value: number, max: number = NUMBER_MAX): number {
-  check(name, value, 'a number', typeof value === 'number')
-  if (!(value >= 1 && value <= max)) throw new RangeError(`${name} must be from 1 to ${max}, got ${value}`)
-  return value
-}
-
-/** @throws {TypeError} that names the option, the value and the rule */
-export function check(name: string, value: unknown, rule: string, isMet: unknown): void {
-  if (!isMet) throw new TypeError(`${name} must be ${rule}, got ${show(value)}`)
-}
-
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
-
-const show = (value: unknown): string => (typeof value === 'string' ? `"${value}"` : String(value))

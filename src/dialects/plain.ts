@@ -1,3 +1,4 @@
+import { check } from '../check.js'
 import { closeAdvice } from '../protocol/close-codes.js'
 import { json, type Body, type Codec, type Received } from '../protocol/codec.js'
 import type { Dialect, Meaning } from './dialect.js'
@@ -32,9 +33,9 @@ export interface PlainOptions {
  * @example createClient({ url, dialect: plain({ codec: text(), ping: 'ping', pong: 'pong' }) })
  */
 export function plain({ codec = json(), subprotocols = [], ping, pong }: PlainOptions = {}): Dialect {
-  requireType('codec', codec?.decode, 'a codec such as json() or text()', ['function'])
-  requireType('ping', ping, 'a string or a function', ['string', 'function', 'undefined'])
-  requireType('pong', pong, 'a string or a function', ['string', 'function', 'undefined'])
+  check('plain({ codec })', codec, 'a codec such as json() or text()', typeof codec?.decode === 'function')
+  check('plain({ ping })', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
+  check('plain({ pong })', pong, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof pong))
   const isPong = answers(ping, pong)
   const PONG: Meaning = { type: 'pong' }
   const read = (frame: Received): Meaning =>
@@ -55,8 +56,4 @@ function answers(ping: PlainOptions['ping'], pong: PlainOptions['pong']): ((fram
   if (typeof pong === 'function') return pong
   if (pong !== undefined) return (frame) => frame === pong
   return typeof ping === 'string' ? (frame) => frame === ping || frame === 'pong' : undefined
-}
-
-function requireType(option: string, value: unknown, rule: string, types: string[]): void {
-  if (!types.includes(typeof value)) throw new TypeError(`plain({ ${option} }) must be ${rule}, got ${String(value)}`)
 }

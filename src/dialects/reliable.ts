@@ -1,3 +1,4 @@
+import { requireText } from '../check.js'
 import { LocalProtocolError } from '../errors.js'
 import { BAD_REQUEST, closeAdvice, SUPERSEDED } from '../protocol/close-codes.js'
 import { jsonFrames } from '../protocol/frame-codec.js'
@@ -26,9 +27,7 @@ export interface ReliableOptions {
  * @example createClient<Chat>({ url, dialect: reliable({ resumeKey: 'chat' }), outbox: indexedDbStore({ name: 'chat' }) })
  */
 export function reliable({ resumeKey }: ReliableOptions = {}): Dialect {
-  if (resumeKey !== undefined && (typeof resumeKey !== 'string' || !resumeKey)) {
-    throw new TypeError(`reliable({ resumeKey }) must be a non-empty string, got ${resumeKey}`)
-  }
+  if (resumeKey !== undefined) requireText('reliable({ resumeKey })', resumeKey)
   const codec = jsonFrames
 
   return {

@@ -1,9 +1,10 @@
+import { isRecord } from '../check.js'
 import { DeliveryError, RemoteProtocolError, type HoldfastError, type RefusedError } from '../errors.js'
 import { ACKNOWLEDGED, LEFT_THE_BROWSER, type Entry } from '../outbox/delivery.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { Channel, Host, Meaning } from './dialect.js'
 import { createOutflow } from './outflow.js'
-import { handshakeOf, isRecord, refusal, type Handshake } from './socketio-handshake.js'
+import { handshakeOf, refusal, type Handshake } from './socketio-handshake.js'
 import {
   createPacketReader,
   createPackets,

@@ -1,3 +1,4 @@
+import { isRecord } from '../check.js'
 import { RefusedError, textOf, type ErrorCode } from '../errors.js'
 import type { Heartbeat } from '../session/liveness.js'
 import type { createPacketReader } from './socketio-packets.js'
@@ -46,10 +47,6 @@ function recordIn(text: unknown): Record<string, unknown> {
 }
 
 const isPeriod = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0
-
-/** Whether it is an object as Socket.IO takes it for a credential. */
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The server is of another kind, or will not have us. */
 export function refusal(code: ErrorCode, why: string, cause?: unknown): RefusedError {

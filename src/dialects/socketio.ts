@@ -1,3 +1,4 @@
+import { check, requireNumber } from '../check.js'
 import { LocalProtocolError } from '../errors.js'
 import { closeAdvice, NORMAL_CLOSURE } from '../protocol/close-codes.js'
 import type { Dialect } from './dialect.js'
@@ -29,9 +30,6 @@ export interface SocketIoOptions {
   spread?: boolean
 }
 
-/** Timers hold no more. */
-const TIMEOUT_MS_MAX = 2 ** 31 - 1
-
 /**
  * A Socket.IO server, version 3 or 4, over its WebSocket transport. Events, acknowledgements both ways (what a listener
  * returns answers the server), attachments of bytes, one namespace, `auth` in the CONNECT packet (what is no object goes
@@ -57,14 +55,21 @@ export function socketIo({
   ackTimeoutMs = 30_000,
   spread = false,
 }: SocketIoOptions = {}): Dialect {
-  must('namespace', namespace, 'a string that starts with "/", without a comma', /^\/[^,]*$/.test(namespace))
-  must('path', path, 'a string that starts with "/"', typeof path === 'string' && path.startsWith('/'))
-  must('acks', acks, 'a boolean or a list of event names', typeof acks === 'boolean' || Array.isArray(acks))
-  must('ackTimeoutMs', ackTimeoutMs, 'a number', typeof ackTimeoutMs === 'number')
-  must('spread', spread, 'a boolean', typeof spread === 'boolean')
-  if (!(ackTimeoutMs >= 1 && ackTimeoutMs <= TIMEOUT_MS_MAX)) {
-    throw new RangeError(`socketIo({ ackTimeoutMs }) must be from 1 to ${TIMEOUT_MS_MAX}, got ${ackTimeoutMs}`)
-  }
+  check(
+    'socketIo({ namespace })',
+    namespace,
+    'a string that starts with "/", without a comma',
+    /^\/[^,]*$/.test(namespace),
+  )
+  check('socketIo({ path })', path, 'a string that starts with "/"', typeof path === 'string' && path.startsWith('/'))
+  check(
+    'socketIo({ acks })',
+    acks,
+    'a boolean or a list of event names',
+    typeof acks === 'boolean' || Array.isArray(acks),
+  )
+  requireNumber('socketIo({ ackTimeoutMs })', ackTimeoutMs)
+  check('socketIo({ spread })', spread, 'a boolean', typeof spread === 'boolean')
   const names = new Set(Array.isArray(acks) ? (acks as readonly string[]) : [])
   const packets = createPackets(namespace)
 
@@ -102,8 +107,4 @@ function addressOf(url: string, path: string): string {
   address.searchParams.set('EIO', '4')
   address.searchParams.set('transport', 'websocket')
   return address.href
-}
-
-function must(option: string, value: unknown, rule: string, isMet: boolean): void {
-  if (!isMet) throw new TypeError(`socketIo({ ${option} }) must be ${rule}, got ${String(value)}`)
 }

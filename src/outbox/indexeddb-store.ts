@@ -1,3 +1,4 @@
+import { check, requireText } from '../check.js'
 import { StorageError, type ErrorCode } from '../errors.js'
 import { createSegmentedLog, isQuotaError, type SegmentedLog } from './segmented-log.js'
 import type { OutboxStore, StoredMessage } from './store.js'
@@ -27,8 +28,13 @@ export interface IndexedDbStoreOptions {
  * @example createClient({ url, outbox: indexedDbStore({ name: `chat:${userId}` }) })
  */
 export function indexedDbStore({ name, durability = 'strict' }: IndexedDbStoreOptions): OutboxStore {
-  check('name', name, 'a non-empty string', typeof name === 'string' && name !== '')
-  check('durability', durability, "'strict' or 'relaxed'", ['strict', 'relaxed'].includes(durability))
+  requireText('indexedDbStore({ name })', name)
+  check(
+    'indexedDbStore({ durability })',
+    durability,
+    "'strict' or 'relaxed'",
+    ['strict', 'relaxed'].includes(durability),
+  )
   let session: Session | undefined
 
   const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError =>
@@ -160,7 +166,3 @@ function createSession(name: string, adopt: (messages: StoredMessage[]) => void)
 }
 
 const ageOf = ([oldest]: StoredMessage[]): number => oldest?.enqueuedAt ?? 0
-
-function check(option: string, value: unknown, rule: string, holds: boolean): void {
-  if (!holds) throw new TypeError(`indexedDbStore({ ${option} }) must be ${rule}, got ${String(value)}`)
-}

@@ -1,3 +1,4 @@
+import { isRecord } from '../check.js'
 import { RemoteProtocolError } from '../errors.js'
 
 /** The frames of `holdfast.1`. What they mean and when they are sent stands in PROTOCOL.md, section 3. */
@@ -83,16 +84,14 @@ const maybe =
   (check: Check): Check =>
   (value) =>
     value === undefined || check(value)
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const has =
   (shape: Shape): Check =>
   (value) =>
-    isObject(value) && !wrongField(shape, value)
+    isRecord(value) && !wrongField(shape, value)
 const isMap =
   (check: Check, max = Infinity): Check =>
   (value) => {
-    if (!isObject(value)) return false
+    if (!isRecord(value)) return false
     const entries = Object.entries(value)
     return entries.length <= max && entries.every(([key, one]) => isId(key) && check(one))
   }
@@ -165,7 +164,7 @@ export const upFrame = (value: unknown): UpFrame => checked(UP, value) as UpFram
 export const downFrame = (value: unknown): DownFrame => checked(DOWN, value) as DownFrame
 
 function checked(shapes: Readonly<Record<string, Shape>>, value: unknown): object {
-  if (!isObject(value)) throw badFrame('no frame')
+  if (!isRecord(value)) throw badFrame('no frame')
   const { t } = value
   const shape = typeof t === 'string' && Object.hasOwn(shapes, t) ? shapes[t] : undefined
   if (!shape) throw badFrame(`a frame of unknown type ${show(t)}`)

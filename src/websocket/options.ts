@@ -1,6 +1,7 @@
 import { plain, type PlainOptions } from '../dialects/plain.js'
 import type { Dialect } from '../dialects/dialect.js'
-import { check, number, resolveOptions, type ClientOptions } from '../options.js'
+import { check, requireNumber } from '../check.js'
+import { resolveOptions, type ClientOptions } from '../options.js'
 import type { Codec } from '../protocol/codec.js'
 
 /** What `ClientOptions` has that makes sense for a WebSocket. */
@@ -90,6 +91,6 @@ export function planOf(url: string, subprotocols: readonly string[], options: Ho
     client,
     dialect: plain({ codec: RAW, subprotocols, ...talk }),
     reconnect,
-    closeTimeoutMs: number('closeTimeoutMs', closeTimeoutMs),
+    closeTimeoutMs: requireNumber('closeTimeoutMs', closeTimeoutMs),
   }
 }
