@@ -1,17 +1,17 @@
-import { createServer, type Server as HttpServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { ConnectionLostError, RemoteProtocolError, type HoldfastError } from '../errors.js'
 import { GOING_AWAY } from '../protocol/close-codes.js'
 import { SUBPROTOCOL } from '../protocol/frames.js'
 import { checkFunction, checkInteger, INTEGER_MAX } from './check.js'
 import { createEngine, type Engine } from './engine.js'
+import { bindUpgrades, requireUpgrade } from './handshake.js'
 import {
   addressOf,
   checkListenOptions,
   CLOSE_TIMEOUT_MS,
   closeServers,
   deflateOptions,
-  requireUpgrade,
   type ListenOptions,
   type ServerAddress,
 } from './listen.js'
@@ -63,14 +63,19 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
   checkOptions(options)
   const isOwn = options.server === undefined
   const http = options.server ?? createServer(requireUpgrade)
-  const sockets = new WebSocketServer(socketOptions(http, options))
+  const sockets = new WebSocketServer(socketOptions(options))
   const closing = new AbortController()
   const listening = addressOf(http, closing.signal)
   const engine = createEchoEngine(options, report)
   let errorCount = 0
   let closed: Promise<void> | undefined
 
-  sockets.on('connection', (client, request) => {
+  const unbind = bindUpgrades(http, sockets, { opened })
+  // `listening` rejects with it; the owner of another's server hears of it.
+  if (isOwn) http.on('error', () => {})
+  if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
+
+  function opened(client: WebSocket, request: IncomingMessage): void {
     if (client.protocol === SUBPROTOCOL) return bindSocket(engine, client, request)
     const peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`
     client.on('message', (data, isBinary) => echo(client, data, isBinary))
@@ -81,10 +86,7 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
     request.socket.on('error', (cause) => {
       report(new ConnectionLostError('CONNECTION_CLOSED', `Lost ${peer}: ${cause.message}; dropped`, 1006, ''))
     })
-  })
-  // ws repeats here what the http server reports: `listening` rejects with it, or its owner hears of it.
-  sockets.on('error', () => {})
-  if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
+  }
 
   function report(error: HoldfastError): void {
     errorCount += 1
@@ -95,7 +97,7 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
     // A `listen` under way cannot be called off; an attached server may never listen.
     if (!isOwn) closing.abort()
     await listening.catch(() => {})
-
+    unbind()
     engine.close()
     for (const client of sockets.clients) client.close(GOING_AWAY, 'server is shutting down')
     await closeServers(sockets, http, isOwn)
@@ -142,9 +144,9 @@ function createEchoEngine({ payloadBytesMax }: EchoServerOptions, report: (error
  * Chromium fails a connection that offered some and was given none (WHATWG WebSockets, "establish a WebSocket
  * connection"; RFC 6455 section 4.1 would let it pass).
  */
-function socketOptions(server: HttpServer, options: EchoServerOptions): ServerOptions & { closeTimeout: number } {
+function socketOptions(options: EchoServerOptions): ServerOptions & { closeTimeout: number } {
   return {
-    server,
+    noServer: true,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)),
     maxPayload: options.payloadBytesMax ?? 1024 * 1024,
     closeTimeout: CLOSE_TIMEOUT_MS,

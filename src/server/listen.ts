@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { inspect } from 'node:util'
@@ -65,10 +65,4 @@ export async function closeServers(sockets: WebSocketServer, http: HttpServer, i
     http.closeAllConnections()
   }
   await Promise.all(gone)
-}
-
-/** RFC 9110 section 15.5.22: a 426 must name the protocol to upgrade to. */
-export function requireUpgrade(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(426, { Connection: 'Upgrade', Upgrade: 'websocket', 'Content-Type': 'text/plain' })
-  response.end('This is a WebSocket server.\n')
 }

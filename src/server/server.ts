@@ -1,5 +1,4 @@
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Contract, EventName, FromServer, Untyped } from '../contract.js'
 import { GOING_AWAY } from '../protocol/close-codes.js'
@@ -7,19 +6,21 @@ import { SUBPROTOCOL } from '../protocol/frames.js'
 import type { Payload, ServerEvents, Target } from './api.js'
 import { refuse } from './check.js'
 import { createEngine, type DrainOptions } from './engine.js'
+import { bindUpgrades, requireUpgrade, type Refusal } from './handshake.js'
 import {
   addressOf,
   checkListenOptions,
   CLOSE_TIMEOUT_MS,
   closeServers,
   deflateOptions,
-  requireUpgrade,
   type ListenOptions,
   type ServerAddress,
 } from './listen.js'
 import { resolveOptions, type EngineOptions } from './options.js'
 import { nodePlatform } from './platform.js'
 import { bindSocket } from './sockets.js'
+
+const NO_PROTOCOL: Refusal = { status: 400, reason: `Offer the subprotocol ${SUBPROTOCOL}.` }
 
 /** What `createServer` takes. Everything has a default. */
 export interface ServerOptions extends ListenOptions, EngineOptions {
@@ -92,8 +93,6 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     maxPayload: limits.frameBytesMax,
     closeTimeout: CLOSE_TIMEOUT_MS,
     perMessageDeflate: deflateOptions(options.compression),
-    verifyClient: ({ req }: { req: IncomingMessage }, decide: (isFine: boolean, status?: number) => void) =>
-      decide(offersProtocol(req), 400),
     handleProtocols: () => SUBPROTOCOL,
   }
   const sockets = new WebSocketServer(socketOptions)
@@ -101,12 +100,10 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   const listening = addressOf(http, closing.signal)
   let closed: Promise<void> | undefined
 
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // On a server that others share, other paths are theirs.
-    if (http.listenerCount('upgrade') > 1 && sockets.shouldHandle(request) === false) return
-    sockets.handleUpgrade(request, socket, head, (client) => bindSocket(engine, client, request))
-  }
-  http.on('upgrade', upgrade)
+  const unbind = bindUpgrades(http, sockets, {
+    refuse: (request) => (offersProtocol(request) ? undefined : NO_PROTOCOL),
+    opened: (client, request) => bindSocket(engine, client, request),
+  })
   // `listening` rejects with it; the owner of another's server hears of it.
   if (isOwn) http.on('error', () => {})
   if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
@@ -115,7 +112,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     // A `listen` under way cannot be called off; an attached server may never listen.
     if (!isOwn) closing.abort()
     await listening.catch(() => {})
-    http.off('upgrade', upgrade)
+    unbind()
     engine.close()
     for (const client of sockets.clients) client.close(GOING_AWAY, 'server is shutting down')
     await closeServers(sockets, http, isOwn)

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { addressOf, checkListenOptions, closeServers, deflateOptions, requireUpgrade } from '../../src/server/listen.js'
+import { addressOf, checkListenOptions, closeServers, deflateOptions } from '../../src/server/listen.js'
 
 const cleanups: (() => unknown)[] = []
 
@@ -11,7 +11,7 @@ afterEach(() => {
 })
 
 function listen(host = '127.0.0.1'): ReturnType<typeof createServer> {
-  const http = createServer(requireUpgrade)
+  const http = createServer()
   cleanups.push(() => http.close())
   return http.listen(0, host)
 }
@@ -38,15 +38,6 @@ test('refuses a server that listens on no port', async () => {
   cleanups.push(() => http.close())
 
   await expect(addressOf(http, new AbortController().signal)).rejects.toThrow('it must listen on a TCP port')
-})
-
-test('answers a request that is no upgrade with 426', async () => {
-  const { port } = await addressOf(listen(), new AbortController().signal)
-
-  const response = await fetch(`http://127.0.0.1:${port}/`)
-
-  expect(response.status).toBe(426)
-  expect(response.headers.get('upgrade')).toBe('websocket')
 })
 
 test('closes a server of its own, and leaves another’s running', async () => {

@@ -236,7 +236,7 @@ describe('listening', () => {
     const { url } = await start({ path: '/live' })
 
     expect(await statusOf(`${url}/live`)).toBe(101)
-    expect(await statusOf(`${url}/other`)).toBe(400)
+    expect(await statusOf(`${url}/other`)).toBe(404)
   })
 
   test('rejects when it is closed before an attached server listens', async () => {

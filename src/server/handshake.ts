@@ -1,0 +1,140 @@
+import { type IncomingMessage, type Server as HttpServer, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { WebSocket, WebSocketServer } from 'ws'
+import { checkedOffers, isExtensionList } from './extensions.js'
+
+/** Why a request is not upgraded, and how that is answered. */
+export interface Refusal {
+  readonly status: number
+  /** For people: the body of the response. */
+  readonly reason: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What a server does with the upgrades that it is asked for. */
+export interface UpgradeHandlers {
+  /** A reason of its own to refuse a handshake that is otherwise fine. */
+  readonly refuse?: (request: IncomingMessage) => Refusal | undefined
+  readonly opened: (client: WebSocket, request: IncomingMessage) => void
+}
+
+interface Rule extends Refusal {
+  readonly isKept: (request: IncomingMessage) => boolean
+}
+
+/** RFC 9110 section 15.5.22: a 426 must name the protocol to upgrade to; section 7.8: and its Connection must say so. */
+const UPGRADE = { Upgrade: 'websocket', Connection: 'Upgrade' }
+
+const NO_HANDSHAKE: Refusal = { status: 426, reason: 'This is a WebSocket server.', headers: UPGRADE }
+
+/** RFC 6455 section 4.2.2, "resource name". */
+const NOT_FOUND: Refusal = { status: 404, reason: 'There is no WebSocket at this path.' }
+
+/** RFC 9110 section 15.5.6: a 405 must name the methods that are allowed. */
+const WRONG_METHOD: Refusal = { status: 405, reason: 'The method must be GET.', headers: { Allow: 'GET' } }
+
+/**
+ * RFC 6455 section 4.2.1: what a handshake must have, else the server must answer with an error "such as 400".
+ * ws looks at the rest: at the key, which must be there once, and at the form of the subprotocols.
+ */
+const RULES: readonly Rule[] = [
+  {
+    status: 400,
+    reason: 'The HTTP version must be 1.1 or higher.',
+    isKept: ({ httpVersionMajor: major, httpVersionMinor: minor }) => major > 1 || (major === 1 && minor > 0),
+  },
+  {
+    status: 400,
+    reason: 'There must be one Host.',
+    isKept: ({ headersDistinct }) => headersDistinct['host']?.length === 1,
+  },
+  { status: 400, reason: 'Upgrade must be websocket.', isKept: (request) => upgradesToWebSocket(request) },
+  {
+    status: 400,
+    reason: 'Connection must be Upgrade.',
+    isKept: ({ headers }) => /(^|,)\s*upgrade\s*(,|$)/i.test(headers.connection ?? ''),
+  },
+  {
+    // Section 4.4. ws would take 8 too, a draft whose browsers name their page in Sec-WebSocket-Origin, past `origins`.
+    status: 426,
+    reason: 'Sec-WebSocket-Version must be 13.',
+    headers: { ...UPGRADE, 'Sec-WebSocket-Version': '13' },
+    isKept: ({ headers }) => headers['sec-websocket-version'] === '13',
+  },
+  {
+    // RFC 9110 section 9.3.1: content of a GET means nothing. Here it would be read as frames.
+    status: 400,
+    reason: 'There must be no body.',
+    isKept: ({ headers }) => (headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined,
+  },
+  {
+    // Section 9.1: what does not conform to the grammar fails the connection, also where no extension would be taken.
+    status: 400,
+    reason: 'Sec-WebSocket-Extensions must be a list of extensions.',
+    isKept: ({ headers }) => isExtensionList(headers['sec-websocket-extensions'] ?? 'none'),
+  },
+]
+
+/**
+ * What is wrong with a request to a WebSocket server. Undefined: it may be upgraded, if ws finds nothing either.
+ * A request that does not ask for a WebSocket at all is told to: 426.
+ */
+export function refusalOf(request: IncomingMessage): Refusal | undefined {
+  const isHandshake =
+    upgradesToWebSocket(request) || Object.keys(request.headers).some((name) => name.startsWith('sec-websocket-'))
+  if (request.method !== 'GET' && (isHandshake || request.method !== 'HEAD')) return WRONG_METHOD
+  return isHandshake ? RULES.find(({ isKept }) => !isKept(request)) : NO_HANDSHAKE
+}
+
+/** Answers the requests of an http server that exists for WebSockets alone. */
+export function requireUpgrade(request: IncomingMessage, response: ServerResponse): void {
+  const refusal = refusalOf(request) ?? NO_HANDSHAKE
+  response.writeHead(refusal.status, headersOf(refusal))
+  response.end(refusal.reason)
+}
+
+/**
+ * Upgrades what an http server is asked to, where the handshake is sound; refuses the rest.
+ *
+ * @returns leaves the http server alone again
+ * @example const unbind = bindUpgrades(http, sockets, { opened: (client) => client.send('hello') })
+ */
+export function bindUpgrades(
+  http: HttpServer,
+  sockets: WebSocketServer,
+  { refuse = () => undefined, opened }: UpgradeHandlers,
+): () => void {
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const isServed = sockets.shouldHandle(request) !== false
+    // On a server that others share, other paths are theirs.
+    if (http.listenerCount('upgrade') > 1 && !isServed) return
+    const refusal = refusalOf(request) ?? (isServed ? refuse(request) : NOT_FOUND)
+    if (refusal) return answer(socket, refusal)
+    // ws would refuse the connection where RFC 7692 section 5 wants the offer declined.
+    request.headers['sec-websocket-extensions'] = checkedOffers(request.headers['sec-websocket-extensions'])
+    sockets.handleUpgrade(request, socket, head, (client) => opened(client, request))
+  }
+
+  http.on('upgrade', upgrade)
+  return () => http.off('upgrade', upgrade)
+}
+
+function upgradesToWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+function headersOf({ reason, headers = {} }: Refusal): Record<string, string | number> {
+  // What comes behind a refused handshake is no request: the connection is of no more use.
+  const connection = headers['Connection'] === undefined ? 'close' : `close, ${headers['Connection']}`
+  const length = Buffer.byteLength(reason)
+  return { ...headers, Connection: connection, 'Content-Type': 'text/plain', 'Content-Length': length }
+}
+
+/** Node has handed over the bare socket of an upgrade: nobody else writes the response, or hears its errors. */
+function answer(socket: Duplex, refusal: Refusal): void {
+  const headers = Object.entries(headersOf(refusal)).map(([name, value]) => `${name}: ${value}`)
+  const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`, ...headers, '', '']
+  socket.on('error', () => socket.destroy())
+  socket.once('finish', () => socket.destroy())
+  socket.end(`${head.join('\r\n')}${refusal.reason}`)
+}
