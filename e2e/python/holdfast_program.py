@@ -22,6 +22,11 @@ async def report(settled, **line):
         say(**line, failed=error.code)
 
 
+def say_end(task):
+    if not task.cancelled():
+        say(ended=task.exception() and task.exception().code)
+
+
 async def main(url, *credentials):
     left = list(credentials)
     client = Client(
@@ -33,9 +38,9 @@ async def main(url, *credentials):
     client.on_fact = lambda fact: say(**fact)
     client.retry_s = 0.02, 0.2
     running, reports = asyncio.create_task(client.run()), []
-    running.add_done_callback(lambda task: say(ended=task.exception() and task.exception().code))
+    running.add_done_callback(say_end)
 
-    stdin = asyncio.StreamReader()
+    stdin = asyncio.StreamReader(limit=2**24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
     async for text in stdin:
         command = json.loads(text)

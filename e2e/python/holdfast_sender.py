@@ -36,6 +36,10 @@ class Message:
             self.settled.set_exception(error)
 
 
+def bytes_of(frame):
+    return len(json.dumps(frame, ensure_ascii=False).encode())
+
+
 class Sender:
     def __init__(self):
         self.writer, self.next_sequence, self.highest_sent = secrets.token_urlsafe(16), 1, 0
@@ -60,6 +64,8 @@ class Sender:
         writers = {message.writer: message.sequence for message in reversed(self.unsent)}
         if self.highest_sent > 0:
             writers.setdefault(self.writer, self.next_sequence)
+        # What lies before this the server may call done with, though it never came.
+        self.highest_sent = max(self.highest_sent, writers.get(self.writer, 1) - 1)
         self.expected, self.said = dict(writers), None
         return writers
 
@@ -69,8 +75,9 @@ class Sender:
         while self.unsent and len(self.flight) < window["messages"]:
             message = self.unsent[0]
             frame = self.frame_of(message)
-            message.bytes = len(json.dumps(frame, ensure_ascii=False).encode())
-            if message.bytes > greeting["frame"]:
+            message.bytes = bytes_of(frame)
+            # What fits now must fit again: by then the server may have handled it.
+            if bytes_of(frame | {"w": message.writer, "u": 1}) > greeting["frame"]:
                 self.unsent.remove(message)
                 self.fail(message, "TOO_LARGE", f"longer than {greeting['frame']} bytes")
                 continue
