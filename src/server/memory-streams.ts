@@ -65,8 +65,11 @@ export interface MemorySnapshot {
 export interface MemoryStreams extends StreamStore {
   /** A copy of everything. */
   snapshot(): MemorySnapshot
-  /** Goes back to a snapshot, as a store does that fails over to a stale replica: a new life under the same roof. */
-  restore(snapshot: MemorySnapshot): void
+  /**
+   * Goes back to a snapshot, as a store does that fails over to a stale replica: a new life under the same roof. Unless
+   * `isBlind`, its streams know that: a blind store may give a number away twice, and only the tags tell.
+   */
+  restore(snapshot: MemorySnapshot, isBlind?: boolean): void
 }
 
 /** What a message costs beside its payload, in bytes. */
@@ -219,11 +222,12 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
   return {
     open,
     snapshot: () => ({ streams: copy(streams), cursors: cursors.copy() }),
-    restore(snapshot) {
+    restore(snapshot, isBlind = false) {
       streams = copy(snapshot.streams)
       cursors = snapshot.cursors.copy()
       totalBytes = [...streams.values()].reduce((sum, { bytes }) => sum + bytes, 0)
       generation++
+      if (isBlind) for (const stream of streams.values()) stream.generation = generation
     },
   }
 }

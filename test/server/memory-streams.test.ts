@@ -217,6 +217,21 @@ describe('a store that goes back in time', () => {
     expect(attach({ stream: { id, s: 2, g: tag } })).toMatchObject({ resumed: false, lost: 'rollback' })
   })
 
+  test('may be blind to that: then only the tags tell', () => {
+    const { store, attach, append } = open()
+    const { id, epoch } = attach()
+    const { tag: first } = append(id, epoch) as StreamMessage
+    const snapshot = store.snapshot()
+    const { tag: second } = append(id, epoch) as StreamMessage
+
+    store.restore(snapshot, true)
+    append(id, epoch)
+
+    const resume = (s: number, g: string) => attach({ stream: { id, s, g } })
+    expect(resume(1, first)).toMatchObject({ resumed: true })
+    expect(resume(2, second)).toMatchObject({ resumed: false, lost: 'rollback' })
+  })
+
   test('is not changed by what happens after the snapshot, and may be restored again', () => {
     const { store, attach, append } = open()
     const { id, epoch } = attach()

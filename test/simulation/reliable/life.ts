@@ -2,7 +2,8 @@ import { createDisk } from '../disk.js'
 import { createWorld, type World } from '../world.js'
 import { createDowns } from './downs.js'
 import { createPage, type Note, type Page } from './page.js'
-import { FAULTY_MS, type Plan, type Step } from './plan.js'
+import { FAULTY_MS } from './acts.js'
+import type { Plan, Step } from './plan.js'
 import { createServer, type Memory, type Server } from './server.js'
 import { createTalks } from './talks.js'
 import { createUps } from './ups.js'
@@ -136,9 +137,8 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
   function rollBack(step: Step & { type: 'rollback' }): void {
     const memory = memories.get(step)
     if (!memory) return
-    if (step.isLive) return server.goBack(memory)
-    restart('kept', step.isSilent, step.downMs)
-    server.goBack(memory)
+    if (!step.isLive) restart('kept', step.isSilent, step.downMs)
+    server.goBack(memory, step.isBlind)
   }
 
   const links = (): readonly Link[] => wire.links()

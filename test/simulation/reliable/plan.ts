@@ -1,4 +1,6 @@
 import { createChance, mix, type Chance } from '../world.js'
+import { FAULTY_MS, type Act, type Wish } from './acts.js'
+import { drawScene } from './scenes.js'
 
 /** What a run starts with: how large, how slow and how durable everything is. */
 export interface Setup {
@@ -22,44 +24,6 @@ export interface Setup {
   readonly overflow?: 'reject' | 'drop-oldest' | 'drop-newest'
 }
 
-/** What the application says of one message up; its handler does as it says. */
-export interface Wish {
-  /** How long its handler takes. */
-  readonly handlerMs: number
-  readonly isBad: boolean
-  /** How many bytes it is made longer. */
-  readonly padding: number
-}
-
-/** One thing that happens, at its time. `page`, `link` and `session` choose among those there are then. */
-export type Act =
-  | { type: 'send'; page: number; count: number; wish: Wish; ttlMs?: number; key?: string }
-  | { type: 'ask'; page: number; wish: Wish; timeoutMs?: number; abortAfterMs?: number }
-  | { type: 'volatile'; page: number }
-  | { type: 'remove'; page: number }
-  | { type: 'push'; session: number; count: number; isVolatile?: boolean; isForAll?: boolean }
-  | { type: 'cut'; link: number; tellClientMs: number | null; tellServerMs: number | null; keep: number }
-  | { type: 'silence'; link: number; way: 'up' | 'down' | 'both' }
-  | { type: 'stall'; link: number; way: 'up' | 'down' | 'both'; forMs: number }
-  | { type: 'lag'; page: number; forMs: number }
-  | { type: 'refuse'; forMs: number; isSilent: boolean }
-  | { type: 'crash'; page: number; isSilent: boolean; backAfterMs: number }
-  | { type: 'reload'; page: number; lingersMs: number | null; backAfterMs: number }
-  | { type: 'close'; page: number; drainMs: number; backAfterMs: number }
-  | { type: 'reopen'; page: number; drainMs: number; afterMs: number }
-  | { type: 'freeze'; page: number; forMs: number }
-  | { type: 'sleep'; page: number; forMs: number }
-  | { type: 'auth'; page: number; forMs: number; isStale: boolean }
-  | { type: 'signal'; page: number; signal: 'wake' | 'doubt' }
-  | { type: 'reconnect'; page: number }
-  | { type: 'restart'; memory: 'kept' | 'empty'; isSilent: boolean; downMs: number }
-  | { type: 'rollback'; backMs: number; isLive: boolean; isSilent: boolean; downMs: number }
-  | { type: 'drain'; windowMs: number; downMs: number }
-  | { type: 'disk'; forMs: number }
-  | { type: 'store'; forMs: number }
-  | { type: 'clock'; page: number; byMs: number }
-  | { type: 'expel'; session: number; code: number }
-
 /** An act in its place. `id` seeds its own luck, so that leaving others out does not change it. */
 export type Step = { readonly id: number; readonly at: number } & Act
 
@@ -69,9 +33,6 @@ export interface Plan {
   readonly setup: Setup
   readonly steps: readonly Step[]
 }
-
-/** Until then there are faults; afterwards everything must come to rest. */
-export const FAULTY_MS = 12_000
 
 /** How often each kind of act is drawn, and how many of it there are then. */
 type Faults = { readonly [Type in Act['type']]?: (chance: Chance) => Omit<Extract<Act, { type: Type }>, 'type'> }
@@ -147,6 +108,7 @@ export function drawPlan(seed: number): Plan {
   const setup = drawSetup(chance)
   const acts = [...drawTraffic(chance), ...drawFaults(chance)]
   const steps = acts.map((act, id) => ({ id, at: Math.floor(chance.random() * FAULTY_MS), ...act }))
+  const scene = drawScene(createChance(mix(seed, 2))).map((act, index) => ({ id: acts.length + index, ...act }))
   // What happens around one moment finds more bugs than what is spread evenly.
   const moments = [chance.between(0, FAULTY_MS), chance.between(0, FAULTY_MS)]
   const isClustered = chance.chance(0.5)
@@ -155,7 +117,7 @@ export function drawPlan(seed: number): Plan {
       ? { ...step, at: Math.min(FAULTY_MS, chance.pick([moments[0] ?? 0, moments[1] ?? 0]) + chance.between(0, 400)) }
       : step,
   )
-  return { seed, setup, steps: moved.sort((one, other) => one.at - other.at || one.id - other.id) }
+  return { seed, setup, steps: [...moved, ...scene].sort((one, other) => one.at - other.at || one.id - other.id) }
 }
 
 function drawSetup(chance: Chance): Setup {

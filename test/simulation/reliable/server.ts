@@ -30,8 +30,8 @@ export interface Server {
   start(memory: 'kept' | 'empty'): void
   /** What the store holds now. */
   remember(): Memory
-  /** The store goes back to what it held. */
-  goBack(memory: Memory): void
+  /** The store goes back to what it held; a blind one does not know that its streams do. */
+  goBack(memory: Memory, isBlind?: boolean): void
   /** The store fails for a while. */
   failStore(forMs: number): void
   heal(): void
@@ -259,9 +259,9 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
       start()
     },
     remember: () => ({ store: store.snapshot(), books: downs.snapshot() }),
-    goBack(memory) {
-      world.note('the store goes back in time')
-      store.restore(memory.store)
+    goBack(memory, isBlind = false) {
+      world.note(`the store goes back in time${isBlind ? ', and does not know' : ''}`)
+      store.restore(memory.store, isBlind)
       hasGoneBack = true
       downs.restore(memory.books)
       ups.wentBack()

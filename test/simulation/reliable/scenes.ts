@@ -1,0 +1,90 @@
+import type { Chance } from '../world.js'
+import { FAULTY_MS, type Act, type Wish } from './acts.js'
+
+/** An act at its time. */
+type Cue = { readonly at: number } & Act
+
+/** What chance alone brings together too rarely: several acts at one place, each at the right moment. */
+type Scene = (chance: Chance, start: number) => Cue[]
+
+/** In so many runs one of them is played, among all else that happens. */
+const SCENE_CHANCE = 0.2
+
+/** The longest of them. */
+const SCENE_MS = 5_000
+
+const wish = (handlerMs: number): Wish => ({ handlerMs, isBad: false, padding: 0 })
+const some = (chance: Chance): number => chance.between(0, 7)
+
+/** The store goes back and gives a number of a stream away twice, while the client that had the first is away. */
+const numberTwice: Scene = (chance, start) => {
+  const session = some(chance)
+  const backAt = start + chance.between(900, 1_500)
+  return [
+    { at: start, type: 'push', session, count: chance.between(1, 3) },
+    { at: start + 200, type: 'push', session, count: 1 },
+    { at: backAt - 10, type: 'refuse', forMs: 1_500, isSilent: chance.chance(0.3) },
+    { at: backAt - 10, type: 'cut', link: some(chance), tellClientMs: 0, tellServerMs: 0, keep: 0 },
+    // To what was between the two.
+    { at: backAt, type: 'rollback', ...LIVE, backMs: backAt - start - 150, isBlind: true },
+    { at: backAt + 10, type: 'push', session, count: 1 },
+  ]
+}
+
+const LIVE = { isLive: true, isSilent: false, downMs: 0 } as const
+
+/** A burst with a hole in it reaches a server that has just begun to drain. */
+const leapIntoDrain: Scene = (chance, start) => {
+  const page = some(chance)
+  const key = 'key'
+  return [
+    { at: start, type: 'send', page, count: 1, wish: wish(600) },
+    { at: start + 200, type: 'send', page, count: 1, wish: wish(0) },
+    { at: start + 200, type: 'send', page, count: 2, wish: wish(0), key },
+    { at: start + 200 + chance.between(0, 150), type: 'drain', windowMs: chance.between(1, 500), downMs: 0 },
+  ]
+}
+
+/** The store fails when the outcome of a request is to be kept; then the process dies, or the session ends. */
+const lostOutcome: Scene = (chance, start) => {
+  const page = some(chance)
+  const handlerMs = chance.between(200, 500)
+  const endAt = start + handlerMs + chance.between(0, 150)
+  const ending = chance.pick<Act>([
+    { type: 'restart', memory: 'kept', isSilent: false, downMs: 0 },
+    { type: 'drain', windowMs: 100, downMs: 0 },
+  ])
+  return [
+    { at: start, type: 'ask', page, wish: wish(handlerMs) },
+    { at: start + handlerMs, type: 'store', forMs: chance.between(50, 400) },
+    { at: endAt, ...ending },
+  ]
+}
+
+/** A session ends, and its page comes back, while a handler of it runs. */
+const expelledAsker: Scene = (chance, start) => {
+  const session = some(chance)
+  return [
+    { at: start, type: 'ask', page: some(chance), wish: wish(chance.between(200, 600)) },
+    { at: start + chance.between(10, 300), type: 'expel', session, code: 4_200 },
+  ]
+}
+
+/** A request waits behind messages that the disk does not take. */
+const fullDisk: Scene = (chance, start) => {
+  const page = some(chance)
+  return [
+    { at: start, type: 'disk', forMs: chance.between(100, 1_000) },
+    { at: start + 20, type: 'send', page, count: 1, wish: wish(0) },
+    { at: start + chance.between(20, 40), type: 'ask', page, wish: wish(0) },
+  ]
+}
+
+const SCENES = [numberTwice, leapIntoDrain, lostOutcome, expelledAsker, fullDisk] as const
+
+/** The cues of a scene, or none. */
+export function drawScene(chance: Chance): Cue[] {
+  if (!chance.chance(SCENE_CHANCE)) return []
+  const start = chance.between(100, FAULTY_MS - SCENE_MS)
+  return chance.pick(SCENES)(chance, start)
+}
