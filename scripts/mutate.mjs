@@ -228,13 +228,37 @@ const MUTANTS = [
   {
     name: 'a reply is not kept for a client that is away',
     file: 'src/server/worker.ts',
-    from: 'if (message.isRequest) for (const one of audience) one.append(replyOf(message, outcome))',
-    to: 'if (message.isRequest && source) for (const one of audience) one.append(replyOf(message, outcome))',
+    from: 'if (message.isRequest) audience',
+    to: 'if (message.isRequest && source) audience',
+  },
+  {
+    name: 'who comes while a request is concluded gets no reply',
+    file: 'src/server/worker.ts',
+    from: 'one.append(reply)\n',
+    to: '',
+  },
+  {
+    name: 'a request is not answered whose reply never entered its stream',
+    file: 'src/server/uplink.ts',
+    from: 'isTold && !replies ? 0 : n',
+    to: 'isTold || replies ? 0 : n',
+  },
+  {
+    name: 'a server that drains heeds what is leapt over',
+    file: 'src/server/connection.ts',
+    from: "(frame.t === 'm' || frame.t === 'skip')",
+    to: "frame.t === 'm'",
+  },
+  {
+    name: 'what waits behind a message waits on when the store refuses that',
+    file: 'src/outbox/outbox.ts',
+    from: 'listener.ready() // Others have waited behind them.',
+    to: '',
   },
 ]
 
 const COPIED = ['src', 'test/simulation', 'scripts/simulate.mjs', 'package.json', 'tsconfig.json']
-const TIMEOUT_MS = 180_000
+const TIMEOUT_MS = 600_000
 
 const { values } = parseArgs({
   options: { seeds: { type: 'string', default: '6000' }, only: { type: 'string', default: '' } },

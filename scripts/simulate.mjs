@@ -9,7 +9,8 @@ import { build } from 'esbuild'
 const WORKER = resolve(import.meta.dirname, '../test/simulation/worker.ts')
 
 /**
- * Lives through so many seeds, spread over the machine's cores, each worker up to its first failure.
+ * Lives through so many seeds, spread over the machine's cores, each worker up to its first failure; all of them up to
+ * the first failure of any where it is to be brief.
  *
  * @returns {Promise<{ ran: number, seconds: number, failures: object[], counts: Record<string, number> }>}
  */
@@ -35,25 +36,31 @@ export async function simulate({
       stride,
       isBrief,
     }))
-    const results = await Promise.all(tasks.map((task) => work(outfile, task, timeoutMs)))
+    const enough = new AbortController()
+    const results = await Promise.all(
+      tasks.map(async (task) => {
+        const result = await work(outfile, task, timeoutMs, enough.signal)
+        if (isBrief && result.failure) enough.abort()
+        return result
+      }),
+    )
     return { ...merge(results), seconds: (performance.now() - startedAt) / 1000 }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-function work(file, task, timeoutMs) {
+function work(file, task, timeoutMs, enough) {
   return new Promise((settle, fail) => {
     // Each worker has a core of its own, and makes much garbage that lives for a moment.
     const child = fork(file, [JSON.stringify(task)], { execArgv: ['--single-threaded', '--max-semi-space-size=32'] })
-    const timer = setTimeout(() => {
-      settle({
-        ran: 0,
-        failure: { seed: task.from, check: 'hang', report: `No end within ${timeoutMs} ms` },
-        counts: {},
-      })
+    const stop = (failure) => {
+      settle({ ran: 0, failure, counts: {} })
       child.kill('SIGKILL')
-    }, timeoutMs)
+    }
+    const hang = { seed: task.from, check: 'hang', report: `No end within ${timeoutMs} ms` }
+    const timer = setTimeout(() => stop(hang), timeoutMs)
+    enough.addEventListener('abort', () => stop(undefined))
     child.on('message', settle)
     child.on('error', fail)
     child.on('exit', (code, signal) => {
