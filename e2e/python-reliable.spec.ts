@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
 import { memoryStreams } from '../src/server/index.js'
 import { type Companion, pythonFixtures, type PythonFixtures, valuesOf } from './python/fixtures.js'
 import type { Program } from './python/program.js'
@@ -174,6 +176,37 @@ test('the Python client stays away as long as a draining server asks, and resume
   expect(valuesOf(client.lines, 'closed')[0]).toBe(1012)
   const { drain } = await client.line((line) => 'drain' in line)
   expect(backAt - (await closedAt)).toBeGreaterThanOrEqual(Number(drain) - 2) // Two clocks, each rounded.
+})
+
+for (const { code, outcome } of [
+  { code: 1000, outcome: 'stops' },
+  { code: 4404, outcome: 'stops' },
+  { code: 4999, outcome: 'comes back' },
+]) {
+  test(`the Python client ${outcome} when the application closes with ${code}`, async ({ run, open }) => {
+    const { link, sessions } = await open()
+    const client = await run('holdfast_program.py', link.url, 'secret')
+    await client.line((line) => 'resumed' in line)
+
+    sessions[0]?.close(code, 'because')
+
+    if (outcome === 'stops') expect(await client.line((line) => 'ended' in line)).toEqual({ ended: code })
+    else await client.line(({ lost }) => lost === 'unknown')
+  })
+}
+
+test('a frame that is too long is refused with 1009, by the WebSocket library and without a word', async ({ open }) => {
+  const { link } = await open({ limits: { frameBytesMax: 1_000 } })
+  const heard: unknown[] = []
+  const socket = new WebSocket(link.url, 'holdfast.1')
+  socket.on('message', (data: Buffer) => heard.push((JSON.parse(data.toString()) as { t: string }).t))
+  await once(socket, 'message')
+
+  socket.send(JSON.stringify({ t: 'hello', writers: {}, auth: 'x'.repeat(1_000) }))
+
+  const [code]: unknown[] = await once(socket, 'close')
+  expect(code).toBe(1009)
+  expect(heard).toEqual(['greeting'])
 })
 
 test('the Python client leaves a server that does not greet, for good', async ({ run }) => {

@@ -10,6 +10,7 @@
 import asyncio
 import json
 import random
+import time
 
 import websockets
 
@@ -18,7 +19,9 @@ from holdfast_sender import HoldfastError, Sender
 
 CONNECT_S = 10
 ACK_DELAY_S, ACK_EVERY = 0.025, 16  # §7.3
-FINAL = {4403, 4406}  # §9
+STABLE_S = 5  # §9
+FINAL = {1000, 1003, 1007, 1008, 1010, 3003, 4403, 4404, 4406, 4410}
+UNAUTHORIZED = {3000, 4401}
 
 
 class Leave(Exception):
@@ -34,7 +37,7 @@ class Client:
         self.retry_s = 0.5, 30
         self.sender = Sender()
         self.websocket, self.out, self.greeting, self.is_closed = None, None, None, False
-        self.failures, self.was_refused, self.retry_after_s = 0, False, None
+        self.failures, self.was_refused, self.retry_after_s = 0, False, 0
         self.lose_stream()
 
     def send(self, event, data=None):
@@ -61,19 +64,23 @@ class Client:
 
     async def run(self):
         """Connects again and again, until closed. Raises HoldfastError when the server wants us no more."""
-        while not self.is_closed:
-            self.retry_after_s = None
+        while True:
+            self.retry_after_s, began_at = 0, time.monotonic()
             code, reason = await self.connect()
             self.on_fact({"closed": code})
-            if code in FINAL or code == 4401 and self.was_refused:
+            if self.is_closed:
+                return
+            if self.is_welcome and time.monotonic() - began_at >= STABLE_S:
+                self.failures, self.was_refused = 0, False
+            if code in FINAL or code in UNAUTHORIZED and self.was_refused:
                 raise HoldfastError(code, reason)
-            self.was_refused = self.was_refused or code == 4401
+            self.was_refused = self.was_refused or code in UNAUTHORIZED
             if code == 4409:
                 self.lose_stream()
                 self.on_gap("superseded", False)
             self.failures += 1
-            jitter_s = random.uniform(0, min(self.retry_s[1], self.retry_s[0] * 2**self.failures))
-            await asyncio.sleep(0 if self.is_closed else jitter_s if self.retry_after_s is None else self.retry_after_s)
+            jitter_s = random.uniform(0, min(self.retry_s[1], self.retry_s[0] * 2 ** (self.failures - 1)))
+            await asyncio.sleep(max(jitter_s, self.retry_after_s))
 
     async def connect(self):
         """One connection, from the dial to its end. Returns the close code and reason."""
@@ -160,7 +167,7 @@ class Client:
 
     def on_welcome(self, frame):
         """§6"""
-        self.is_welcome, self.failures, self.was_refused = True, 0, False
+        self.is_welcome = True
         self.on_fact({name: frame.get(name) for name in ("resumed", "lost", "held")})
         has_forgotten = self.sender.notices_loss(frame["cursors"])
         self.on_a({"w": frame["cursors"], "no": frame.get("no", [])})

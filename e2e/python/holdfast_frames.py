@@ -60,7 +60,7 @@ def identifier(value):
 
 
 def name(value):
-    return text(value) and 1 <= len(value) <= 256
+    return text(value) and 1 <= len(value.encode("utf-16-le", "surrogatepass")) // 2 <= 256
 
 
 def exactly(wanted):
@@ -97,7 +97,7 @@ FRAMES = {
             "auth?": anything,
             "stream?": record(id=identifier, s=count, g=identifier, c=count),
         },
-        "resume": {"writers": by_writer(seq)},
+        "resume": {"writers": by_writer(seq, most=64)},
         "m": {"w?": identifier, "s": seq, "e": name, "d?": anything, "u?": exactly(1), "r?": exactly(1)},
         "skip": {"w": identifier, "s": seq},
         "cancel": {"w": identifier, "s": seq},
@@ -111,9 +111,9 @@ FRAMES = {
     "down": {
         "greeting": {
             "v": exactly(1),
-            "frame": count,
-            "window": record(messages=count, bytes=count),
-            "heartbeat": record(interval=count, timeout=count),
+            "frame": seq,
+            "window": record(messages=seq, bytes=seq),
+            "heartbeat": record(interval=seq, timeout=seq),
         },
         "welcome": {
             "session": identifier,

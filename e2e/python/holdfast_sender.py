@@ -47,6 +47,7 @@ class Sender:
         self.requests = {}  # Those without a reply, by id, whether acknowledged or not.
         self.acknowledged = {}  # The highest acknowledgement of each writer.
         self.expected, self.said = {}, None  # What the server expects next of each writer; the writer last named.
+        self.named = set()  # The writers that any connection has named.
 
     def add(self, event, data, is_request):
         message = Message(self.writer, self.next_sequence, event, data, is_request, asyncio.Future())
@@ -67,6 +68,7 @@ class Sender:
         # What lies before this the server may call done with, though it never came.
         self.highest_sent = max(self.highest_sent, writers.get(self.writer, 1) - 1)
         self.expected, self.said = dict(writers), None
+        self.named.update(writers)
         return writers
 
     def take(self, greeting):
@@ -87,6 +89,7 @@ class Sender:
                 yield {"t": "skip", "w": message.writer, "s": message.sequence}
             yield frame
             self.expected[message.writer], self.said = message.sequence + 1, message.writer
+            self.named.add(message.writer)
             if message.writer == self.writer:
                 self.highest_sent = max(self.highest_sent, message.sequence)
             self.flight.append(self.unsent.pop(0))
@@ -102,8 +105,8 @@ class Sender:
         return frame
 
     def settle(self, cursors, rejected=()):
-        """Takes an acknowledgement, which is False if it is of something that we never sent."""
-        if cursors.get(self.writer, 0) > self.highest_sent:
+        """Takes an acknowledgement; gives False for one of something that we never sent."""
+        if cursors.get(self.writer, 0) > self.highest_sent or not self.named.issuperset(cursors):
             return False
         reasons = {(writer, sequence): (code, text) for writer, sequence, code, text in rejected}
         done = [message for message in self.flight + self.unsent if message.sequence <= cursors.get(message.writer, 0)]
