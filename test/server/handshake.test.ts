@@ -78,6 +78,7 @@ describe.each(SERVERS)('$name', ({ start, offer }) => {
     test.each<[what: string, changes: HeaderLines, requestLine?: string]>([
       ['a handshake without Upgrade', { Upgrade: undefined }],
       ['an upgrade to something else with a key', { Upgrade: 'h2c' }],
+      ['an upgrade to one of several protocols, as ws does', { Upgrade: 'h2c, websocket' }],
       ['a handshake without Connection', { Connection: undefined }],
       ['a Connection that does not upgrade', { Connection: 'keep-alive' }],
       ['no key', { 'Sec-WebSocket-Key': undefined }],
@@ -90,6 +91,7 @@ describe.each(SERVERS)('$name', ({ start, offer }) => {
       ['a body', { 'Content-Length': '5' }],
       ['a chunked body', { 'Transfer-Encoding': 'chunked' }],
       ['a subprotocol that is no token', { 'Sec-WebSocket-Protocol': 'holdfast.1, a b' }],
+      ['a list of subprotocols with a gap, as ws does', { 'Sec-WebSocket-Protocol': 'holdfast.1,,b' }],
       ['an empty list of subprotocols', { 'Sec-WebSocket-Protocol': '' }],
       ['the same subprotocol twice', { 'Sec-WebSocket-Protocol': 'holdfast.1, holdfast.1' }],
       ['extensions that are no list', { 'Sec-WebSocket-Extensions': 'permessage-deflate; =' }],
