@@ -2,7 +2,7 @@ import type { Body } from '../protocol/codec.js'
 
 /**
  * What the WebSocket interface takes, as its IDL converts it and its constructor, `close` and `send` check it.
- * Source: WHATWG WebSockets Standard, section 3.1, "The WebSocket interface"; Web IDL for the conversions.
+ * Source: WHATWG WebSockets Standard, "The WebSocket interface"; Web IDL for the conversions.
  */
 
 /** RFC 2616 section 2.2, to which RFC 6455 section 4.1 refers: a token has no control characters and no separators. */
@@ -11,8 +11,12 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
 /** RFC 6455 section 5.5: a control frame carries 125 bytes, two of which are the close code. */
 const REASON_BYTES_MAX = 123
 
-/** @throws {DOMException} `SyntaxError` for what is no `ws:`, `wss:`, `http:` or `https:` URL without a fragment */
-export function socketUrl(url: string | URL, baseUrl: string | undefined): string {
+/**
+ * @throws {DOMException} `SyntaxError` for what is no `ws:`, `wss:`, `http:` or `https:` URL without a fragment
+ * @throws {TypeError} for none at all
+ */
+export function socketUrl(url: string | URL | undefined, baseUrl: string | undefined): string {
+  if (url === undefined) throw new TypeError('1 argument required, but only 0 present')
   const text = String(url)
   let parsed: URL | undefined
   try {
@@ -34,22 +38,22 @@ export function subprotocolsOf(protocols: unknown = []): string[] {
   return offered
 }
 
-/** The arguments of `close`, ready for a native socket: one that is not given stays away. */
+/** The arguments of `close`, ready for a native socket: none for a close frame without a body. */
 export type Farewell = [code?: number, reason?: string]
 
 /** @throws {DOMException} `InvalidAccessError` for another code than 1000 and 3000 to 4999; `SyntaxError` for a long reason */
 export function farewellOf(code: unknown, reason: unknown): Farewell {
-  const farewell: Farewell = []
-  if (code !== undefined) farewell[0] = clampedShort(Number(code))
-  if (reason !== undefined) farewell[1] = toText(reason)
-  const [given = 1000, words = ''] = farewell
+  if (code === undefined && reason === undefined) return []
+  // RFC 6455 section 5.5.1: a reason stands behind a code.
+  const given = code === undefined ? 1000 : clampedShort(Number(code))
+  const words = reason === undefined ? '' : toText(reason)
   if (given !== 1000 && !(given >= 3000 && given <= 4999)) {
     throw new DOMException(`The close code must be 1000 or from 3000 to 4999, got ${given}`, 'InvalidAccessError')
   }
   if (new TextEncoder().encode(words).byteLength > REASON_BYTES_MAX) {
     throw syntaxError(`The reason must not be longer than ${REASON_BYTES_MAX} bytes`)
   }
-  return farewell
+  return [given, words]
 }
 
 /**
@@ -80,10 +84,5 @@ const syntaxError = (message: string): DOMException => new DOMException(message,
 /** Web IDL, DOMString. Unlike `String()` this refuses a symbol. */
 const toText = (value: unknown): string => ''.concat(value as string)
 
-/** Web IDL, `[Clamp] unsigned short`: the nearest integer, the even one of two, and 0 for NaN. */
-function clampedShort(value: number): number {
-  const clamped = Math.min(Math.max(value, 0), 65535) || 0
-  const floor = Math.floor(clamped)
-  const isUp = clamped - floor > 0.5 || (clamped - floor === 0.5 && floor % 2 === 1)
-  return isUp ? floor + 1 : floor
-}
+/** Web IDL, `[Clamp] unsigned short`, as Chromium has it: 4000.9 is 4000, where the letter of the text wants 4001. */
+const clampedShort = (value: number): number => Math.min(Math.max(value, 0), 65535) | 0

@@ -155,7 +155,7 @@ export function createConnection(
       line.shift()
       lineBytes -= bytes
       try {
-        if (!body) throw new TypeError('A Blob cannot be read')
+        if (body === undefined) throw new TypeError('A Blob cannot be read')
         client.send('message', body)
       } catch {
         listener.error() // Its turn has come too late for an exception.

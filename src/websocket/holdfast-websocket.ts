@@ -61,14 +61,14 @@ export class HoldfastWebSocket extends Target implements WebSocket {
   static with(options: HoldfastWebSocketOptions): typeof HoldfastWebSocket {
     planOf('ws://localhost', [], options)
     return class extends this {
-      constructor(url: string | URL, protocols?: string | string[], more?: HoldfastWebSocketOptions) {
+      constructor(url: string | URL, protocols: string | string[] = [], more: HoldfastWebSocketOptions = {}) {
         super(url, protocols, { ...options, ...more })
       }
     }
   }
 
   /** @param protocols subprotocols to offer, best first */
-  constructor(url: string | URL, protocols?: string | string[], options: HoldfastWebSocketOptions = {}) {
+  constructor(url: string | URL, protocols: string | string[] = [], options: HoldfastWebSocketOptions = {}) {
     super()
     const target = socketUrl(url, systemPlatform().pageUrl)
     const plan = planOf(target, subprotocolsOf(protocols), options)
@@ -160,7 +160,7 @@ export class HoldfastWebSocket extends Target implements WebSocket {
    * @throws {DOMException} `InvalidAccessError` for a code that is not 1000 or from 3000 to 4999; `SyntaxError` for a
    * reason of more than 123 bytes
    */
-  close(code?: number, reason?: string): void {
+  close(...[code, reason]: [code?: number, reason?: string]): void {
     insideOf(this).connection.close(farewellOf(code, reason))
   }
 

@@ -193,6 +193,17 @@ describe('a connection', () => {
     expect(log.slice(1, 3)).toEqual(['error CLOSED', 'close 1006  false CLOSED'])
   })
 
+  test('ends where the browser makes no socket', async () => {
+    function Insecure(): never {
+      throw new DOMException('no ws: on an https: page', 'SecurityError')
+    }
+    const { log, heard, state } = connect('ws://127.0.0.1', { WebSocket: Insecure as unknown as WebSocketClass })
+    await heard(2)
+    await settled()
+
+    expect([...log, state()]).toEqual(['error CLOSED', 'close 1006  false CLOSED', 'CLOSED'])
+  })
+
   test('needs a native class', () => {
     const plan = planOf('ws://127.0.0.1', [], {})
 
@@ -235,7 +246,7 @@ describe('close', () => {
     connection.send('first')
     connection.send(new Blob(['second']))
     connection.send('third')
-    connection.close([1000])
+    connection.close([1000, ''])
     await heard(2)
 
     expect(texts(server)).toEqual(['first', 'second', 'third'])
@@ -248,7 +259,7 @@ describe('close', () => {
     await heard(1)
     store.hold()
     connection.send('written late')
-    connection.close([1000])
+    connection.close([1000, ''])
     await settled()
     const early = texts(server)
     store.release()
@@ -271,7 +282,7 @@ describe('close', () => {
   test('fails an attempt, a turn later', async () => {
     const server = await startServer()
     const { connection, log, heard, state } = connect(server.url)
-    connection.close([1000])
+    connection.close([1000, ''])
     const during = [state(), log.length]
     await heard(2)
     await settled()
@@ -288,7 +299,7 @@ describe('close', () => {
     server.disconnect(1012, '')
     await heard(2)
     await settled(0)
-    connection.close([1000])
+    connection.close([1000, ''])
     await heard(4)
 
     expect(log.slice(2)).toEqual(['error CLOSED', 'close 1006  false CLOSED'])
@@ -314,7 +325,7 @@ describe('close', () => {
   test('from a listener of open closes', async () => {
     const server = await startServer()
     const { log, heard } = connect(server.url, {}, (line, connection) => {
-      if (line.startsWith('open')) connection.close([4000])
+      if (line.startsWith('open')) connection.close([4000, ''])
     })
     await heard(2)
 
@@ -325,10 +336,10 @@ describe('close', () => {
     const server = await startServer()
     const { connection, log, heard } = connect(server.url)
     await heard(1)
-    connection.close([4000])
-    connection.close([4001])
+    connection.close([4000, ''])
+    connection.close([4001, ''])
     await heard(2)
-    connection.close([4002])
+    connection.close([4002, ''])
     await settled()
 
     expect(log).toEqual(['open OPEN', 'close 4000  true CLOSED'])
@@ -339,7 +350,7 @@ describe('close', () => {
     const { connection, log, heard } = connect(server.url, { closeTimeoutMs: 50 })
     await heard(1)
     server.pause()
-    connection.close([4000])
+    connection.close([4000, ''])
     await heard(3)
 
     expect(log).toEqual(['open OPEN', 'error CLOSED', 'close 1006  false CLOSED'])
@@ -350,7 +361,7 @@ describe('close', () => {
     const { connection, log, heard, state } = connect(server.url)
     await heard(1)
     server.pause()
-    connection.close([4000])
+    connection.close([4000, ''])
     server.terminate()
     await heard(2)
     await settled()
