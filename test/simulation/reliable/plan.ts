@@ -108,7 +108,7 @@ export function drawPlan(seed: number): Plan {
   const setup = drawSetup(chance)
   const acts = [...drawTraffic(chance), ...drawFaults(chance)]
   const steps = acts.map((act, id) => ({ id, at: Math.floor(chance.random() * FAULTY_MS), ...act }))
-  const scene = drawScene(createChance(mix(seed, 2))).map((act, index) => ({ id: acts.length + index, ...act }))
+  const scene = drawScene(createChance(mix(seed, 2)), setup).map((act, index) => ({ id: acts.length + index, ...act }))
   // What happens around one moment finds more bugs than what is spread evenly.
   const moments = [chance.between(0, FAULTY_MS), chance.between(0, FAULTY_MS)]
   const isClustered = chance.chance(0.5)

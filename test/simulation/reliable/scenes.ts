@@ -5,7 +5,7 @@ import { FAULTY_MS, type Act, type Wish } from './acts.js'
 type Cue = { readonly at: number } & Act
 
 /** What chance alone brings together too rarely: several acts at one place, each at the right moment. */
-type Scene = (chance: Chance, start: number) => Cue[]
+type Scene = (chance: Chance, start: number, setup: { readonly delayMaxMs: number }) => Cue[]
 
 /** In so many runs one of them is played, among all else that happens. */
 const SCENE_CHANCE = 0.2
@@ -45,46 +45,46 @@ const leapIntoDrain: Scene = (chance, start) => {
   ]
 }
 
-/** The store fails when the outcome of a request is to be kept; then the process dies, or the session ends. */
+/** The store fails when the outcome of a request is to be kept, and the process, which drains, ends right after. */
 const lostOutcome: Scene = (chance, start) => {
+  const handlerMs = chance.between(300, 600)
+  return [
+    { at: start, type: 'ask', page: some(chance), wish: wish(handlerMs) },
+    { at: start + chance.between(100, handlerMs), type: 'drain', windowMs: 100, downMs: 0 },
+    { at: start + handlerMs, type: 'store', forMs: chance.between(100, 400) },
+  ]
+}
+
+/** A session ends while a handler of it runs; when that is done its page is just about to have another session. */
+const expelledAsker: Scene = (chance, _start, { delayMaxMs }) => {
+  // Later, another session would make it known that the reply is lost.
+  const start = FAULTY_MS - chance.between(700, 1_000)
+  const expelledAfterMs = chance.between(delayMaxMs, 450)
+  const backAfterMs = 2 * delayMaxMs + chance.between(0, 200)
+  const handlerMs = expelledAfterMs - Math.round(delayMaxMs / 2) + backAfterMs
+  return [
+    { at: start, type: 'ask', page: some(chance), wish: wish(handlerMs) },
+    { at: start + expelledAfterMs, type: 'expel', session: some(chance), code: 4_200 },
+  ]
+}
+
+/** A request waits behind a message that the disk does not take, and nothing comes after it that would push it on. */
+const fullDisk: Scene = (chance) => {
   const page = some(chance)
-  const handlerMs = chance.between(200, 500)
-  const endAt = start + handlerMs + chance.between(0, 150)
-  const ending = chance.pick<Act>([
-    { type: 'restart', memory: 'kept', isSilent: false, downMs: 0 },
-    { type: 'drain', windowMs: 100, downMs: 0 },
-  ])
+  const start = FAULTY_MS - chance.between(200, 400)
   return [
-    { at: start, type: 'ask', page, wish: wish(handlerMs) },
-    { at: start + handlerMs, type: 'store', forMs: chance.between(50, 400) },
-    { at: endAt, ...ending },
+    { at: start - 20, type: 'disk', forMs: 400 },
+    { at: start, type: 'send', page, count: 1, wish: wish(0) },
+    { at: start + chance.between(0, 20), type: 'ask', page, wish: wish(0) },
   ]
 }
 
-/** A session ends, and its page comes back, while a handler of it runs. */
-const expelledAsker: Scene = (chance, start) => {
-  const session = some(chance)
-  return [
-    { at: start, type: 'ask', page: some(chance), wish: wish(chance.between(200, 600)) },
-    { at: start + chance.between(10, 300), type: 'expel', session, code: 4_200 },
-  ]
-}
-
-/** A request waits behind messages that the disk does not take. */
-const fullDisk: Scene = (chance, start) => {
-  const page = some(chance)
-  return [
-    { at: start, type: 'disk', forMs: chance.between(100, 1_000) },
-    { at: start + 20, type: 'send', page, count: 1, wish: wish(0) },
-    { at: start + chance.between(20, 40), type: 'ask', page, wish: wish(0) },
-  ]
-}
-
-const SCENES = [numberTwice, leapIntoDrain, lostOutcome, expelledAsker, fullDisk] as const
+// The rarest to succeed is tried more often.
+const SCENES = [numberTwice, leapIntoDrain, lostOutcome, expelledAsker, expelledAsker, fullDisk] as const
 
 /** The cues of a scene, or none. */
-export function drawScene(chance: Chance): Cue[] {
+export function drawScene(chance: Chance, setup: Parameters<Scene>[2]): Cue[] {
   if (!chance.chance(SCENE_CHANCE)) return []
   const start = chance.between(100, FAULTY_MS - SCENE_MS)
-  return chance.pick(SCENES)(chance, start)
+  return chance.pick(SCENES)(chance, start, setup)
 }
