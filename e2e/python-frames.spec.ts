@@ -70,7 +70,7 @@ test('the Python client answers a ping at once, before the welcome too', async (
 
 for (const window of [
   { messages: 3, bytes: 10_000 },
-  { messages: 100, bytes: 165 },
+  { messages: 100, bytes: 160 },
 ]) {
   test(`the Python client keeps within a window of ${JSON.stringify(window)}`, async ({ run, greet }) => {
     const { url, heard, say } = await greet(window)
