@@ -55,6 +55,8 @@ export interface Queue {
    * are taken out of it. Says whether there were any.
    */
   settle(isDone: (entry: Entry) => boolean, receipt: Receipt, rejections?: Map<string, HoldfastError>): boolean
+  /** One message is done with, wherever it stands: delivered, or failed with `error`. */
+  finish(entry: Entry, receipt: Receipt, error?: HoldfastError): void
   /** The reply to a request. */
   answer(id: string, answer: { data?: unknown; error?: HoldfastError }): void
   /** The replies of acknowledged requests will never come. */

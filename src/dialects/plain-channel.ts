@@ -1,9 +1,8 @@
-import { DeliveryError } from '../errors.js'
 import { LEFT_THE_BROWSER, type Entry } from '../outbox/delivery.js'
-import { MESSAGE_TOO_BIG } from '../protocol/close-codes.js'
 import type { Body, Received } from '../protocol/codec.js'
 import type { Channel, Host, Meaning } from './dialect.js'
 import { createOutflow } from './outflow.js'
+import { createSuspects } from './suspects.js'
 
 const READY: readonly Meaning[] = [{ type: 'ready' }]
 
@@ -15,9 +14,8 @@ export function createPlainChannel(
 ): Channel {
   const { queue, link } = host
   const outflow = createOutflow(host, { transmit, settle, isExpectant: () => queue.inFlight > 0 })
+  const suspects = createSuspects(queue)
   let isOpen = false
-  /** The head of the queue when the server last closed with 1009. */
-  let suspect: Entry | undefined
 
   function pump(): void {
     if (isOpen) outflow.pump()
@@ -33,14 +31,6 @@ export function createPlainChannel(
   function settle(): boolean {
     const position = link().flushed()
     return queue.settle((entry) => entry.position <= position, LEFT_THE_BROWSER)
-  }
-
-  /** The server has complained of a message that is too big: it may have been one before the head of the queue. */
-  function suspectHead(closeCode: number): void {
-    const head = closeCode === MESSAGE_TOO_BIG ? queue.peek() : undefined
-    // Twice, it was this one, and it would hold up all others for ever.
-    if (head && head === suspect) queue.fail(head, new DeliveryError('TOO_LARGE', 'The server closed with 1009 twice'))
-    suspect = head
   }
 
   return {
@@ -64,8 +54,7 @@ export function createPlainChannel(
     unlink(closeCode) {
       isOpen = false
       settle()
-      queue.rewind()
-      suspectHead(closeCode)
+      suspects.rewind(closeCode)
       outflow.reset()
     },
     cancel() {},

@@ -4,6 +4,7 @@ import { ACKNOWLEDGED, LEFT_THE_BROWSER, type Entry } from '../outbox/delivery.j
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { Channel, Host, Meaning } from './dialect.js'
 import { createOutflow } from './outflow.js'
+import { createSuspects } from './suspects.js'
 import { handshakeOf, refusal, type Handshake } from './socketio-handshake.js'
 import {
   createPacketReader,
@@ -39,7 +40,8 @@ const ATTACHMENTS_WITHIN_MS = 10_000
 export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel {
   const { queue, link, now } = host
   const packets = createPackets(rules.namespace)
-  const outflow = createOutflow(host, { transmit, settle: settleFlushed, isExpectant: () => unacknowledged.length > 0 })
+  const outflow = createOutflow(host, { transmit, settle, isExpectant: () => leaving.length > 0 })
+  const suspects = createSuspects(queue)
   let reader = createPacketReader()
   let stage: 'away' | 'dialled' | 'joining' | 'live' = 'away'
   let engine: Handshake
@@ -54,10 +56,7 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
   /** By its number, what waits for an acknowledgement, and until when; in the order of the deadlines. */
   const awaited = new Map<number, { entry: Entry; by: number }>()
   /** Messages on their way that no acknowledgement is asked for. */
-  let unacknowledged: Entry[] = []
-  /** Those that are done, until their turn in the queue comes. */
-  const done = new WeakSet<Entry>()
-  const failed = new Map<string, HoldfastError>()
+  let leaving: Entry[] = []
 
   // Connecting.
 
@@ -93,8 +92,6 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
 
   function transmit(entry: Entry): boolean {
     const { event, body } = entry.message
-    // It was done before its turn came, and the cut came between.
-    if (done.has(entry)) return (queue.sent(entry, 0, 0), true)
     const isAwaited = entry.isRequest || rules.wantsAck(event)
     if (isAwaited && awaited.size >= WINDOW_MESSAGES) return false
     const frames = packets.frames(body, isAwaited ? acksAsked : undefined)
@@ -108,7 +105,7 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     const position = sendAll(frames)
     if (position === undefined) return false
     if (isAwaited) awaited.set(acksAsked++, { entry, by: now() + rules.ackTimeoutMs })
-    else unacknowledged.push(entry)
+    else leaving.push(entry)
     queue.sent(entry, position, entry.bytes)
     return true
   }
@@ -128,48 +125,36 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
   }
 
   /** What has left the browser and needs no acknowledgement is done. */
-  function settleFlushed(): boolean {
-    const position = link().flushed()
-    const left = unacknowledged.findIndex((entry) => entry.position > position)
-    for (const entry of unacknowledged.splice(0, left < 0 ? unacknowledged.length : left)) done.add(entry)
-    return settle()
-  }
-
-  /** The queue lets go of messages from its head on: each kind with its own receipt, as they come. */
   function settle(): boolean {
-    const isAcked = (entry: Entry): boolean => isAwaitedKind(entry) && done.delete(entry)
-    const hasLeft = (entry: Entry): boolean => !isAwaitedKind(entry) && done.delete(entry)
-    let settled = false
-    while (queue.settle(isAcked, ACKNOWLEDGED, failed) || queue.settle(hasLeft, LEFT_THE_BROWSER)) settled = true
-    return settled
+    const position = link().flushed()
+    const isLeft = (entry: Entry): boolean => entry.position <= position
+    const gone = leaving.filter(isLeft)
+    leaving = leaving.filter((entry) => !isLeft(entry))
+    for (const entry of gone) queue.finish(entry, LEFT_THE_BROWSER)
+    return gone.length > 0
   }
-
-  const isAwaitedKind = (entry: Entry): boolean => entry.isRequest || rules.wantsAck(entry.message.event)
 
   function acknowledged(id: number, values: readonly unknown[]): void {
     const entry = awaited.get(id)?.entry
     if (!entry) return // It was given up before.
     awaited.delete(id)
     if (entry.isRequest) queue.answer(entry.id, { data: rules.gather(values) })
-    finish(entry)
-  }
-
-  function finish(entry: Entry): void {
-    done.add(entry)
-    settle()
+    queue.finish(entry, ACKNOWLEDGED)
     pump()
   }
 
+  /** A frame has come, so the link works: what is overdue will not be acknowledged. A dead link would prove nothing. */
   function giveUpOverdue(): void {
     const at = now()
+    let isRoomMade = false
     for (const [id, { entry, by }] of awaited) {
+      if (by > at) break
       if (entry.isRequest) continue // It has a deadline of its own.
-      if (by > at) return
-      awaited.delete(id)
+      isRoomMade = awaited.delete(id)
       const words = `"${entry.message.event}" was not acknowledged within ${rules.ackTimeoutMs} ms; it may have been handled`
-      failed.set(entry.id, new DeliveryError('NOT_ACKNOWLEDGED', words))
-      finish(entry)
+      queue.finish(entry, ACKNOWLEDGED, new DeliveryError('NOT_ACKNOWLEDGED', words))
     }
+    if (isRoomMade) pump()
   }
 
   // What comes.
@@ -195,10 +180,12 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     if (pid !== undefined && id === undefined && typeof last === 'string') offset = last
     const meaning = { type: 'message', message: { event: String(event), data: rules.gather(values) } } as const
     if (id === undefined) return meaning
+    const asked = reader // Each connection has one of its own, and its own numbers.
     return {
       ...meaning,
       answer(answer) {
-        if (stage === 'live') sendAll(packets.acknowledge(id, answer === undefined ? [] : rules.spread(answer)))
+        if (stage === 'live' && reader === asked)
+          sendAll(packets.acknowledge(id, answer === undefined ? [] : rules.spread(answer)))
       },
     }
   }
@@ -228,9 +215,6 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
 
   return {
     get deadline() {
-      for (const { entry, by } of awaited.values()) {
-        if (!entry.isRequest) return Math.min(outflow.deadline, by)
-      }
       return outflow.deadline
     },
     ping: undefined, // Since revision 4 of Engine.IO the server pings, and breaks on pings of ours.
@@ -247,13 +231,11 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
       return 'engine' in read ? hearEngine(read.engine) : hear(read.packet)
     },
     handled() {
-      if (unacknowledged.length) outflow.look()
+      giveUpOverdue()
+      if (leaving.length) outflow.look()
     },
     pump,
-    elapsed() {
-      giveUpOverdue()
-      if (now() >= outflow.deadline) outflow.look()
-    },
+    elapsed: () => outflow.look(),
     pass(event, body) {
       const frames = stage === 'live' && outflow.hasRoom() ? packets.frames(body, undefined) : undefined
       return frames !== undefined && !tooLarge(event, frames) && sendAll(frames) !== undefined
@@ -262,14 +244,15 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
       for (const [id, { entry }] of awaited) {
         if (entry === request) awaited.delete(id)
       }
-      finish(request)
+      queue.finish(request, ACKNOWLEDGED)
+      pump()
     },
-    unlink() {
+    unlink(closeCode) {
       stage = 'away'
-      settleFlushed()
-      queue.rewind()
+      settle()
+      suspects.rewind(closeCode)
       awaited.clear()
-      unacknowledged = []
+      leaving = []
       outflow.reset()
     },
     bye() {

@@ -7,7 +7,7 @@ import type { createPacketReader } from './socketio-packets.js'
 export interface Handshake {
   /** It pings every `interval`; a link is dead that was silent for `interval + timeout`. */
   readonly heartbeat: Heartbeat
-  /** The longest frame that it takes. */
+  /** The longest frame that it takes, in bytes; `Infinity` where it does not say, as before Socket.IO 4.5. */
   readonly frameBytesMax: number
 }
 
@@ -29,12 +29,11 @@ export function handshakeOf(read: () => Read): Handshake {
     throw refusal('PROTOCOL_MISMATCH', 'Its first packet opens no engine')
   }
   const { pingInterval, pingTimeout, maxPayload } = recordIn(first.engine.data)
-  if (!isPeriod(pingInterval) || !isPeriod(pingTimeout)) {
+  if (!isPositive(pingInterval) || !isPositive(pingTimeout)) {
     throw refusal('PROTOCOL_MISMATCH', 'Its handshake does not say how often it pings')
   }
-  // Engine.IO 3 has no such field.
-  if (!isPeriod(maxPayload)) throw refusal('PROTOCOL_MISMATCH', 'It speaks an older Engine.IO, before revision 4')
-  return { heartbeat: { interval: pingInterval, timeout: pingTimeout }, frameBytesMax: maxPayload }
+  const frameBytesMax = isPositive(maxPayload) ? maxPayload : Infinity
+  return { heartbeat: { interval: pingInterval, timeout: pingTimeout }, frameBytesMax }
 }
 
 function recordIn(text: unknown): Record<string, unknown> {
@@ -46,7 +45,7 @@ function recordIn(text: unknown): Record<string, unknown> {
   }
 }
 
-const isPeriod = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0
+const isPositive = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0
 
 /** The server is of another kind, or will not have us. */
 export function refusal(code: ErrorCode, why: string, cause?: unknown): RefusedError {

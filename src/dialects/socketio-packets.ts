@@ -23,6 +23,9 @@ export interface Packets {
   acknowledge(id: number, values: readonly unknown[]): Body[]
 }
 
+/** Source: socket.io-parser, `maxAttachments` of the decoder: a server ends the connection over one more. */
+const ATTACHMENTS_MAX = 10
+
 const EVENT_TYPE = /^(2|5\d+-)/
 
 export function createPackets(namespace: string): Packets {
@@ -38,6 +41,7 @@ export function createPackets(namespace: string): Packets {
         throw notEncodable(name, 'Socket.IO keeps this name for itself')
       try {
         const [head, ...attachments] = encode(packet) as [string, ...Uint8Array[]]
+        if (attachments.length > ATTACHMENTS_MAX) throw new RangeError(`more than ${ATTACHMENTS_MAX} attachments`)
         return attachments.length ? joined([new TextEncoder().encode(head), ...attachments]) : head
       } catch (cause) {
         throw notEncodable(name, textOf(cause), cause)
@@ -80,7 +84,7 @@ export interface PacketReader {
 }
 
 export function createPacketReader(): PacketReader {
-  const decoder = new Decoder()
+  const decoder = new Decoder({ maxAttachments: ATTACHMENTS_MAX })
   let complete: Packet | undefined
   let incompleteSince: number | undefined
   decoder.on('decoded', (packet: Packet) => (complete = packet))

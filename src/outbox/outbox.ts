@@ -4,7 +4,7 @@ import { sizeOf, type Body } from '../protocol/codec.js'
 import { Entry, type Receipt } from './delivery.js'
 import { show } from './item.js'
 import { createJournal } from './journal.js'
-import { oldestToLeave, type OutboxOptions } from './policy.js'
+import { roomFor, type OutboxOptions } from './policy.js'
 import { Request } from './request.js'
 import { createRequests } from './requests.js'
 import type { MessageReference, StoredMessage } from './store.js'
@@ -65,7 +65,8 @@ export function createOutbox(
       const entry = new Entry(message, sizeOf(message.body), platform.now() + leftMs)
       entry.keep()
       entry.isAdopted = entry.wasSent = true
-      count(entry)
+      bytes += entry.bytes
+      expiresAt = Math.min(expiresAt, entry.expiresAt)
       return entry
     })
     const own = entries.findIndex(({ message }) => message.writer === journal.writer)
@@ -94,7 +95,9 @@ export function createOutbox(
   function enter(size: number, key: string | undefined, make: (reference: MessageReference) => Entry): Entry {
     journal.open()
     const superseded = key === undefined ? [] : waiting().filter(({ message }) => message.key === key)
-    const dropped = giveWay(size, superseded)
+    const held = { messages: entries.length, bytes }
+    const candidates = overflow === 'drop-oldest' ? waiting() : []
+    const dropped = roomFor({ size, held, max, leaving: superseded, candidates })
     if (!dropped && overflow === 'reject') throw full()
 
     const entry = make(dropped ? journal.assign() : { writer: platform.createId(), sequence: 0 })
@@ -108,7 +111,8 @@ export function createOutbox(
     }
     for (const oldest of dropped) takeOut(oldest, new DeliveryError('OUTBOX_FULL', 'Gave way to a newer message'))
     entries.push(entry)
-    count(entry)
+    bytes += entry.bytes
+    expiresAt = Math.min(expiresAt, entry.expiresAt)
     listener.changed()
     if (!entry.isRequest) journal.append(entry)
     // Told last: whoever hears of it may send, and that message comes after this one.
@@ -118,21 +122,8 @@ export function createOutbox(
     return entry
   }
 
-  function count(entry: Entry): void {
-    bytes += entry.bytes
-    expiresAt = Math.min(expiresAt, entry.expiresAt)
-  }
-
   const full = (): DeliveryError =>
     new DeliveryError('OUTBOX_FULL', `The outbox holds ${entries.length} messages, ${bytes} bytes`)
-
-  /** Who else gives way to `size` bytes once `leaving` have gone; undefined where that makes no room. */
-  function giveWay(size: number, leaving: Entry[]): Entry[] | undefined {
-    const messages = entries.length - leaving.length + 1 - max.messages
-    const excess = leaving.reduce((sum, entry) => sum - entry.bytes, bytes + size - max.bytes)
-    const candidates = overflow === 'drop-oldest' ? waiting().filter((entry) => !leaving.includes(entry)) : []
-    return messages <= 0 && excess <= 0 ? [] : oldestToLeave(candidates, { messages, bytes: excess })
-  }
 
   /** Those that can still be taken back: what a server may have handled must be sent again, to be known. */
   const waiting = (): Entry[] => entries.slice(inFlight).filter((entry) => !isUncertain(entry))
@@ -179,12 +170,30 @@ export function createOutbox(
     return removed.length
   }
 
-  function conclude(entry: Entry, receipt: Receipt, error: HoldfastError | undefined): void {
-    bytes -= entry.bytes
-    if (entry instanceof Request) return requests.acknowledged(entry)
-    journal.settle(entry)
-    if (error) entry.fail(error)
-    else entry.deliver(receipt)
+  /** Takes so many out of the queue: delivered, or failed if `rejections` names them. */
+  function conclude(from: number, count: number, receipt: Receipt, rejections?: Map<string, HoldfastError>): void {
+    const done = entries.splice(from, count)
+    const sent = done.slice(0, Math.max(0, inFlight - from))
+    inFlight -= sent.length
+    for (const { frameBytes } of sent) bytesInFlight -= frameBytes
+    for (const entry of done) {
+      bytes -= entry.bytes
+      const error = rejections?.get(entry.id)
+      rejections?.delete(entry.id)
+      if (entry instanceof Request) requests.acknowledged(entry)
+      else {
+        if (from) journal.remove(entry)
+        else journal.settle(entry)
+        if (error) entry.fail(error)
+        else entry.deliver(receipt)
+      }
+    }
+    journal.flush()
+    listener.changed()
+    for (const entry of done) {
+      if (entry.error) bury(entry)
+      else if (!entry.isRequest) listener.delivered(entry)
+    }
   }
 
   return {
@@ -228,23 +237,14 @@ export function createOutbox(
       entry.status = 'sent'
     },
     settle(isSettled, receipt, rejections) {
-      let settled = 0
-      while (settled < entries.length && isSettled(entries[settled] as Entry)) settled++
-      if (!settled) return false
-      for (const entry of entries.slice(0, Math.min(settled, inFlight))) bytesInFlight -= entry.frameBytes
-      inFlight = Math.max(0, inFlight - settled)
-      const done = entries.splice(0, settled)
-      for (const entry of done) {
-        conclude(entry, receipt, rejections?.get(entry.id))
-        rejections?.delete(entry.id)
-      }
-      journal.flush()
-      listener.changed()
-      for (const entry of done) {
-        if (entry.error) bury(entry)
-        else if (!entry.isRequest) listener.delivered(entry)
-      }
-      return true
+      let count = 0
+      while (count < entries.length && isSettled(entries[count] as Entry)) count++
+      if (count) conclude(0, count, receipt, rejections)
+      return count > 0
+    },
+    finish(entry, receipt, error) {
+      const index = entries.indexOf(entry)
+      if (index >= 0) conclude(index, 1, receipt, error && new Map([[entry.id, error]]))
     },
     answer(id, { data, error }) {
       requests.answer(id, data, error)

@@ -22,6 +22,29 @@ export interface OutboxOptions {
   readonly dialect: { readonly acknowledges: boolean }
 }
 
+/** What asks for room. */
+interface Wish {
+  /** The size of the new message, in bytes. */
+  readonly size: number
+  readonly held: OutboxMax
+  readonly max: OutboxMax
+  /** Those that go anyway. */
+  readonly leaving: readonly Entry[]
+  /** Those that may be made to go, oldest first. */
+  readonly candidates: readonly Entry[]
+}
+
+/** Who gives way to one more message; undefined where that makes no room. */
+export function roomFor({ size, held, max, leaving, candidates }: Wish): Entry[] | undefined {
+  const messages = held.messages - leaving.length + 1 - max.messages
+  const bytes = leaving.reduce((sum, entry) => sum - entry.bytes, held.bytes + size - max.bytes)
+  if (messages <= 0 && bytes <= 0) return []
+  return oldestToLeave(
+    candidates.filter((entry) => !leaving.includes(entry)),
+    { messages, bytes },
+  )
+}
+
 /** How much must give way. */
 interface Excess {
   readonly messages: number

@@ -257,6 +257,17 @@ describe('the queue', () => {
     ])
   })
 
+  test('lets go of what is done though what stands before it waits', async () => {
+    const { client, platform, join } = await setUp({ acks: ['save'] })
+    await join()
+    const saved = client.send('save', 1)
+    const passing = client.send('message', 2)
+    await platform.advance(100)
+
+    expect([saved.status, passing.status]).toEqual(['sent', 'delivered'])
+    expect(client.getState().pending).toBe(1)
+  })
+
   test('lets go of a request that was given up, though its answer never comes', async () => {
     const { client, platform, join } = await setUp()
     await join()
@@ -275,11 +286,62 @@ describe('the queue', () => {
     const unheard = client.send('unheard', 1)
     await platform.settle()
     await platform.advance(1_999)
+    platform.link.deliver('2')
     const patient = unheard.status
     await platform.advance(1)
+    platform.link.deliver('2')
 
     expect(patient).toBe('sent')
     expect(unheard.error).toMatchObject({ code: 'NOT_ACKNOWLEDGED' })
+  })
+})
+
+describe('a link that may be dead', () => {
+  test('fails nothing that it did not acknowledge: that is sent again', async () => {
+    const { client, platform, join } = await setUp({ acks: true })
+    await join()
+    const message = client.send('message', 1)
+    await platform.settle()
+    await platform.advance(45_000)
+    const { status } = client.getState()
+    await platform.advance(1_000)
+    platform.link.accept()
+    await join()
+
+    expect(status).toBe('waiting')
+    expect(message.error).toBeUndefined()
+    expect(platform.link.written.at(-1)).toBe('421["message",1]')
+  })
+
+  test('takes no answer to a question of an earlier one, whose numbers begin anew', async () => {
+    const { client, platform, join, cut } = await setUp()
+    let answer = (_: string): void => {}
+    client.on('question', () => new Promise((resolve) => (answer = resolve)))
+    await join()
+    platform.link.deliver('420["question"]')
+    await cut()
+    await join()
+    answer('late')
+    await platform.settle()
+
+    expect(platform.link.written).toEqual(['40{}'])
+  })
+
+  test('that somebody closes with 1009 again and again fails the message that is too big, and no other', async () => {
+    const { client, platform, join } = await setUp({ acks: true })
+    await join()
+    const [giant, innocent] = ['giant', 'innocent'].map((text) => client.send('message', text))
+    await platform.settle()
+    for (let close = 0; close < 2; close++) {
+      platform.link.close(1009)
+      await platform.advance(1_000)
+      platform.link.accept()
+      await join()
+    }
+    platform.link.deliver('434[]')
+
+    expect(giant?.error).toMatchObject({ code: 'TOO_LARGE' })
+    expect(innocent?.status).toBe('delivered')
   })
 })
 

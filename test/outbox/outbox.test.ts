@@ -136,6 +136,35 @@ describe('order', () => {
   })
 })
 
+describe('one message alone', () => {
+  test('is done with wherever it stands, and nobody else', () => {
+    const { add, transmit, outbox, waiting, store, log } = setUp()
+    const [, second, third] = ['a', 'b', 'c'].map((body) => add(body))
+    transmit(2)
+
+    outbox.finish(second!, RECEIPT)
+    outbox.finish(third!, RECEIPT, new DeliveryError('NOT_ACKNOWLEDGED', 'never'))
+    outbox.finish(second!, RECEIPT)
+
+    expect(waiting()).toEqual(['a'])
+    expect(outbox).toMatchObject({ inFlight: 1, bytesInFlight: 1, pending: 1 })
+    expect(log.slice(-2)).toEqual(['delivered b', 'failed c NOT_ACKNOWLEDGED'])
+    expect(store.kept.map(({ body }) => body)).toEqual(['a'])
+  })
+
+  test('at the head lets the store forget it, and the next still stands', () => {
+    const { add, transmit, outbox, store } = setUp()
+    const [first] = ['a', 'b'].map((body) => add(body))
+    transmit()
+
+    outbox.finish(first!, RECEIPT)
+    outbox.rewind()
+
+    expect(store.kept.map(({ body }) => body)).toEqual(['b'])
+    expect(transmit()).toEqual(['b'])
+  })
+})
+
 describe('storing', () => {
   test('transmits nothing before it is stored', async () => {
     const store = createFakeStore({ isAsync: true })

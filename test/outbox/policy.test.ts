@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Entry } from '../../src/outbox/delivery.js'
-import { oldestToLeave } from '../../src/outbox/policy.js'
+import { oldestToLeave, roomFor } from '../../src/outbox/policy.js'
 import { stored } from '../support/fake-store.js'
 
 const candidates = [10, 20, 30].map((bytes, index) => new Entry(stored('w', index + 1), bytes, Infinity))
@@ -24,4 +24,25 @@ test.each([
   ['bytes', 0, 61],
 ])('takes nobody where all together have not %s enough', (_, messages, bytes) => {
   expect(leaving(messages, bytes)).toBeUndefined()
+})
+
+describe('room for one more message', () => {
+  const max = { messages: 3, bytes: 100 }
+  const entry = (sequence: number, bytes: number): Entry =>
+    new Entry({ writer: 'w', sequence, event: 'e', body: '', enqueuedAt: 0 }, bytes, Infinity)
+
+  test('is there while both bounds hold', () => {
+    const held = { messages: 2, bytes: 90 }
+
+    expect(roomFor({ size: 10, held, max, leaving: [], candidates: [entry(1, 45)] })).toEqual([])
+    expect(roomFor({ size: 11, held, max, leaving: [], candidates: [] })).toBeUndefined()
+  })
+
+  test('is made by those that go anyway, and then by the oldest that may', () => {
+    const held = { messages: 3, bytes: 90 }
+    const [first, second] = [entry(1, 30), entry(2, 30)]
+
+    expect(roomFor({ size: 40, held, max, leaving: [first], candidates: [first, second] })).toEqual([])
+    expect(roomFor({ size: 41, held, max, leaving: [first], candidates: [first, second] })).toEqual([second])
+  })
 })

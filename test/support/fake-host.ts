@@ -11,6 +11,7 @@ export const EMPTY_QUEUE: Queue = {
   peek: () => undefined,
   sent: () => assert.fail('nothing waits that could be sent'),
   settle: () => false,
+  finish() {},
   answer() {},
   loseAnswers() {},
   rewind() {},
