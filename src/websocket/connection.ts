@@ -21,6 +21,7 @@ export interface ConnectionListener {
 
 /** One WebSocket as its user sees it, over one link after another. */
 export interface Connection {
+  readonly url: string
   readonly readyState: 0 | 1 | 2 | 3
   readonly protocol: string
   readonly extensions: string
@@ -36,7 +37,7 @@ export interface Connection {
  * go out behind all that was sent.
  */
 export function createConnection(
-  { client: options, dialect, reconnect, closeTimeoutMs }: Plan,
+  { client: options, url, dialect, reconnect, closeTimeoutMs }: Plan,
   listener: ConnectionListener,
 ): Connection {
   // A function call may change it, which the compiler does not expect of a narrower type.
@@ -58,10 +59,10 @@ export function createConnection(
   let extensions = ''
 
   /** Bound before the transport's, so that we know how it ended when the client tells that it has. */
-  const platform = systemPlatform(function (url: string, offered?: string[]) {
+  const platform = systemPlatform(function (target: string, offered?: string[]) {
     hasFailed = false
     ending = socket = undefined
-    const native = (socket = new Native(url, offered))
+    const native = (socket = new Native(target, offered))
     native.addEventListener('error', () => {
       if (native === socket) hasFailed = true
     })
@@ -201,6 +202,7 @@ export function createConnection(
 
   client.connect()
   return {
+    url,
     get readyState() {
       return readyState
     },

@@ -12,7 +12,6 @@ const Target = EventTarget as unknown as new () => SocketTarget
 
 /** What an instance keeps for itself: a native socket has no property of its own that anybody could see. */
 interface Inside {
-  readonly url: string
   readonly connection: Connection
   readonly handlers: ReturnType<typeof createHandlers>
   binaryType: BinaryType
@@ -52,6 +51,17 @@ export class HoldfastWebSocket extends Target implements WebSocket {
   declare readonly CLOSING: 2
   declare readonly CLOSED: 3
 
+  declare readonly url: string
+  declare readonly readyState: 0 | 1 | 2 | 3
+  /** Bytes that were sent and have not left the browser: those in our queue, and those in its buffer. */
+  declare readonly bufferedAmount: number
+  declare readonly extensions: string
+  declare readonly protocol: string
+  declare onopen: WebSocket['onopen']
+  declare onerror: WebSocket['onerror']
+  declare onclose: WebSocket['onclose']
+  declare onmessage: WebSocket['onmessage']
+
   /**
    * The class with options bound to it, for libraries that call `new WebSocketClass(url, protocols)`.
    *
@@ -75,7 +85,6 @@ export class HoldfastWebSocket extends Target implements WebSocket {
     const { origin } = new URL(target)
     const fire = (event: Event): void => void this.dispatchEvent(event)
     const inside: Inside = {
-      url: target,
       handlers: createHandlers(this),
       binaryType: 'blob',
       connection: createConnection(plan, {
@@ -91,27 +100,6 @@ export class HoldfastWebSocket extends Target implements WebSocket {
     insides.set(this, inside)
   }
 
-  get url(): string {
-    return insideOf(this).url
-  }
-
-  get readyState(): 0 | 1 | 2 | 3 {
-    return insideOf(this).connection.readyState
-  }
-
-  /** Bytes that were sent and have not left the browser: those in our queue, and those in its buffer. */
-  get bufferedAmount(): number {
-    return insideOf(this).connection.bufferedAmount
-  }
-
-  get extensions(): string {
-    return insideOf(this).connection.extensions
-  }
-
-  get protocol(): string {
-    return insideOf(this).connection.protocol
-  }
-
   get binaryType(): BinaryType {
     return insideOf(this).binaryType
   }
@@ -120,38 +108,6 @@ export class HoldfastWebSocket extends Target implements WebSocket {
     const inside = insideOf(this)
     // Web IDL: what an enumeration does not have is ignored.
     if (['blob', 'arraybuffer'].includes(type)) inside.binaryType = type
-  }
-
-  get onopen(): WebSocket['onopen'] {
-    return insideOf(this).handlers.get('open')
-  }
-
-  set onopen(handler: WebSocket['onopen']) {
-    insideOf(this).handlers.set('open', handler)
-  }
-
-  get onerror(): WebSocket['onerror'] {
-    return insideOf(this).handlers.get('error')
-  }
-
-  set onerror(handler: WebSocket['onerror']) {
-    insideOf(this).handlers.set('error', handler)
-  }
-
-  get onclose(): WebSocket['onclose'] {
-    return insideOf(this).handlers.get('close')
-  }
-
-  set onclose(handler: WebSocket['onclose']) {
-    insideOf(this).handlers.set('close', handler)
-  }
-
-  get onmessage(): WebSocket['onmessage'] {
-    return insideOf(this).handlers.get('message')
-  }
-
-  set onmessage(handler: WebSocket['onmessage']) {
-    insideOf(this).handlers.set('message', handler)
   }
 
   /**
@@ -176,12 +132,37 @@ export class HoldfastWebSocket extends Target implements WebSocket {
   }
 }
 
-// Web IDL: constants are on the class and on its instances, and everything can be enumerated.
+// What is declared above. Web IDL: constants are on the class and on its instances, and everything can be enumerated.
+
 const { prototype } = HoldfastWebSocket
+const define = (
+  name: PropertyKey,
+  property: PropertyDescriptor & ThisType<HoldfastWebSocket>,
+  owner: object = prototype,
+) => Object.defineProperty(owner, name, { enumerable: true, ...property })
+
 for (const [value, name] of ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'].entries()) {
-  for (const owner of [HoldfastWebSocket, prototype]) Object.defineProperty(owner, name, { value, enumerable: true })
+  define(name, { value })
+  define(name, { value }, HoldfastWebSocket)
 }
-for (const name of Object.getOwnPropertyNames(prototype)) {
-  if (name !== 'constructor') Object.defineProperty(prototype, name, { enumerable: true })
+for (const name of ['url', 'readyState', 'bufferedAmount', 'extensions', 'protocol'] as const) {
+  define(name, {
+    configurable: true,
+    get() {
+      return insideOf(this).connection[name]
+    },
+  })
 }
-Object.defineProperty(prototype, Symbol.toStringTag, { value: 'WebSocket', configurable: true })
+for (const type of ['open', 'error', 'close', 'message']) {
+  define(`on${type}`, {
+    configurable: true,
+    get() {
+      return insideOf(this).handlers.get(type)
+    },
+    set(handler: unknown) {
+      insideOf(this).handlers.set(type, handler)
+    },
+  })
+}
+for (const name of ['binaryType', 'close', 'send']) define(name, {})
+define(Symbol.toStringTag, { value: 'WebSocket', configurable: true, enumerable: false })

@@ -65,6 +65,7 @@ const RAW: Codec = {
 
 /** What a connection is made of. */
 export interface Plan {
+  readonly url: string
   readonly client: ClientOptions
   readonly dialect: Dialect
   readonly reconnect: boolean
@@ -77,7 +78,8 @@ export function planOf(url: string, subprotocols: readonly string[], options: Ho
   for (const name of Object.keys(options)) check('options', name, 'made of known names', NAMES.includes(name))
   const { reconnect = true, closeTimeoutMs = 10_000, ping, pong, outboxMax, ...core } = options
   check('reconnect', reconnect, 'a boolean', typeof reconnect === 'boolean')
-  const talk = { ...(ping !== undefined && { ping }), ...(pong !== undefined && { pong }) }
+  // What is undefined is not given, whatever its type says.
+  const talk = { codec: RAW, subprotocols, ping, pong } as PlainOptions
   const client = {
     ...core,
     url,
@@ -88,8 +90,9 @@ export function planOf(url: string, subprotocols: readonly string[], options: Ho
   }
   resolveOptions(client)
   return {
+    url,
     client,
-    dialect: plain({ codec: RAW, subprotocols, ...talk }),
+    dialect: plain(talk),
     reconnect,
     closeTimeoutMs: requireNumber('closeTimeoutMs', closeTimeoutMs),
   }
