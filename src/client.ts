@@ -211,11 +211,9 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     isClosed = true
     if (drainMs && outbox.pending && isTrying()) await drained(drainMs)
     if (!isClosed) return // Somebody has called connect() meanwhile.
-    if (outbox.inFlight) {
-      // The link is dropped later, when we are called from a listener.
-      channel.bye()
-      unlink()
-    }
+    channel.bye()
+    // The link is dropped later, when we are called from a listener.
+    if (outbox.inFlight) unlink()
     tell({ type: 'close' })
     unwatch?.()
     unwatch = undefined

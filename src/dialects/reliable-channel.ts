@@ -5,7 +5,7 @@ import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { FrameCodec } from '../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../protocol/frames.js'
 import { createAckSchedule, orderOf } from '../session/receiver.js'
-import { foreign, rejection, unexpected } from './reliable-errors.js'
+import { foreign, helloTooLarge, rejection, unexpected } from './reliable-errors.js'
 import { createWriters } from '../session/writers.js'
 import type { Channel, Gap, Host, Meaning } from './dialect.js'
 import { placeOf, type Place } from './place.js'
@@ -75,12 +75,14 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     greeting = frame
     recall()
     if (place) place = { ...place, c: place.c + 1 }
-    say({
+    const hello = codec.write({
       t: 'hello',
       writers: writers.resume(),
       ...(credential !== undefined && { auth: credential }),
       ...(place && { stream: place }),
     })
+    if (sizeOf(hello) > frame.frame) throw helloTooLarge(sizeOf(hello), frame.frame)
+    link().send(hello)
     stage = 'welcomed'
     pump()
     return []
@@ -285,6 +287,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     },
     bye() {
       if (isIntroduced()) say({ t: 'bye' })
+      stage = 'away'
       place = lostBy = undefined
       writers.forget()
     },

@@ -257,6 +257,7 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     },
     bye() {
       if (stage === 'live') link().send(packets.disconnect())
+      stage = 'away'
       pid = offset = undefined
       hadSession = false
     },

@@ -518,6 +518,17 @@ describe('a message that is too large', () => {
     expect(flights.slice(0, 2)).toEqual([[1, 2, 3, 4, 5], [1]])
   })
 
+  test('is not blamed for a hello that is too long, which is told as that', async () => {
+    const { client, greeted, platform, errors, log } = setStage({ auth: () => 'x'.repeat(5_000) })
+    client.send('m', 1)
+    await greeted({ frame: 4_096 })
+    await platform.settle()
+
+    expect(errors).toMatchObject([{ code: 'TOO_LARGE', message: expect.stringContaining('Our hello is 50') }])
+    expect(log).toEqual(['connecting', 'handshaking', 'waiting'])
+    expect(client.outbox.list()).toHaveLength(1)
+  })
+
   test('fails at the first 1009 when it is alone on its way, and slows nobody down', async () => {
     const { client, live, cut, sequences, log } = setStage()
     await live()
@@ -860,6 +871,18 @@ describe('life', () => {
       expect(platform.link.dropped?.code).toBe(1000)
       expect(platform.clock.timers).toBe(0)
     }
+  })
+
+  test('forgets its session when it is closed while it waits, since the next may be another user’s', async () => {
+    const { client, live, platform, greeted, heard } = setStage()
+    await live()
+    platform.link.close(1006)
+    await platform.settle()
+    await client.close()
+    client.connect()
+    await greeted()
+
+    expect(heard()[0]).toEqual({ t: 'hello', writers: {} })
   })
 
   test('says bye when it is closed by a listener', async () => {

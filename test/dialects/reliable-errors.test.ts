@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { foreign, rejection, unexpected } from '../../src/dialects/reliable-errors.js'
+import { foreign, helloTooLarge, rejection, unexpected } from '../../src/dialects/reliable-errors.js'
 
 test('a rejection keeps the server’s words, and tells a missing handler from one that threw', () => {
   expect(rejection('REJECTED', 'no such room')).toMatchObject({ code: 'REJECTED', message: 'no such room' })
@@ -18,5 +18,13 @@ test('a frame out of turn is a bad frame, and named', () => {
   expect(unexpected({ t: 'greeting' } as never)).toMatchObject({
     code: 'BAD_FRAME',
     message: 'The server sent "greeting" out of turn',
+  })
+})
+
+test('a hello that is too long says so, in bytes', () => {
+  expect(helloTooLarge(5_000, 4_096)).toMatchObject({
+    name: 'LocalProtocolError',
+    code: 'TOO_LARGE',
+    message: 'Our hello is 5000 bytes long; the server takes frames of 4096 bytes',
   })
 })

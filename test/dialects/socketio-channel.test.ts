@@ -315,7 +315,7 @@ describe('a link that may be dead', () => {
 
   test('takes no answer to a question of an earlier one, whose numbers begin anew', async () => {
     const { client, platform, join, cut } = await setUp()
-    let answer = (_: string): void => {}
+    let answer: (answer: string) => void = () => {}
     client.on('question', () => new Promise((resolve) => (answer = resolve)))
     await join()
     platform.link.deliver('420["question"]')

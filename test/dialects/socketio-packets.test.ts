@@ -49,7 +49,10 @@ describe('an event', () => {
   })
 
   test('of any name and payload comes back from the official decoder as it was', () => {
-    const payload = fc.json().map((json): unknown => JSON.parse(json))
+    const payload = fc
+      .json()
+      .filter((json) => !json.includes('__proto__')) // The official encoder loses such a key beside attachments.
+      .map((json): unknown => JSON.parse(json))
     fc.assert(
       fc.property(
         fc.string({ minLength: 1, unit: 'binary' }).filter((name) => !RESERVED.includes(name)),

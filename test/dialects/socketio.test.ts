@@ -226,7 +226,12 @@ describe('events', () => {
     expect(() => client.send('connect', 1)).toThrow('Socket.IO keeps this name for itself')
     expect(() => client.send('message', cycle)).toThrow(expect.objectContaining({ code: 'NOT_ENCODABLE' }))
     expect(() => client.send('message', new Blob(['a']))).toThrow('a Blob is read first')
-    expect(() => client.send('message', Array(11).fill(new Uint8Array(1)))).toThrow('more than 10 attachments')
+    expect(() =>
+      client.send(
+        'message',
+        Array.from({ length: 11 }, () => new Uint8Array(1)),
+      ),
+    ).toThrow('more than 10 attachments')
   })
 
   test('past the queue go at once or not at all', async () => {
