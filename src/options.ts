@@ -49,7 +49,9 @@ export interface ClientOptions {
   stableAfterMs?: number
   /** How long an attempt may take, with the url provider, TCP, TLS and handshake. Doubled after two time-outs in a row. Default: 10,000. */
   connectTimeoutMs?: number
-  /** A dead link is found within `interval + timeout`, where the dialect can ping. Default: `{ interval: 25_000, timeout: 15_000 }`. */
+  /**
+   * A dead link is found within `interval + timeout`, where the dialect can ping; a Socket.IO server
+   * has its own. Default: `{ interval: 25_000, timeout: 15_000 }`. */
   heartbeatMs?: Partial<Heartbeat>
   /** The longest message that `send` takes, encoded. Default: 1 MiB. */
   frameBytesMax?: number

@@ -73,8 +73,8 @@ export interface Client<C extends Contract = Untyped> {
 
   /**
    * Asks the server, in turn with what is sent, and resolves with its answer. It settles exactly once, whatever happens
-   * to the link: a request that may have been handled is sent again under its old id and not handled twice.
-   * It lives with this page: a request is not stored.
+   * to the link: a request that may have been handled is sent again. With `reliable()` it has its old id, and is not
+   * handled twice; a Socket.IO server cannot tell. It lives with this page: a request is not stored.
    *
    * @throws {DeliveryError} (as a rejection) `REJECTED` with the server's reason, `NO_HANDLER`, `REQUEST_TIMEOUT`,
    * `REQUEST_ABORTED`, `RESULT_LOST` when it was handled and its answer is gone with the session, `CLIENT_CLOSED`,
@@ -126,7 +126,10 @@ export interface Client<C extends Contract = Untyped> {
   readonly outbox: {
     /** What is pending, oldest first. */
     list(): OutboxItem[]
-    /** Takes back a message that is not on its way; its delivery fails with `REMOVED`. False if there is none such. */
+    /**
+     * Takes back a message that is not on its way; its delivery fails with `REMOVED`. False if there is none such. Where
+     * the server acknowledges, what was ever on its way stays until that is known, and is not replaced nor expires.
+     */
     remove(id: string): boolean
     /** Takes back all that is not on its way, and says how many. */
     clear(): number

@@ -13,19 +13,20 @@ export interface SocketIoOptions {
   path?: string
   /**
    * For which events the server's handlers call their acknowledgement callback: all (`true`), none (`false`), or those
-   * named. Such a message is delivered when the server has acknowledged it, and is sent again until then: at least once.
-   * Any other is delivered when it has left the browser, as with `plain()`. Requests are always acknowledged: the
+   * named. Such a message is delivered when the server has acknowledged it, and is sent again until then: at least once,
+   * since the server cannot tell a repeat. Any other is delivered when it has left the browser, as with `plain()`. Requests are always acknowledged: the
    * callback's argument is their result. Default: `false`, since a handler that never calls back would hold the message
    * for ever.
    */
   acks?: boolean | readonly string[]
   /**
-   * How long an acknowledgement is waited for on a working connection, in milliseconds; then the delivery fails with
-   * `NOT_ACKNOWLEDGED`. Default: 30,000.
+   * How long an acknowledgement is waited for, in milliseconds; when the server is heard after that, its ping at the
+   * latest, and has not acknowledged, the delivery fails with `NOT_ACKNOWLEDGED`. Default: 30,000.
    */
   ackTimeoutMs?: number
   /**
-   * Whether a payload is the list of all arguments of an event, both ways, rather than its one argument. Default: false.
+   * Whether a payload is the list of all arguments of an event, both ways, rather than its one argument. From a server
+   * that recovers sessions its offset is the last of them, as `socket.io-client` has it. Default: false.
    */
   spread?: boolean
 }
