@@ -17,7 +17,7 @@ const steps = [
   { name: 'format', command: ['prettier', ['--check', '.']] },
   { name: 'lint', command: ['oxlint', ['--type-aware', '--deny-warnings']] },
   { name: 'types', command: ['tsc', ['--noEmit']] },
-  { name: 'unit', command: vitest('unit', '--coverage'), report: fromVitest, minutes: 4 },
+  { name: 'unit', command: vitest('unit', '--coverage'), report: fromVitest, minutes: 5 },
   { name: 'simulation', command: vitest('simulation'), report: fromVitest, minutes: 5 },
   { name: 'build', command: ['npm', ['run', 'build']] },
   { name: 'publint', command: ['publint', ['--strict']], needs: 'build' },
@@ -31,7 +31,7 @@ const steps = [
     command: ['playwright', ['test']],
     report: fromPlaywright,
     needs: ['build', 'browser', 'programs'],
-    minutes: 9,
+    minutes: 13,
   },
 ]
 
