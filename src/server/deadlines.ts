@@ -24,6 +24,8 @@ interface Node {
 /** @example const deadline = createDeadlines(platform).create((now) => sendPing(now)) */
 export function createDeadlines(platform: ServerPlatform): Deadlines {
   const heap: Node[] = []
+  /** Those that ring in this round. */
+  const due = new Set<Node>()
   let isCancelled = false
   const alarm = createAlarm(platform, elapsed)
 
@@ -72,6 +74,11 @@ export function createDeadlines(platform: ServerPlatform): Deadlines {
   function elapsed(now: number): void {
     for (let node = heap[0]; node && node.at <= now; node = heap[0]) {
       remove(node)
+      due.add(node)
+    }
+    // One that sets itself into the past again rings in the next round: it must not keep everybody else from his turn.
+    for (const node of due) {
+      due.delete(node)
       node.ring(now)
     }
     arm()
@@ -88,6 +95,7 @@ export function createDeadlines(platform: ServerPlatform): Deadlines {
         set(at) {
           if (node.index >= 0 && node.at === at) return
           remove(node)
+          due.delete(node)
           if (at === Infinity || isCancelled) return
           node.at = at
           node.index = heap.length
@@ -100,6 +108,7 @@ export function createDeadlines(platform: ServerPlatform): Deadlines {
     cancel() {
       isCancelled = true
       heap.length = 0
+      due.clear()
       alarm.cancel()
     },
   }

@@ -36,6 +36,50 @@ test('rings anew only when it is set anew', async () => {
   expect(rings).toEqual([10, 20, 30])
 })
 
+test('rings one that is set into the past once at a time, and the others in between', async () => {
+  const clock = createFakeClock()
+  const deadlines = createDeadlines(createServerPlatform(clock))
+  const rings: string[] = []
+  const stuck = deadlines.create(() => {
+    rings.push('stuck')
+    if (rings.length < 6) stuck.set(10)
+  })
+  stuck.set(10)
+  const other = deadlines.create((now) => {
+    rings.push('other')
+    if (rings.length < 4) other.set(now)
+  })
+  other.set(11)
+
+  clock.sleep(20)
+  await clock.advance(0)
+
+  expect(rings).toEqual(['stuck', 'other', 'stuck', 'other', 'stuck', 'stuck'])
+})
+
+test('does not ring one that another has called off, though both are due', async () => {
+  const clock = createFakeClock()
+  const deadlines = createDeadlines(createServerPlatform(clock))
+  const rings: string[] = []
+  const second = deadlines.create(() => rings.push('second'))
+  const third = deadlines.create(() => rings.push('third'))
+  const first = deadlines.create(() => {
+    rings.push('first')
+    second.set(Infinity)
+    third.set(20)
+  })
+  first.set(10)
+  second.set(11)
+  third.set(11)
+
+  clock.sleep(15)
+  await clock.advance(0)
+  expect(rings).toEqual(['first'])
+  await clock.advance(100)
+
+  expect(rings).toEqual(['first', 'third'])
+})
+
 test('does not ring when it is called off', async () => {
   const clock = createFakeClock()
   const deadlines = createDeadlines(createServerPlatform(clock))
