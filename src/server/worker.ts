@@ -55,6 +55,8 @@ export function createWorker(
     // A handler that is done at once leads back here: the loop below goes on.
     if (isWorking) return
     isWorking = true
+    // What waited for its rate may be handled, or running, by way of another connection by now.
+    deadline = Infinity
     try {
       while (begin());
     } finally {
@@ -72,7 +74,6 @@ export function createWorker(
     if (!lane || lane.running) return false
     if (item.type === 'skip') return leap(source.inbox, lane, item.sequence)
     if (item.message.sequence <= lane.cursor.n) return repeat(source, item.message)
-    deadline = Infinity
     if (!bucket.take(core.platform.now())) {
       deadline = Math.max(bucket.nextAt, core.platform.now() + 1)
       return false

@@ -114,6 +114,35 @@ describe('the order', () => {
     expect(begun).toHaveLength(12)
     expect(client.closed).toBeUndefined()
   })
+
+  test('goes on when what waited for the rate was handled for another connection', async () => {
+    const { world, begun } = open({ limits: { messagesPerSecond: 1, messagesBurst: 1 } })
+    const client = world.welcome({ writers: { A: 1 } })
+    client.say(m('A', 1, { e: 'quick' }), m('A', 2, { e: 'quick' }))
+    const other = world.welcome({ writers: { A: 2 } })
+
+    other.say(m('A', 2, { e: 'quick', u: 1 }))
+    await world.clock.advance(1_000)
+    client.say(m('A', 3, { e: 'quick' }))
+
+    expect(begun).toEqual(['A:1', 'A:2', 'A:3'])
+    expect(client.closed).toBeUndefined()
+  })
+
+  test('goes on when what waits for the rate runs for another connection', async () => {
+    const { world, begun, finish } = open({ limits: { messagesPerSecond: 1, messagesBurst: 1 } })
+    const client = world.welcome({ writers: { A: 1 } })
+    client.say(m('A', 1, { e: 'quick' }), m('A', 2))
+    const other = world.welcome({ writers: { A: 2 } })
+
+    other.say(m('A', 2, { u: 1 }))
+    await world.clock.advance(1_000)
+    client.say(m('A', 3, { e: 'quick' }))
+    await finish()
+
+    expect(begun).toEqual(['A:1', 'A:2', 'A:3'])
+    expect(client.closed).toBeUndefined()
+  })
 })
 
 describe('a handler that outlives its connection', () => {
