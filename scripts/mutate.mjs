@@ -244,6 +244,12 @@ const MUTANTS = [
     to: 'isTold || replies ? 0 : n',
   },
   {
+    name: 'a session goes on that has ended for want of a message',
+    file: 'src/server/stream-writer.ts',
+    from: "if (pending.length && reason !== 'bye') events.condemned()",
+    to: '',
+  },
+  {
     name: 'a server that drains heeds what is leapt over',
     file: 'src/server/connection.ts',
     from: "(frame.t === 'm' || frame.t === 'skip')",

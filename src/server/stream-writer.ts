@@ -156,9 +156,9 @@ export function createStreamWriter(
     end(reason) {
       hasEnded = true
       for (const { reject } of flushes.splice(0)) reject(ended(`(${reason}) before its client had everything`))
-      const isKept = KEPT_IN_STORE.has(reason)
-      if (pending.length && (isKept || isDoubted)) events.condemned()
-      if (isKept) return
+      // Even where it is ended in the store: who attaches it meanwhile has it under an epoch that our end does not end.
+      if (pending.length && reason !== 'bye') events.condemned()
+      if (KEPT_IN_STORE.has(reason)) return
       const failed = (cause: unknown): void => {
         broken('end')(cause)
         events.condemned()

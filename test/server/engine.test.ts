@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createEngine } from '../../src/server/engine.js'
 import { createMemoryStreams, memoryStreams } from '../../src/server/memory-streams.js'
+import type { StreamStore } from '../../src/server/streams.js'
 import { createFakeClock } from '../support/fake-platform.js'
 import { createFakeWorld, createServerPlatform, placeOf, sessionOf, type Frame } from './world.js'
 
@@ -182,6 +183,39 @@ describe('a store that goes back in time', () => {
     expect(again.of('welcome')).toMatchObject([{ resumed: false, lost: 'rollback' }])
     expect(third.of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
   })
+})
+
+test('resumes no session that ends while its client is on its way back, for want of a message', async () => {
+  const inner = memoryStreams()
+  let isAway = false
+  const streams: StreamStore = {
+    open(platform) {
+      const opened = inner.open(platform)
+      const away = Promise.reject<never>(new Error('away'))
+      away.catch(() => {})
+      return {
+        ...opened,
+        attach: async (request) => opened.attach(request),
+        append: (id, epoch, entry) => (isAway ? away : opened.append(id, epoch, entry)),
+      }
+    },
+  }
+  const world = createFakeWorld({ streams })
+  const client = world.welcome()
+  await world.clock.settle()
+  const resume = { ...hello, stream: { id: sessionOf(client), s: 0 } }
+
+  isAway = true
+  world.session.send('news', 1)
+  const again = world.connect()
+  again.say(resume)
+  await world.clock.settle()
+  const third = world.connect()
+  third.say(resume)
+  await world.clock.settle()
+
+  expect(again.closed?.code).toBe(1013)
+  expect(third.of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
 })
 
 describe('rooms', () => {

@@ -133,7 +133,7 @@ describe('append', () => {
     expect(writer.isBehind(0)).toBe(true)
   })
 
-  test('ends the stream when the store fails, and condemns it when it cannot even be ended', async () => {
+  test('ends the stream when the store fails, and condemns it, also when it cannot be ended', async () => {
     const { writer, told, errors, state, fail, answer } = open()
     state.isSlow = true
     fail(2)
@@ -141,7 +141,7 @@ describe('append', () => {
     writer.append(entry('a'))
     await answer()
 
-    expect(told).toEqual(['over: failed', 'condemned'])
+    expect(told).toEqual(['over: failed', 'condemned', 'condemned'])
     expect(errors).toMatchObject([{ code: 'STORAGE_FAILED' }, { code: 'STORAGE_FAILED' }])
   })
 })

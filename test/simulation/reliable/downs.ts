@@ -33,7 +33,11 @@ export interface Downs {
   /** A page opens; with what another one left it in the tab. */
   born(page: string, place?: Place): void
   /** The server welcomes a page to this session. */
-  welcoming(session: string): void
+  welcoming(session: string, isResumed: boolean): void
+  /** The store has not taken this message. */
+  refused(session: string, number: number): void
+  /** What the store has not taken went with the server's process: nobody else can know of it. */
+  ended(): void
   /** The session may be lost for this reason, and for no other. */
   excuse(session: string, reason: string): void
   /** The page's client is closed, to be opened again. */
@@ -63,6 +67,8 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
   /** Session → how often the server had lost memory when it welcomed its page last. */
   const lossesBefore = new Map<string, number>()
   let streams = new Map<string, number[]>()
+  /** Session → what the store has not taken. */
+  const holes = new Map<string, Set<number>>()
   /** What streams held before the store went back in time: it may be on its way still. */
   const ghosts = new Map<string, (readonly number[])[]>()
 
@@ -86,7 +92,15 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       mine.isLoose = mine.isVague = true
       mine.acknowledged.clear()
     },
-    welcoming: (session) => void lossesBefore.set(session, losses),
+    welcoming(session, isResumed) {
+      lossesBefore.set(session, losses)
+      const missing = [...(holes.get(session) ?? [])]
+      check(!isResumed || !missing.length, 'down-hole', () => `${session} goes on without ${missing.join(' ')}`)
+    },
+    refused(session, number) {
+      holes.set(session, (holes.get(session) ?? new Set()).add(number))
+    },
+    ended: () => holes.clear(),
     excuse(session, reason) {
       excuses.set(session, reason)
     },
@@ -96,6 +110,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       return { session, had: [...had] }
     },
     appended(session, number) {
+      holes.get(session)?.delete(number)
       const stream = streams.get(session)
       if (stream) stream.push(number)
       else streams.set(session, [number])

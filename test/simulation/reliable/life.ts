@@ -69,8 +69,8 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
   function watchDown(link: Link, text: string): void {
     talks.down(link, text)
     if (!text.startsWith('{"t":"welcome"')) return
-    const { session } = JSON.parse(text) as { session: string }
-    downs.welcoming(session)
+    const { session, resumed } = JSON.parse(text) as { session: string; resumed: boolean }
+    downs.welcoming(session, resumed)
     const links = attached.get(session) ?? new Set()
     attached.set(session, links.add(link))
     queueMicrotask(() => {

@@ -68,6 +68,16 @@ const expelledAsker: Scene = (chance, _start, { delayMaxMs }) => {
   ]
 }
 
+/** The store does not take a message while the page that it is for is just coming back. */
+const refusedPush: Scene = (chance, start, { delayMaxMs }) => {
+  const backWithinMs = 3 * delayMaxMs + 20
+  return [
+    { at: start, type: 'reconnect', page: some(chance) },
+    { at: start, type: 'store', forMs: backWithinMs + 50 },
+    { at: start + chance.between(0, backWithinMs), type: 'push', session: some(chance), count: chance.between(3, 6) },
+  ]
+}
+
 /** A request waits behind a message that the disk does not take, and nothing comes after it that would push it on. */
 const fullDisk: Scene = (chance) => {
   const page = some(chance)
@@ -79,8 +89,7 @@ const fullDisk: Scene = (chance) => {
   ]
 }
 
-// The rarest to succeed is tried more often.
-const SCENES = [numberTwice, leapIntoDrain, lostOutcome, expelledAsker, expelledAsker, fullDisk] as const
+const SCENES = [numberTwice, leapIntoDrain, lostOutcome, expelledAsker, refusedPush, fullDisk] as const
 
 /** The cues of a scene, or none. */
 export function drawScene(chance: Chance, setup: Parameters<Scene>[2]): Cue[] {

@@ -131,14 +131,14 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
     let lastAt = 0
     const luck = createChance(mix(seed, 8, life))
 
-    function ask<T>(run: () => MaybePromise<T>): MaybePromise<T> {
+    function ask<T>(run: () => MaybePromise<T>, refused = (): void => {}): MaybePromise<T> {
       if (!me.isAlive) return new Promise(() => {})
       const isSlow = setup.storeMaxMs > 0 || world.now < failsUntil || me.operations > 0
-      return isSlow ? later(run) : run()
+      return isSlow ? later(run, refused) : run()
     }
 
     /** Operations take effect, and answer, in the order of the calls. */
-    function later<T>(run: () => MaybePromise<T>): Promise<T> {
+    function later<T>(run: () => MaybePromise<T>, refused: () => void): Promise<T> {
       me.operations++
       lastAt = Math.max(lastAt, world.now + luck.random() * setup.storeMaxMs)
       return new Promise((resolve, reject) => {
@@ -151,6 +151,7 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
           else {
             // It may have taken effect all the same.
             if (luck.chance(0.5)) void run()
+            else refused()
             reject(new Error('the store is away'))
           }
         })
@@ -163,13 +164,16 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
         const streams: Streams = {
           ttlMs: inner.ttlMs,
           attach: (request) => ask(() => inner.attach(request)),
-          append: (id, epoch, entry) =>
-            ask(() => {
+          append(id, epoch, entry) {
+            const isMessage = entry.head.t === 'm'
+            const append = (): ReturnType<Streams['append']> => {
               const result = inner.append(id, epoch, entry)
               if (typeof result === 'string') count(`append ${result}`)
-              else if (!(result instanceof Promise) && entry.head.t === 'm') downs.appended(id, Number(entry.payload))
+              else if (!(result instanceof Promise) && isMessage) downs.appended(id, Number(entry.payload))
               return result
-            }),
+            }
+            return ask(append, () => isMessage && downs.refused(id, Number(entry.payload)))
+          },
           acknowledge: (id, epoch, sequence) => ask(() => inner.acknowledge(id, epoch, sequence)),
           end: (id, epoch) => ask(() => inner.end(id, epoch)),
           cursors: (user, writers) => ask(() => inner.cursors(user, writers)),
@@ -246,6 +250,7 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
       world.note(`server ${life} dies`)
       engine?.stop()
       engine = undefined
+      downs.ended()
       mortal.isAlive = false
       sessions = []
     },
