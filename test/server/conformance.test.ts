@@ -5,7 +5,7 @@ import { frameBytes, handshake, openRaw, type FrameParts, type RawConnection } f
 
 /**
  * Frames, byte by byte, against the echo server; the companion reads and writes them with the same code. The cases, their
- * numbers and what must follow are those of the Autobahn test suite, which is a Python 2 program that few machines have.
+ * numbers and what must follow are those of the Autobahn test suite, a program in Python that npm does not have.
  * What stands there as "strict" and is left open by RFC 6455 is said where ws does otherwise. `handshake.test.ts` has what
  * comes before the first frame.
  */
