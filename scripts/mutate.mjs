@@ -246,8 +246,8 @@ const MUTANTS = [
   {
     name: 'a session goes on that has ended for want of a message',
     file: 'src/server/stream-writer.ts',
-    from: "if (pending.length && reason !== 'bye') events.condemned()",
-    to: '',
+    from: "pending.length && reason !== 'bye'",
+    to: 'pending.length && (KEPT_IN_STORE.has(reason) || isDoubted)',
   },
   {
     name: 'a server that drains heeds what is leapt over',
