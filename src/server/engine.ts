@@ -6,6 +6,7 @@ import { jsonFrames } from '../protocol/frame-codec.js'
 import { createLanes } from '../session/server-lane.js'
 import type { Payload, ServerEvents, Target } from './api.js'
 import { checkGroup } from './check.js'
+import { createCondemned } from './condemned.js'
 import type { Connection, ConnectionHost, ServerConnection } from './connection-api.js'
 import { createConnection } from './connection.js'
 import type { Core, Member, Replied } from './core.js'
@@ -53,7 +54,6 @@ export interface Engine<C extends Contract = Untyped> {
 
 /** When a client for which there is no room may come back, in milliseconds. */
 const REFUSED_AFTER_MS = 5_000
-const CONDEMNED_MAX = 10_000
 
 /**
  * The companion server of `holdfast.1`: all its rules, and nothing of the world but what `platform` gives it.
@@ -75,8 +75,6 @@ export function createEngine<C extends Contract = Untyped>(
   const away = new Set<ServerSession>()
   /** Those that the application has not met. */
   const strangers = new Set<ServerSession>()
-  /** Streams that the store may still resume, in which something is missing. */
-  const condemned = new Set<string>()
   const events = createEvents<ServerEvents>((error, event) => {
     errorCount++
     // A listener of errors that throws would be told of itself for ever.
@@ -109,12 +107,15 @@ export function createEngine<C extends Contract = Untyped>(
     report,
   }
 
+  // An attach that is under way may keep a stream for twice its time.
+  const condemned = createCondemned({ max: options.limits.sessionsMax, forMs: 2 * core.streams.ttlMs }, platform.now)
+
   function checkDrained(): void {
     if (runningCount === 0 && connections.size === 0) drained?.()
   }
 
   const changed = (session: ServerSession, state: SessionState): void => {
-    if (state === 'condemned') return condemn(session.id)
+    if (state === 'condemned') return condemned.add(session.id)
     away.delete(session)
     if (state === 'away') away.add(session)
     if (state === 'ended' && sessions.get(session.id) === session) sessions.delete(session.id)
@@ -125,8 +126,9 @@ export function createEngine<C extends Contract = Untyped>(
       const old = stream && sessions.get(stream.id)
       if (old?.user === user && !attached.resumed) old.end(attached.lost === 'overflow' ? 'overflow' : 'lost')
       const known = attached.resumed ? sessions.get(attached.id) : undefined
-      if (condemned.has(attached.id) || known?.isBehind(attached.sequence)) return forsake(attached, known)
+      if (known?.isBehind(attached.sequence)) return forsake(attached, known)
       if (known) return known
+      if (attached.resumed && condemned.has(attached.id)) return forsake(attached)
       if (!makeRoom()) return forsake(attached)
       const { id, sequence, resumed } = attached
       const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
@@ -138,9 +140,13 @@ export function createEngine<C extends Contract = Untyped>(
     tooLate(attached) {
       const known = sessions.get(attached.id)
       if (known) known.renew(attached)
-      else if (!attached.resumed) forsake(attached)
+      else if (!attached.resumed || condemned.has(attached.id)) forsake(attached)
     },
-    failed: (id) => sessions.get(id)?.doubt(),
+    failed(id) {
+      const known = sessions.get(id)
+      if (known) known.doubt()
+      else if (condemned.has(id)) condemned.add(id)
+    },
     introduce(session) {
       if (strangers.delete(session)) events.emit('session', session.door)
     },
@@ -155,15 +161,9 @@ export function createEngine<C extends Contract = Untyped>(
     session?.end('lost')
     settle(
       () => core.streams.end(id, epoch),
-      () => void condemned.delete(id),
-      () => condemn(id),
+      () => condemned.delete(id),
+      () => condemned.add(id),
     )
-  }
-
-  function condemn(id: string): void {
-    condemned.add(id)
-    const [oldest] = condemned
-    if (condemned.size > CONDEMNED_MAX && oldest !== undefined) condemned.delete(oldest)
   }
 
   function makeRoom(): boolean {

@@ -3,7 +3,7 @@ import { createEngine } from '../../src/server/engine.js'
 import { createMemoryStreams, memoryStreams } from '../../src/server/memory-streams.js'
 import type { StreamStore } from '../../src/server/streams.js'
 import { createFakeClock } from '../support/fake-platform.js'
-import { createFakeWorld, createServerPlatform, placeOf, sessionOf, type Frame } from './world.js'
+import { createFakeWorld, createServerPlatform, placeOf, sessionOf, type FakeClient, type Frame } from './world.js'
 
 const hello = { t: 'hello', writers: {} }
 const m = (w: string, s: number, more: object = {}): Frame => ({ t: 'm', w, s, e: 'ok', ...more })
@@ -216,6 +216,63 @@ test('resumes no session that ends while its client is on its way back, for want
 
   expect(again.closed?.code).toBe(1013)
   expect(third.of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
+})
+
+describe('a store that fails in many sessions', () => {
+  /** It keeps nothing and ends nothing while it is away. */
+  function openFailing(sessionsMax: number) {
+    const inner = memoryStreams()
+    const state = { isAway: false }
+    const streams: StreamStore = {
+      open(platform) {
+        const opened = inner.open(platform)
+        const orAway =
+          <Args extends unknown[], Answer>(ask: (...args: Args) => Answer) =>
+          (...args: Args): Answer => {
+            if (state.isAway) throw new Error('away')
+            return ask(...args)
+          }
+        return { ...opened, append: orAway(opened.append), end: orAway(opened.end) }
+      },
+    }
+    const world = createFakeWorld({ streams, limits: { sessionsMax } })
+    const resume = (client: FakeClient): FakeClient => {
+      const again = world.connect()
+      again.say({ ...hello, stream: placeOf(client) })
+      return again
+    }
+    return { world, state, resume }
+  }
+
+  test('resumes nothing for a while but what lives, once there are more than it can remember', async () => {
+    const { world, state, resume } = openFailing(2)
+    const clients = [world.welcome()]
+    for (let failures = 0; failures < 3; failures++) {
+      clients.push(world.welcome())
+      state.isAway = true
+      world.sessions.at(-1)?.send('news', 'lost')
+      state.isAway = false
+    }
+    const [alive, first] = clients as [FakeClient, FakeClient]
+
+    alive.drop()
+    expect(resume(alive).of('welcome')).toMatchObject([{ resumed: true }])
+    expect(resume(first).closed?.code).toBe(1013)
+    expect(resume(first).of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
+  })
+
+  test('still resumes none that was asked for in vain meanwhile', () => {
+    const { world, state, resume } = openFailing(20)
+    const client = world.welcome()
+
+    state.isAway = true
+    world.engine.broadcast('news', 'lost')
+    expect(resume(client).closed?.code).toBe(1013)
+    state.isAway = false
+
+    expect(resume(client).closed?.code).toBe(1013)
+    expect(resume(client).of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
+  })
 })
 
 describe('rooms', () => {
