@@ -52,6 +52,7 @@ test('what had not left the browser when the link died is sent again, in its ord
   }, count)
   link.cut()
   await heard(page, 2)
+  const waiting = await page.evaluate(() => (globalThis as unknown as Socket).socket.bufferedAmount)
   await link.heal()
   await server.when(({ messages }) => messages.at(-1)?.text.startsWith(`${count - 1} `) === true)
 
@@ -60,6 +61,8 @@ test('what had not left the browser when the link died is sent again, in its ord
   expect(numbers).toEqual(unique(ascending(numbers)))
   // Most of it was still ours; what the machine's buffers had taken was not.
   expect(left).toBeGreaterThan(10_000_000)
+  expect(waiting).toBeGreaterThanOrEqual(left)
+  expect(waiting).toBeLessThan(left + 20_000)
   expect(sentAgain).toBeGreaterThanOrEqual(Math.floor(left / 10_010))
   await expect.poll(() => page.evaluate(() => (globalThis as unknown as Socket).socket.bufferedAmount)).toBe(0)
 })

@@ -204,6 +204,21 @@ describe('a connection', () => {
     expect([...log, state()]).toEqual(['error CLOSED', 'close 1006  false CLOSED', 'CLOSED'])
   })
 
+  test('does not take the end of one socket for that of the next', async () => {
+    const server = await startServer()
+    let made = 0
+    function Once(url: string): Native {
+      if (++made > 1) throw new DOMException('no more', 'SecurityError')
+      return new Native(url)
+    }
+    const { log, heard } = connect(server.url, { WebSocket: Once as unknown as WebSocketClass })
+    await heard(1)
+    server.disconnect(4999, 'restart')
+    await heard(4)
+
+    expect(log.slice(1)).toEqual(['close 4999 restart true CLOSED', 'error CLOSED', 'close 1006  false CLOSED'])
+  })
+
   test('needs a native class', () => {
     const plan = planOf('ws://127.0.0.1', [], {})
 
@@ -216,14 +231,14 @@ describe('a connection', () => {
 describe('close', () => {
   test('says goodbye in the words that it is given', async () => {
     const server = await startServer()
-    const { connection, log, heard, state } = connect(server.url)
+    const { connection, log, heard, state } = connect(server.url, { closeTimeoutMs: 150 })
     await heard(1)
     connection.close([4001, 'bye'])
     const during = state()
     await heard(2)
 
     expect([during, ...log]).toEqual(['CLOSING', 'open OPEN', 'close 4001 bye true CLOSED'])
-    await settled()
+    await settled(200)
     expect([log.length, server.acceptedConnections]).toEqual([2, 1])
   })
 
@@ -231,7 +246,7 @@ describe('close', () => {
     const server = await startServer()
     const { connection, log, heard } = connect(server.url)
     await heard(1)
-    for (let index = 0; index < 40; index++) connection.send(`${index} ${'x'.repeat(50_000)}`)
+    for (let index = 0; index < 40; index++) connection.send(`${index} ${'x'.repeat(1_000_000)}`)
     connection.close([])
     await heard(2)
 
@@ -290,6 +305,18 @@ describe('close', () => {
     expect(during).toEqual(['CLOSING', 0])
     expect(log).toEqual(['error CLOSED', 'close 1006  false CLOSED'])
     expect(server.acceptedConnections).toBe(0)
+  })
+
+  test('fails an attempt for which a Blob is being read', async () => {
+    const server = await startServer()
+    const { connection, log, heard } = connect(server.url)
+    connection.send(new Blob(['12345']))
+    connection.close([])
+    await heard(2)
+    await settled()
+
+    expect(log).toEqual(['error CLOSED', 'close 1006  false CLOSED'])
+    expect(connection.bufferedAmount).toBe(5)
   })
 
   test('ends the wait for the next attempt', async () => {
@@ -415,10 +442,10 @@ describe('send', () => {
     const server = await startServer()
     const { connection, log } = connect(server.url)
     const broken = Object.assign(new Blob(['broken']), { arrayBuffer: () => Promise.reject(new Error('gone')) })
-    for (const message of ['a', new Blob(['b']), 'c', broken, 'd']) connection.send(message)
+    for (const message of ['a', new Blob(['b']), '', broken, 'd']) connection.send(message)
     await server.when(({ messages }) => messages.length === 4)
 
-    expect(texts(server)).toEqual(['a', 'b', 'c', 'd'])
+    expect(texts(server)).toEqual(['a', 'b', '', 'd'])
     expect(log.filter((line) => line.startsWith('error'))).toHaveLength(1)
   })
 
