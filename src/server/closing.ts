@@ -40,6 +40,9 @@ export const badFrame = (what: string): RemoteProtocolError =>
 export const tooLarge = (bytes: number, bytesMax: number): RemoteProtocolError =>
   new RemoteProtocolError('TOO_LARGE', `The peer sent a frame of ${bytes} bytes; it must have at most ${bytesMax}`)
 
+export const crowded = (bytesMax: number): RemoteProtocolError =>
+  new RemoteProtocolError('RATE_LIMITED', `The peer sent more than ${bytesMax} bytes that must wait`)
+
 export const noHello = (withinMs: number): HoldfastError =>
   new HoldfastError('HELLO_TIMEOUT', `No hello within ${withinMs} ms`)
 

@@ -9,6 +9,7 @@ import { createTurnstile } from '../session/server-turnstile.js'
 import {
   badFrame,
   closingOf,
+  crowded,
   noHello,
   noSession,
   notReading,
@@ -52,7 +53,12 @@ export function createConnection(
   let state: State = { status: 'greeted' }
   let lastWriter: string | undefined
   /** Closed while the store or `authenticate` is asked. */
-  const turnstile = createTurnstile<readonly [frame: UpFrame, bytes: number]>((entered) => dispatch(...entered))
+  const turnstile = createTurnstile<readonly [frame: UpFrame, bytes: number]>(
+    (entered) => dispatch(...entered),
+    { messages: limits.window.messages + limits.framesBurst, bytes: limits.window.bytes },
+    // A message has its place in the window already.
+    ([{ t }, bytes]) => (t === 'm' ? 0 : bytes),
+  )
   let isDraining = false
 
   const isClosed = (): boolean => state.status === 'closed'
@@ -100,7 +106,8 @@ export function createConnection(
     const named = withWriter(frame)
     // These do not depend on what came before them.
     if (['p', 'o', 'a', 'bye'].includes(frame.t)) dispatch(named, bytes)
-    else turnstile.enter([named, bytes])
+    // A volatile message is dropped where there is no room.
+    else if (!turnstile.enter([named, bytes]) && frame.t !== 'v') throw crowded(limits.window.bytes)
   }
 
   /** Frames that no window bounds have a rate of their own. */

@@ -1,7 +1,9 @@
+import { createWindow, type WindowMax } from './window.js'
+
 /** Lets things pass one by one, or makes them wait in line while something else must be settled first. */
 export interface Turnstile<Item> {
-  /** Now, or when the turnstile is open and all before it have passed. */
-  enter(item: Item): void
+  /** Now, or when the turnstile is open and all before it have passed; false when the line has no room for it. */
+  enter(item: Item): boolean
   /** Whatever enters from now on waits. */
   close(): void
   /** Lets those in line pass, until one of them closes it again. */
@@ -10,14 +12,27 @@ export interface Turnstile<Item> {
   clear(): void
 }
 
-export function createTurnstile<Item>(pass: (item: Item) => void): Turnstile<Item> {
+/** @param max how long the line may become; a single item may have more bytes */
+export function createTurnstile<Item>(
+  pass: (item: Item) => void,
+  max: WindowMax,
+  bytesOf: (item: Item) => number,
+): Turnstile<Item> {
+  let room = createWindow(max)
   let line: Item[] = []
   let isClosed = false
 
   return {
     enter(item) {
-      if (isClosed || line.length) line.push(item)
-      else pass(item)
+      if (!isClosed && !line.length) {
+        pass(item)
+        return true
+      }
+      const bytes = bytesOf(item)
+      if (!room.fits(bytes)) return false
+      room.take(bytes)
+      line.push(item)
+      return true
     },
     close() {
       isClosed = true
@@ -27,11 +42,13 @@ export function createTurnstile<Item>(pass: (item: Item) => void): Turnstile<Ite
       while (line.length && !isClosed) {
         // Closed again, it may have been opened again meanwhile: each takes from the same line.
         const [next] = line.splice(0, 1) as [Item]
+        room.give(bytesOf(next))
         pass(next)
       }
     },
     clear() {
       line = []
+      room = createWindow(max)
     },
   }
 }

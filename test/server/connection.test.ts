@@ -61,6 +61,30 @@ describe('authentication', () => {
     expect(client.of('welcome')).toEqual([])
   })
 
+  test('holds back no more volatile messages than the window has bytes', async () => {
+    const { world, client, admit } = waiting()
+    const handled: unknown[] = []
+    world.engine.on('session', (session) => session.onAny((event) => handled.push(event)))
+    client.say(hello)
+
+    for (let count = 0; count < 8; count++) client.say({ t: 'v', e: `v${count}`, d: 'x'.repeat(300_000) })
+    client.say({ t: 'm', w: 'A', s: 1, e: 'one' })
+    await admit({ user: 'ann' })
+
+    expect(handled).toEqual(['v0', 'v1', 'v2', 'one'])
+    expect(client.closed).toBeUndefined()
+  })
+
+  test('holds back no more of anything else either', async () => {
+    const { client, admit } = waiting()
+    client.say(hello)
+
+    for (let count = 0; count < 8; count++) client.say({ t: 'auth', auth: 'x'.repeat(300_000) })
+    await admit({ user: 'ann' })
+
+    expect(client.closed).toEqual({ code: 4429, reason: 'RATE_LIMITED' })
+  })
+
   test('is called off when the connection is gone', async () => {
     const { world, client, admit } = waiting()
     client.say(hello)
