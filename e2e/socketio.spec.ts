@@ -275,7 +275,7 @@ test('two servers on the Redis adapter are one to their clients', async ({ page,
     await other.evaluate(() => socketIoPage.client.request('join', 'lobby'))
     const joined = await received(page, 1)
     link.reset()
-    await other.evaluate(() => socketIoPage.until((_, { status }) => status !== 'connected'))
+    await other.evaluate(() => socketIoPage.until(({ gaps }) => gaps.length > 0)) // It is back.
     await other.evaluate(() => void socketIoPage.client.send('message', 'across'))
     const [, message] = await received(page, 2)
 
