@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
 import ts from 'typescript'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+
+// Every file is parsed, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** A file imports only from its own floor and from those below. The longest matching path decides. */
 const FLOORS: Record<number, string[]> = {

@@ -1,8 +1,11 @@
 import * as fc from 'fast-check'
 import { Decoder, type Packet } from 'socket.io-parser'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createPacketReader, createPackets, PacketType } from '../../src/dialects/socketio-packets.js'
 import type { Body, Received } from '../../src/protocol/codec.js'
+
+// Many runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** What a socket at the other end gets. */
 const received = (frame: Body): Received => (typeof frame === 'string' ? frame : frame.slice().buffer)
