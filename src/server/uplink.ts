@@ -76,7 +76,7 @@ export function createUplink(
   let hasLeft = false
 
   function open(writer: string, goesOnAt: number, cursor: Cursor, isTold: boolean): Entry {
-    if (entries.size >= WRITERS_KEPT_MAX) forgetOldest()
+    while (entries.size >= WRITERS_KEPT_MAX && forgetOldest());
     const lane = core.lanes.open(session.user, writer, cursor, follower)
     // The reply to a request that still runs for an older session must reach the client in this one.
     lane.running?.join(session)
@@ -94,13 +94,14 @@ export function createUplink(
     return entry
   }
 
-  function forgetOldest(): void {
-    const writer = inbox.forgetOldest()
-    const entry = writer === undefined ? undefined : entries.get(writer)
-    if (writer === undefined || !entry) return
-    entry.lane.leave(follower)
+  /** False when each is needed still: no more of them than two windows hold, one of messages and one of skips. */
+  function forgetOldest(): boolean {
+    // The client waits for the acknowledgement of what runs, and for the one that is due.
+    const writer = inbox.forgetOldest((one) => due.has(one) || entries.get(one)?.lane.running !== undefined)
+    if (writer === undefined) return false
+    entries.get(writer)?.lane.leave(follower)
     entries.delete(writer)
-    due.delete(writer)
+    return true
   }
 
   function moved(writer: string): void {

@@ -33,14 +33,15 @@ export interface Inbox {
   last(writer: string): number | undefined
   /** From now on the writer's next message is the one after `last`. */
   introduce(writer: string, last: number): void
-  /** Forgets a writer of which nothing waits, the one introduced first; returns it. */
-  forgetOldest(): string | undefined
+  /** Forgets a writer of which nothing waits and that nobody wants, the one introduced first; returns it. */
+  forgetOldest(isWanted?: (writer: string) => boolean): string | undefined
   /** @throws {RemoteProtocolError} `RATE_LIMITED` when the window is full */
   take(bytes: number): void
   /** A message is done with, or was not to be counted. */
   give(bytes: number): void
   /** @throws {RemoteProtocolError} `SEQUENCE_GAP` */
   receive(message: UpMessage): 'queued' | 'repeat'
+  /** @throws {RemoteProtocolError} `RATE_LIMITED` when as many wait as the window has messages */
   skip(writer: string, sequence: number): void
   /** The writer is done with up to `sequence`, by way of another connection: takes out what waits of it, and gives it back. */
   settle(writer: string, sequence: number): UpMessage[]
@@ -59,8 +60,24 @@ export function createInbox(max: WindowMax): Inbox {
   // Taking from the front of an array moves all the others.
   let head = 0
 
+  /** How many items of each writer wait, where there are any. */
+  const counts = new Map<string, number>()
+  let skips = 0
+
   const waiting = (): InboxItem[] => items.slice(head)
-  const writerOf = (item: InboxItem): string => (item.type === 'message' ? item.message.writer : item.writer)
+
+  function count(item: InboxItem, change: 1 | -1): void {
+    const writer = writerOf(item)
+    const total = (counts.get(writer) ?? 0) + change
+    if (total) counts.set(writer, total)
+    else counts.delete(writer)
+    if (item.type === 'skip') skips += change
+  }
+
+  function push(item: InboxItem): void {
+    items.push(item)
+    count(item, 1)
+  }
 
   return {
     get size() {
@@ -73,10 +90,9 @@ export function createInbox(max: WindowMax): Inbox {
     introduce(writer, last) {
       lasts.set(writer, last)
     },
-    forgetOldest() {
-      const busy = new Set(waiting().map(writerOf))
+    forgetOldest(isWanted = () => false) {
       for (const writer of lasts.keys()) {
-        if (busy.has(writer)) continue
+        if (counts.has(writer) || isWanted(writer)) continue
         lasts.delete(writer)
         return writer
       }
@@ -101,22 +117,31 @@ export function createInbox(max: WindowMax): Inbox {
       }
       if (order === 'repeat') return 'repeat'
       lasts.set(writer, sequence)
-      items.push({ type: 'message', message, isCancelled: false })
+      push({ type: 'message', message, isCancelled: false })
       return 'queued'
     },
     skip(writer, sequence) {
       if (sequence <= (lasts.get(writer) ?? 0) + 1) return
+      const before = head < items.length ? items.at(-1) : undefined
+      if (before?.type === 'skip' && before.writer === writer) {
+        items[items.length - 1] = { ...before, sequence }
+      } else {
+        if (skips >= max.messages) {
+          throw new RemoteProtocolError('RATE_LIMITED', `The peer sent more than ${max.messages} skips that must wait`)
+        }
+        push({ type: 'skip', writer, sequence })
+      }
       lasts.set(writer, sequence - 1)
-      items.push({ type: 'skip', writer, sequence })
     },
     settle(writer, sequence) {
-      const done = waiting()
-        .flatMap((item) => (item.type === 'message' ? item.message : []))
-        .filter((message) => message.writer === writer && message.sequence <= sequence)
-      for (const { bytes } of done) window.give(bytes)
-      items = waiting().filter((item) => item.type !== 'message' || !done.includes(item.message))
+      const isDone = (item: InboxItem): boolean => writerOf(item) === writer && lastOf(item) <= sequence
+      const done = waiting().filter(isDone)
+      items = waiting().filter((item) => !isDone(item))
       head = 0
-      return done
+      for (const item of done) count(item, -1)
+      const messages = done.flatMap((item) => (item.type === 'message' ? item.message : []))
+      for (const { bytes } of messages) window.give(bytes)
+      return messages
     },
     cancel(writer, sequence) {
       const item = waiting().find(
@@ -128,6 +153,9 @@ export function createInbox(max: WindowMax): Inbox {
     },
     first: () => items[head],
     shift() {
+      const item = items[head]
+      if (!item) return
+      count(item, -1)
       head++
       if (head < 64 && head < items.length) return
       items = waiting()
@@ -136,6 +164,13 @@ export function createInbox(max: WindowMax): Inbox {
     clear() {
       items = []
       head = 0
+      counts.clear()
+      skips = 0
     },
   }
 }
+
+const writerOf = (item: InboxItem): string => (item.type === 'message' ? item.message.writer : item.writer)
+
+/** The last sequence that the item takes the writer to. */
+const lastOf = (item: InboxItem): number => (item.type === 'message' ? item.message.sequence : item.sequence - 1)

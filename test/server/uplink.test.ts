@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../src/errors.js'
 import { memoryStreams } from '../../src/server/memory-streams.js'
+import { WRITERS_KEPT_MAX } from '../../src/server/uplink.js'
 import { createFakeWorld, sessionOf, type FakeClient, type FakeWorld, type Frame } from './world.js'
 
 const m = (w: string, s: number, more: object = {}): Frame => ({ t: 'm', w, s, e: 'ok', ...more })
@@ -65,6 +66,23 @@ describe('acknowledgements', () => {
 
     expect(client.heard()).toEqual([{ t: 'a', w: { A: 1 } }])
     expect(client.closed).toEqual({ code: 4999, reason: 'done' })
+  })
+
+  test('come for what ran while more writers came than are kept in mind', async () => {
+    const { world } = open({ limits: { window: { messages: 2_000 } } })
+    let finish = (): void => {}
+    world.engine.on('session', (session) =>
+      session.on('slow', () => new Promise<void>((resolve) => (finish = resolve))),
+    )
+    const client = world.welcome()
+
+    client.say(m('first', 1, { e: 'slow' }))
+    for (let index = 0; index < WRITERS_KEPT_MAX + 10; index++) client.say(m(`w${index}`, 1))
+    finish()
+    await world.clock.advance(25)
+
+    const acknowledged = Object.keys(Object.assign({}, ...client.of('a').map(({ w }) => w)) as object)
+    expect(acknowledged).toHaveLength(WRITERS_KEPT_MAX + 11)
   })
 
   test('do not name what this connection has not received', async () => {
@@ -191,6 +209,21 @@ describe('the welcome', () => {
 
     expect(world.welcome({ auth: 'bob', writers: { A: 1 } }).of('welcome')).toMatchObject([{ cursors: { A: 0 } }])
     expect(world.welcome({ auth: 'ann', writers: { A: 1 } }).of('welcome')).toMatchObject([{ cursors: { A: 1 } }])
+  })
+})
+
+describe('skips behind a handler that runs', () => {
+  test('wait, as many as the window has messages', () => {
+    const { world } = open({ limits: { window: { messages: 4 } } })
+    world.engine.on('session', (session) => session.on('slow', () => new Promise(() => {})))
+    const client = world.welcome()
+    client.say(m('A', 1, { e: 'slow' }))
+
+    for (let index = 0; index < 4; index++) client.say({ t: 'skip', w: `w${index}`, s: 5 })
+    expect(client.closed).toBeUndefined()
+    client.say({ t: 'skip', w: 'w4', s: 5 })
+
+    expect(client.closed).toEqual({ code: 4429, reason: 'RATE_LIMITED' })
   })
 })
 

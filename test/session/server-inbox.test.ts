@@ -99,6 +99,51 @@ describe('skip', () => {
   })
 })
 
+describe('skips that wait', () => {
+  test('are one where they follow on one another', () => {
+    const inbox = createInbox({ messages: 3, bytes: 1_000 })
+    inbox.skip('A', 5)
+    inbox.skip('A', 9)
+    inbox.skip('B', 3)
+    inbox.skip('A', 12)
+
+    const items = []
+    for (; inbox.size; inbox.shift()) items.push(inbox.first())
+
+    expect(items).toEqual([
+      { type: 'skip', writer: 'A', sequence: 9 },
+      { type: 'skip', writer: 'B', sequence: 3 },
+      { type: 'skip', writer: 'A', sequence: 12 },
+    ])
+  })
+
+  test('are as many as the window has messages, and more once some have had their turn', () => {
+    const inbox = createInbox({ messages: 2, bytes: 1_000 })
+    inbox.skip('A', 5)
+    inbox.receive(message('A', 5))
+    inbox.skip('B', 5)
+
+    expect(() => inbox.skip('C', 5)).toThrow(expect.objectContaining({ code: 'RATE_LIMITED' }))
+    inbox.shift()
+    expect(() => inbox.skip('C', 5)).not.toThrow()
+    inbox.clear()
+    expect(() => ['D', 'E'].forEach((writer) => inbox.skip(writer, 5))).not.toThrow()
+  })
+
+  test('are taken out when what they leap over is done with elsewhere', () => {
+    const inbox = createInbox({ messages: 2, bytes: 1_000 })
+    inbox.skip('A', 5)
+    inbox.receive(message('A', 5))
+    inbox.skip('A', 9)
+
+    expect(inbox.settle('A', 5)).toMatchObject([{ sequence: 5 }])
+
+    expect(inbox.size).toBe(1)
+    expect(inbox.first()).toMatchObject({ type: 'skip', sequence: 9 })
+    expect(() => inbox.skip('B', 5)).not.toThrow()
+  })
+})
+
 describe('cancel', () => {
   test('marks a request that waits', () => {
     const inbox = createInbox({ messages: 8, bytes: 1_000 })
@@ -128,6 +173,29 @@ describe('writers', () => {
     expect(inbox.forgetOldest()).toBe('C')
     expect(inbox.forgetOldest()).toBeUndefined()
     expect(inbox.writers).toBe(2)
+  })
+
+  test('may be forgotten once nothing waits of them any more', () => {
+    const inbox = createInbox({ messages: 8, bytes: 1_000 })
+    for (const sequence of [1, 2]) inbox.receive(message('A', sequence))
+    inbox.receive(message('B', 1))
+    inbox.shift()
+    expect(inbox.forgetOldest()).toBeUndefined()
+
+    inbox.settle('A', 2)
+
+    expect(inbox.forgetOldest()).toBe('A')
+    inbox.clear()
+    expect(inbox.forgetOldest()).toBe('B')
+  })
+
+  test('are kept that somebody wants', () => {
+    const inbox = createInbox({ messages: 8, bytes: 1_000 })
+    inbox.introduce('A', 1)
+    inbox.introduce('B', 1)
+
+    expect(inbox.forgetOldest((writer) => writer === 'A')).toBe('B')
+    expect(inbox.forgetOldest((writer) => writer === 'A')).toBeUndefined()
   })
 
   test('takes any name', () => {
