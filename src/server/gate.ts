@@ -30,6 +30,7 @@ export function createGate({ platform, options }: Core, request: UpgradeRequest)
   const controller = new AbortController()
   let user: string | undefined
   let expiresAt = Infinity
+  let askAt = Infinity
   let isAsked = false
   let asks = 0
 
@@ -41,6 +42,8 @@ export function createGate({ platform, options }: Core, request: UpgradeRequest)
     // A deadline must not move when somebody sets the clock.
     const { expiresAt: until = Infinity } = identity
     expiresAt = until === Infinity ? Infinity : platform.now() + until - platform.wallNow()
+    // One that lives shortly is asked for at half its time: each answer must buy some quiet.
+    askAt = expiresAt - Math.min(REAUTH_MS, (expiresAt - platform.now()) / 2)
     isAsked = false
     if (expiresAt <= platform.now()) throw outdated()
     return user
@@ -48,7 +51,7 @@ export function createGate({ platform, options }: Core, request: UpgradeRequest)
 
   return {
     get deadline() {
-      return isAsked ? expiresAt : expiresAt - REAUTH_MS
+      return isAsked ? expiresAt : askAt
     },
     check(auth, admitted, refused) {
       const ask = ++asks
@@ -71,12 +74,12 @@ export function createGate({ platform, options }: Core, request: UpgradeRequest)
     },
     elapsed(now) {
       if (now >= expiresAt) return refusalOf(outdated())
-      if (isAsked || now < expiresAt - REAUTH_MS) return undefined
+      if (isAsked || now < askAt) return undefined
       isAsked = true
       return { within: Math.max(0, Math.floor(expiresAt - now)) }
     },
     close() {
-      expiresAt = Infinity
+      expiresAt = askAt = Infinity
       controller.abort()
     },
   }
