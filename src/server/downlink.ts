@@ -51,6 +51,7 @@ export function createDownlink(
   const isFull = (): boolean => socket.bufferedAmount >= bufferedBytesMax
 
   const pump = (): void => {
+    if (!isFull()) fullSince = Infinity // It may be full again at once: of other bytes, since somebody reads.
     while (head < backlog.length && !isFull()) {
       const message = backlog[head++]
       if (!message) break

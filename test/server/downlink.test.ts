@@ -3,7 +3,12 @@ import { createDownlink, type Downlink } from '../../src/server/downlink.js'
 import type { StreamMessage } from '../../src/server/streams.js'
 import { jsonFrames } from '../../src/protocol/frame-codec.js'
 
-function open(): { downlink: Downlink; written: string[]; socket: { bufferedAmount: number }; clock: { now: number } } {
+function open(): {
+  downlink: Downlink
+  written: string[]
+  socket: { bufferedAmount: number; send(frame: unknown): void }
+  clock: { now: number }
+} {
   const written: string[] = []
   const clock = { now: 0 }
   const socket = {
@@ -90,4 +95,25 @@ test('begins to count anew when the socket has drained meanwhile', () => {
   clock.now = 1_100
 
   expect(downlink.elapsed(clock.now)).toBeUndefined()
+})
+
+test('goes on for who reads slowly but steadily, though the socket is full at every look', () => {
+  const { downlink, socket, clock, written } = open()
+  socket.bufferedAmount = 100
+  for (let sequence = 1; sequence <= 100; sequence++) downlink.deliver(message(sequence))
+  let verdict: string | undefined
+  for (clock.now = 0; !verdict && clock.now < 5_000; clock.now += 50) {
+    socket.bufferedAmount = 99
+    const before = written.length
+    // Each message fills it again.
+    socket.send = (frame: unknown) => {
+      written.push(String(frame))
+      socket.bufferedAmount = 100
+    }
+    verdict = downlink.elapsed(clock.now)
+    if (before === 100) break
+  }
+
+  expect(verdict).toBeUndefined()
+  expect(written.length).toBeGreaterThan(50)
 })
