@@ -84,6 +84,7 @@ export function createEngine<C extends Contract = Untyped>(
   let runningCount = 0
   let status: 'open' | 'draining' | 'closed' | 'stopped' = 'open'
   let drained: (() => void) | undefined
+  let draining = Promise.resolve()
 
   const report = (error: HoldfastError): void => {
     if (status === 'stopped') return
@@ -214,9 +215,9 @@ export function createEngine<C extends Contract = Untyped>(
   function drain(drainOptions: DrainOptions = {}): Promise<void> {
     const defaults = { windowMs: 10_000, timeoutMs: 30_000 }
     const { windowMs, timeoutMs } = checkGroup<'windowMs' | 'timeoutMs'>('drain', drainOptions, defaults)
-    if (status !== 'open') return Promise.resolve()
+    if (status !== 'open') return draining
     status = 'draining'
-    return new Promise((resolve) => {
+    draining = new Promise((resolve) => {
       const finish = (): void => {
         drained = undefined
         overdue.set(Infinity)
@@ -231,6 +232,7 @@ export function createEngine<C extends Contract = Untyped>(
       all.forEach((one, index) => one.drain(Math.round(((index + platform.random()) * windowMs) / all.length)))
       checkDrained()
     })
+    return draining
   }
 
   return {

@@ -73,6 +73,7 @@ export function createStreamWriter(
   function put(entry: StreamEntry): void {
     const mine: Pending = { entry, epoch }
     pending.push(mine)
+    if (!epoch) return // No connection was attached yet: renewing appends it.
     settle(
       () => streams.append(id, epoch, entry),
       (result) => {

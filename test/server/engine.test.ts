@@ -426,6 +426,26 @@ describe('drain', () => {
     expect(client.closed?.code).toBe(1012)
   })
 
+  test('asked for twice ends once, for both', async () => {
+    const world = createFakeWorld()
+    let finish = (): void => {}
+    world.engine.on('session', (session) =>
+      session.on('slow', () => new Promise<void>((resolve) => (finish = resolve))),
+    )
+    const client = world.welcome()
+    client.say({ t: 'm', w: 'a', s: 1, e: 'slow' })
+    const ended: string[] = []
+    void world.engine.drain({ windowMs: 1 }).then(() => ended.push('first'))
+    void world.engine.drain().then(() => ended.push('second'))
+    await world.clock.settle()
+    const early = [...ended]
+    finish()
+    await world.clock.advance(30_000)
+
+    expect(early).toEqual([])
+    expect(ended).toEqual(['first', 'second'])
+  })
+
   test('leaps over nothing that it ignores', async () => {
     const world = createFakeWorld()
     let finish = (): void => {}
@@ -481,4 +501,30 @@ test('refuses wrong options at the call', () => {
   const platform = createServerPlatform(createFakeClock())
 
   expect(() => createEngine({ limits: { sessionsMax: 0 } }, platform)).toThrow(RangeError)
+})
+
+test('keeps a session whose first reply is there before the store has answered for its place', async () => {
+  const inner = memoryStreams()
+  let release = (): void => {}
+  const store: StreamStore = {
+    open(platform) {
+      const streams = inner.open(platform)
+      const advance: typeof streams.advance = (...given) =>
+        new Promise((resolve) => {
+          release = () => resolve(streams.advance(...given) as never)
+        })
+      return { ...streams, advance }
+    },
+  }
+  const world = createFakeWorld({ streams: store })
+  world.engine.on('session', (session) => session.handle('ask', () => 'answer'))
+  const first = world.welcome({ writers: { a: 1 } })
+  first.say({ t: 'm', w: 'a', s: 1, e: 'ask', r: 1 })
+  first.drop()
+  const second = world.welcome({ writers: { a: 1 } })
+  release()
+  await world.clock.settle()
+
+  expect(second.of('r')).toHaveLength(1)
+  expect(world.engine.sessionCount).toBeGreaterThan(0)
 })
