@@ -26,6 +26,11 @@ export interface MemoryStreamsOptions {
   readonly cursorTtlMs?: number
   /** How many writers are remembered; the one that was quiet longest is forgotten first. Default: 1,000,000. */
   readonly cursorsMax?: number
+  /**
+   * How many bytes they may take, with what was rejected of each; the one that was quiet longest is forgotten first.
+   * Default: 256 MiB.
+   */
+  readonly cursorBytesMax?: number
 }
 
 type Limits = Required<MemoryStreamsOptions>
@@ -37,6 +42,7 @@ const DEFAULTS: Limits = {
   totalBytesMax: 256 * 2 ** 20,
   cursorTtlMs: 14 * 24 * 3_600_000,
   cursorsMax: 1_000_000,
+  cursorBytesMax: 256 * 2 ** 20,
 }
 
 interface Stream {

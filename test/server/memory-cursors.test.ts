@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createCursorTable } from '../../src/server/memory-cursors.js'
 import type { Cursor } from '../../src/session/server-lane.js'
 
-const limits = { cursorTtlMs: 1_000, cursorsMax: 3 }
+const limits = { cursorTtlMs: 1_000, cursorsMax: 3, cursorBytesMax: 10_000 }
 const cursor = (n: number, isWitnessed = true): Cursor => ({ n, isWitnessed, rejected: [] })
 
 test('finds what was written, per user', () => {
@@ -49,6 +49,37 @@ test('forgets the quietest when there are too many', () => {
 
   expect([...table.read('', ['A', 'B', 'C', 'D'], 'life', 2).keys()]).toEqual(['A', 'C', 'D'])
   expect(table.size).toBe(3)
+})
+
+test('forgets the quietest as a whole when their rejections take too much', () => {
+  const table = createCursorTable(limits)
+  const rejected = (writer: string, count: number): Cursor => ({
+    ...cursor(count),
+    rejected: Array.from({ length: count }, (_, index) => [writer, index + 1, 'REJECTED', 'x'.repeat(1_000)] as const),
+  })
+  table.write('', 'A', rejected('A', 2), 'life', 0)
+  table.write('', 'B', rejected('B', 2), 'life', 1)
+  expect(table.bytes).toBeGreaterThan(8_000)
+
+  table.write('', 'B', rejected('B', 3), 'life', 2)
+
+  const found = table.read('', ['A', 'B'], 'life', 2)
+  expect([...found].map(([writer, { rejected: kept }]) => [writer, kept.length])).toEqual([['B', 3]])
+  expect(table.bytes).toBeLessThan(8_000)
+})
+
+test('counts each cursor once, however often it is written, and in a copy too', () => {
+  const table = createCursorTable(limits)
+  table.write('', 'A', cursor(1), 'life', 0)
+  const { bytes } = table
+
+  for (let n = 2; n < 1_000; n++) table.write('', 'A', cursor(n), 'life', 0)
+
+  expect(bytes).toBeGreaterThan(0)
+  expect(table.bytes).toBe(bytes)
+  expect(table.copy().bytes).toBe(bytes)
+  expect(table.read('', [], 'life', 2_000).size).toBe(0)
+  expect(table.bytes).toBe(0)
 })
 
 test('copies itself', () => {
