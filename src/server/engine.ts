@@ -268,4 +268,4 @@ export function createEngine<C extends Contract = Untyped>(
 
 const NOBODY: Connection = { receive: () => {}, closed: () => {} }
 
-const tooMany = (): HoldfastError => new HoldfastError('RATE_LIMITED', 'There are too many connections')
+const tooMany = (): HoldfastError => new HoldfastError('SERVER_FAILED', 'There are too many connections')

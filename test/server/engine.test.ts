@@ -355,7 +355,7 @@ describe('who may connect', () => {
     const [first, second] = [world.connect(), world.connect()]
 
     expect(first.closed).toBeUndefined()
-    expect(second.frames.at(-1)).toMatchObject({ t: 'error', code: 'RATE_LIMITED', after: 5_000 })
+    expect(second.frames.at(-1)).toMatchObject({ t: 'error', code: 'SERVER_FAILED', after: 5_000 })
     expect(second.closed?.code).toBe(1013)
     expect(world.engine.connectionCount).toBe(1)
   })
