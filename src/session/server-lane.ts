@@ -60,9 +60,35 @@ export interface Lanes<Audience> {
 
 export const NO_CURSOR: Cursor = { n: 0, isWitnessed: false, rejected: [] }
 
+/** How many lanes may wait, with nobody there, for a store that does not keep their cursors. */
+const HOARDS_MAX = 10_000
+
 /** @param rejectionsMax how many rejections of a writer are remembered */
-export function createLanes<Audience>(rejectionsMax: number): Lanes<Audience> {
+export function createLanes<Audience>(rejectionsMax: number, hoardsMax = HOARDS_MAX): Lanes<Audience> {
   const lanes = new Map<string, Lane<Audience>>()
+  /** Lanes that only their hoard keeps; the one that was left first before the others. */
+  const hoards = new Set<string>()
+  /** Something was done of which neither the store nor this process knows: the store's word is no witness any more. */
+  let hasForgotten = false
+
+  function idle(key: string, isHoarding: boolean): void {
+    hoards.delete(key)
+    if (isHoarding) hoards.add(key)
+    else lanes.delete(key)
+    const [oldest] = hoards
+    if (hoards.size <= hoardsMax || oldest === undefined) return
+    hasForgotten = true
+    idle(oldest, false)
+  }
+
+  function create(key: string, writer: string): Lane<Audience> {
+    const lane = createLane<Audience>(writer, rejectionsMax, (isHoarding) => {
+      // Another may have taken the place of one that was forgotten.
+      if (lanes.get(key) === lane) idle(key, isHoarding)
+    })
+    lanes.set(key, lane)
+    return lane
+  }
 
   return {
     get size() {
@@ -71,16 +97,21 @@ export function createLanes<Audience>(rejectionsMax: number): Lanes<Audience> {
     open(user, writer, cursor, follower) {
       // A writer has no space in its name.
       const key = `${writer} ${user}`
-      const lane = lanes.get(key) ?? createLane<Audience>(writer, rejectionsMax, () => lanes.delete(key))
-      lanes.set(key, lane)
-      lane.refresh(cursor)
+      const lane = lanes.get(key) ?? create(key, writer)
+      hoards.delete(key)
+      lane.refresh(hasForgotten ? { ...cursor, isWitnessed: false } : cursor)
       lane.followers.add(follower)
       return lane
     },
   }
 }
 
-function createLane<Audience>(writer: string, rejectionsMax: number, forget: () => void): Lane<Audience> {
+/** @param idle told when nobody follows the lane and nothing runs */
+function createLane<Audience>(
+  writer: string,
+  rejectionsMax: number,
+  idle: (isHoarding: boolean) => void,
+): Lane<Audience> {
   let cursor = NO_CURSOR
   let running: Running<Audience> | undefined
   /** Whether what runs was never sent before: whatever the store says meanwhile, this life is witness. */
@@ -88,8 +119,8 @@ function createLane<Audience>(writer: string, rejectionsMax: number, forget: () 
   let isHoarding = false
   const followers = new Set<Follower>()
 
-  const forgetIfIdle = (): void => {
-    if (followers.size === 0 && !running && !isHoarding) forget()
+  const rest = (): void => {
+    if (followers.size === 0 && !running) idle(isHoarding)
   }
 
   const tell = (): void => {
@@ -130,6 +161,7 @@ function createLane<Audience>(writer: string, rejectionsMax: number, forget: () 
         cursor = { ...next, isWitnessed: next.isWitnessed || isFresh }
         isHoarding = false
       }
+      rest()
       tell()
     },
     hoard(next) {
@@ -139,12 +171,12 @@ function createLane<Audience>(writer: string, rejectionsMax: number, forget: () 
     end() {
       running = undefined
       isFresh = false
-      forgetIfIdle()
+      rest()
       tell()
     },
     leave(follower) {
       followers.delete(follower)
-      forgetIfIdle()
+      rest()
     },
   }
 }

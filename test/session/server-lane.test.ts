@@ -74,6 +74,63 @@ describe('a lane', () => {
   })
 })
 
+describe('a lane whose cursor the store could not keep', () => {
+  /** One after the other, each left with a message done that the store does not know. */
+  function leaveHoarding(writers: string[]) {
+    const lanes = createLanes<string>(8, 2)
+    const one = follower()
+    for (const writer of writers) {
+      const lane = lanes.open('', writer, NO_CURSOR, one)
+      run(lane, 1)
+      lane.hoard(lane.outcome(undefined))
+      lane.end()
+      lane.leave(one)
+    }
+    return { lanes, one }
+  }
+
+  test('is forgotten when there are too many, the one that was left first', () => {
+    const { lanes, one } = leaveHoarding(['A', 'B', 'A', 'C', 'D'])
+
+    expect(lanes.size).toBe(2)
+    expect(['C', 'D'].map((writer) => lanes.open('', writer, NO_CURSOR, one).cursor.n)).toEqual([1, 1])
+  })
+
+  test('makes way for no other while somebody follows it', () => {
+    const { lanes, one } = leaveHoarding(['A', 'B'])
+
+    lanes.open('', 'A', NO_CURSOR, one)
+    const third = lanes.open('', 'C', NO_CURSOR, one)
+    third.hoard({ n: 1, isWitnessed: true, rejected: [] })
+    third.leave(one)
+
+    expect(lanes.size).toBe(3)
+  })
+
+  test('takes the witness with it when it is forgotten: what it had done may be done again', () => {
+    const known = { n: 0, isWitnessed: true, rejected: [] }
+    const { lanes, one } = leaveHoarding(['A', 'B'])
+    expect(lanes.open('', 'X', known, one).cursor.isWitnessed).toBe(true)
+    const { lanes: fuller } = leaveHoarding(['A', 'B', 'C'])
+
+    const lane = fuller.open('', 'A', known, one)
+    expect(lane.cursor).toMatchObject({ n: 0, isWitnessed: false })
+    run(lane, 1)
+
+    expect(lane.cursor.isWitnessed).toBe(true)
+  })
+
+  test('is forgotten when the store has kept it after all', () => {
+    const { lanes, one } = leaveHoarding(['A'])
+    const lane = lanes.open('', 'A', NO_CURSOR, one)
+    lane.leave(one)
+
+    lane.advance(lane.cursor)
+
+    expect(lanes.size).toBe(0)
+  })
+})
+
 describe('the witness', () => {
   test('is made by a message that was never sent before', () => {
     const lane = createLanes<string>(8).open('', 'A', NO_CURSOR, follower())
