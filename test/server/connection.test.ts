@@ -280,15 +280,15 @@ describe('the heartbeat', () => {
 describe('a credential that expires', () => {
   test('is asked for, and replaced or not', async () => {
     const world: FakeWorld = createFakeWorld({
-      authenticate: ({ auth }) => (auth ? { user: 'ann', expiresAt: world.platform.wallNow() + 40_000 } : null),
+      authenticate: ({ auth }) => (auth ? { user: 'ann', expiresAt: world.platform.wallNow() + 60_000 } : null),
       heartbeatMs: { interval: 1_000_000 },
     })
     const client = world.welcome({ auth: 'ticket' })
-    await world.clock.advance(10_000)
+    await world.clock.advance(30_000)
     expect(client.heard()).toEqual([{ t: 'reauth', within: 30_000 }])
 
     client.say({ t: 'auth', auth: 'fresh' })
-    await world.clock.advance(39_000)
+    await world.clock.advance(59_000)
     expect(client.closed).toBeUndefined()
     await world.clock.advance(1_000)
 
