@@ -192,8 +192,8 @@ const MUTANTS = [
   {
     name: 'each connection has a lane of its own',
     file: 'src/session/server-lane.ts',
-    from: 'const lane = lanes.get(key) ?? createLane',
-    to: 'const lane = createLane',
+    from: 'const lane = lanes.get(key) ?? create(key',
+    to: 'const lane = create(key',
   },
   {
     name: 'server forgets what its store could not keep',
