@@ -47,7 +47,8 @@ export function createOutflow({ queue, link, now }: Host, { transmit, settle, is
     for (; entry && hasRoom(); entry = queue.peek()) {
       if (!transmit(entry)) break
     }
-    if (deadline === Infinity && isExpectant()) {
+    // The buffer may be full of what nobody waits for, such as a volatile message.
+    if (deadline === Infinity && ((entry && !hasRoom()) || isExpectant())) {
       const afterMs = (entry ? LOOK_AFTER_MS.forRoom : LOOK_AFTER_MS.forReceipts) * 2 ** idleLooks
       deadline = now() + Math.min(afterMs, LOOK_AFTER_MS.max)
     }

@@ -41,6 +41,17 @@ async function setUp() {
   }
 }
 
+test('goes on when a large volatile message has left the buffer', async () => {
+  const { client, platform, send } = await setUp()
+  client.send('message', 'x'.repeat(200_000), { volatile: true })
+  send('after')
+  await platform.settle()
+  platform.link.flush()
+  await platform.advance(1_000)
+
+  expect(platform.link.written.at(-1)).toBe('after')
+})
+
 describe('a link that is cut', () => {
   test('sends again, in order, what was left in the buffer, and settles exactly what had left it', async () => {
     const { send, platform, cut, delivered, client } = await setUp()
