@@ -187,6 +187,21 @@ describe('a hostile or broken server', () => {
 })
 
 describe('the queue', () => {
+  test('goes on when a large answer has left the buffer, though nothing else comes', async () => {
+    const { client, platform, join } = await setUp()
+    client.on('ask', () => 'x'.repeat(200_000))
+    await join()
+    platform.link.hold()
+    platform.link.deliver('421["ask"]')
+    await platform.settle()
+    client.send('after', 1)
+    await platform.settle()
+    platform.link.flush()
+    await platform.advance(1_000)
+
+    expect(platform.link.written.at(-1)).toBe('42["after",1]')
+  })
+
   test('fails a message that no such server takes, and goes on', async () => {
     const { client, platform, join } = await setUp()
     const giant = client.send('message', 'x'.repeat(1_000))
@@ -327,21 +342,41 @@ describe('a link that may be dead', () => {
     expect(platform.link.written).toEqual(['40{}'])
   })
 
-  test('that somebody closes with 1009 again and again fails the message that is too big, and no other', async () => {
+  test.each([
+    ['first', 'giant', 'innocent'],
+    ['behind', 'innocent', 'giant'],
+  ])('that somebody closes with 1009 over a giant that stands %s fails it, and no other', async (_, ...texts) => {
     const { client, platform, join } = await setUp({ acks: true })
     await join()
-    const [giant, innocent] = ['giant', 'innocent'].map((text) => client.send('message', text))
+    const deliveries = new Map(texts.map((text) => [text, client.send('message', text)]))
     await platform.settle()
-    for (let close = 0; close < 2; close++) {
-      platform.link.close(1009)
-      await platform.advance(1_000)
-      platform.link.accept()
-      await join()
+    for (let round = 0; round < 6; round++) {
+      const numbered = platform.link.written.map((frame) => /^42(\d+)\["message","(\w+)"/.exec(String(frame)))
+      if (numbered.some((match) => match?.[2] === 'giant')) {
+        platform.link.close(1009)
+        await platform.advance(1_000)
+        platform.link.accept()
+        await join()
+      } else {
+        for (const match of numbered) if (match) platform.link.deliver(`43${match[1]}[]`)
+        await platform.settle()
+      }
     }
-    platform.link.deliver('434[]')
 
-    expect(giant?.error).toMatchObject({ code: 'TOO_LARGE' })
-    expect(innocent?.status).toBe('delivered')
+    expect(deliveries.get('giant')?.error).toMatchObject({ code: 'TOO_LARGE' })
+    expect(deliveries.get('innocent')?.status).toBe('delivered')
+  })
+
+  test('lets a message expire that had not left the browser, as with plain()', async () => {
+    const { client, platform, join, cut } = await setUp()
+    await join()
+    platform.link.hold()
+    const old = client.send('old', 1, { ttlMs: 500 })
+    await platform.settle()
+    await cut()
+    await join()
+
+    expect(old.error).toMatchObject({ code: 'EXPIRED' })
   })
 })
 
