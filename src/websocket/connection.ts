@@ -113,7 +113,11 @@ export function createConnection(
     listener.closed(ending ?? ABNORMAL)
     // A listener may have called close().
     if (isLast) stop()
-    else readyState = CONNECTING
+    else {
+      readyState = CONNECTING
+      socket = ending = undefined
+      protocol = extensions = ''
+    }
   }
 
   /** Leaves nothing running. */

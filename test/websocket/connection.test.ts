@@ -67,6 +67,22 @@ const texts = (server: RecordingServer): string[] => server.messages.map(({ text
 /** Goes on when all that was due has run, and some more. */
 const settled = (ms = 20): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
+test('a page that is frozen in the wait after a clean close hears that the next attempt has failed', async () => {
+  const page = Object.assign(new EventTarget(), { baseURI: 'http://127.0.0.1/' })
+  Object.assign(globalThis, { document: page })
+  cleanups.push(() => Reflect.deleteProperty(globalThis, 'document'))
+  const server = await startServer()
+  const { log, heard } = connect(server.url, { retryDelayMs: { min: 60_000, max: 60_000 } })
+  await heard(1)
+  server.disconnect(1012, '')
+  await heard(2)
+
+  page.dispatchEvent(new Event('freeze'))
+  await heard(4)
+
+  expect(log).toEqual(['open OPEN', 'close 1012  true CLOSED', 'error CLOSED', 'close 1006  false CLOSED'])
+})
+
 describe('a connection', () => {
   test('opens, and hands over what comes', async () => {
     const server = await startServer({ isEchoing: true })
