@@ -48,7 +48,7 @@ test('a server that hangs is found, though its host acknowledges every byte', as
 
   const hungAt = Date.now()
   server.pause()
-  await page.evaluate(() => harness.untilStatus('waiting'))
+  await page.evaluate(() => harness.until(({ states }) => states.some(({ status }) => status === 'waiting')))
 
   const lost = await page.evaluate(() => harness.states.find(({ status }) => status === 'waiting'))
   expect(lost).toMatchObject({ code: 'HEARTBEAT_TIMEOUT' })
@@ -73,7 +73,7 @@ test('any frame counts as life, and its absence as death', async ({ page, server
   expect(await page.evaluate(() => harness.roundTrips)).toEqual([])
   expect(server.messages.filter(({ text }) => text === 'ping').length).toBeGreaterThan(1)
 
-  await page.evaluate(() => harness.untilStatus('waiting'))
+  await page.evaluate(() => harness.until(({ states }) => states.some(({ status }) => status === 'waiting')))
   const lost = await page.evaluate(() => harness.states.find(({ status }) => status === 'waiting'))
   expect(lost).toMatchObject({ code: 'HEARTBEAT_TIMEOUT' })
   expect(lost!.at - lastTickAt).toBeLessThan(patience.interval + patience.timeout + MARGIN_MS)

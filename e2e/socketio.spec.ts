@@ -232,6 +232,7 @@ test('a server that recovers sessions brings what was missed; another leaves a g
       await expect.poll(() => io.engine.clientsCount).toBe(0)
       io.emit('news', 'meanwhile')
       await link.heal()
+      await expect.poll(() => io.sockets.sockets.size).toBe(1)
       await one.evaluate(() => socketIoPage.until((_, { status }) => status === 'connected'))
       io.emit('news', 'after')
       await one.evaluate(() => socketIoPage.until(({ received: got }) => got.some(([, news]) => news === 'after')))
