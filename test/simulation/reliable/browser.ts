@@ -10,8 +10,8 @@ export interface Browser {
   readonly isAsleep: boolean
   /** How many timers the page has set. */
   readonly timers: number
-  /** What the page has left in its tab. */
-  readonly left: string | undefined
+  /** Takes what the page has left in its tab: it is there once, however often the page is unloaded. */
+  takeLeft(): string | undefined
   signal(signal: Signal): void
   /** Nothing of the page runs for a while; what happens meanwhile reaches it when it wakes. */
   sleep(forMs: number): void
@@ -102,8 +102,10 @@ export function createBrowser(world: World, { seed, name, wire, verdict, inTab }
     get timers() {
       return timers
     },
-    get left() {
-      return left
+    takeLeft() {
+      const text = left
+      left = undefined
+      return text
     },
     signal: (signal) => happen(() => hear?.(signal)),
     sleep(forMs) {

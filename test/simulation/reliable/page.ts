@@ -216,7 +216,8 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     },
     leave() {
       browser.signal('leave')
-      return browser.left === undefined ? undefined : { text: browser.left, place: downs.place(name) }
+      const text = browser.takeLeft()
+      return text === undefined ? undefined : { text, place: downs.place(name) }
     },
     retire() {
       isRetired = true
