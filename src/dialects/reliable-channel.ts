@@ -1,6 +1,6 @@
 import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../errors.js'
 import { ACKNOWLEDGED, type Entry } from '../outbox/delivery.js'
-import { MESSAGE_TOO_BIG, SUPERSEDED } from '../protocol/close-codes.js'
+import { SUPERSEDED } from '../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { FrameCodec } from '../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../protocol/frames.js'
@@ -8,6 +8,7 @@ import { createAckSchedule, orderOf } from '../session/receiver.js'
 import { foreign, helloTooLarge, rejection, unexpected } from './reliable-errors.js'
 import { createWriters } from '../session/writers.js'
 import type { Channel, Gap, Host, Meaning } from './dialect.js'
+import { createIsolation } from './isolation.js'
 import { placeOf, type Place } from './place.js'
 
 type Frame<Type extends DownFrame['t']> = Type extends unknown ? Extract<DownFrame, { t: Type }> : never
@@ -28,6 +29,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   const { queue, link, now } = host
   const writers = createWriters(queue)
   const acks = createAckSchedule()
+  const isolation = createIsolation(queue)
   let stage: 'away' | 'greeted' | 'welcomed' | 'live' = 'away'
   let greeting: Frame<'greeting'>
   let credential: unknown
@@ -37,11 +39,6 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   /** Why a session that we had is gone, where we know it before the server says so. */
   let lostBy: string | undefined
   let isDraining = false
-  /**
-   * How many of the next messages may be one that is too big for somebody on the way, who closed with 1009. They go one
-   * at a time, so that the next such close names the culprit.
-   */
-  let suspects = 0
 
   /** What the server has rejected, until its turn in the queue comes: another writer's messages may stand before it. */
   const rejections = new Map<string, HoldfastError>()
@@ -146,7 +143,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
   function fits(bytes: number): boolean {
     const { window } = greeting
     if (!queue.inFlight) return true
-    return !suspects && queue.inFlight < window.messages && queue.bytesInFlight + bytes <= window.bytes
+    return isolation.isOver && queue.inFlight < window.messages && queue.bytesInFlight + bytes <= window.bytes
   }
 
   function write({ message, wasSent, isRequest }: Entry): Body {
@@ -170,13 +167,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
       rejections.set(`${writer}:${sequence}`, rejection(code, message))
     }
     const isDone = ({ message }: Entry): boolean => message.sequence <= writers.cursor(message.writer)
-    if (queue.settle(isDone, ACKNOWLEDGED, rejections)) suspects = Math.max(0, suspects - 1)
-  }
-
-  /** @param alone what was on its way, if it was alone and somebody still waits for it */
-  function isolate(inFlight: number, alone: Entry | undefined): void {
-    suspects = inFlight === 1 ? Math.max(0, suspects - 1) : inFlight
-    if (alone) queue.fail(alone, new DeliveryError('TOO_LARGE', 'It alone was on its way when 1009 closed the link'))
+    if (queue.settle(isDone, ACKNOWLEDGED, rejections)) isolation.acquit()
   }
 
   // Section 7: the way down.
@@ -279,11 +270,7 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
         place = undefined
         lostBy = 'superseded'
       }
-      const { inFlight } = queue
-      const next = queue.peek()
-      queue.rewind()
-      const head = queue.peek()
-      if (closeCode === MESSAGE_TOO_BIG) isolate(inFlight, inFlight === 1 && head !== next ? head : undefined)
+      isolation.rewind(closeCode)
     },
     bye() {
       if (isIntroduced()) say({ t: 'bye' })

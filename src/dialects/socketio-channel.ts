@@ -1,22 +1,24 @@
 import { isRecord } from '../check.js'
 import { DeliveryError, RemoteProtocolError, type HoldfastError, type RefusedError } from '../errors.js'
 import { ACKNOWLEDGED, LEFT_THE_BROWSER, type Entry } from '../outbox/delivery.js'
-import { MESSAGE_TOO_BIG } from '../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { Channel, Host, Meaning } from './dialect.js'
+import { createIsolation } from './isolation.js'
 import { createOutflow } from './outflow.js'
 import { handshakeOf, refusal, type Handshake } from './socketio-handshake.js'
 import {
   createPacketReader,
-  createPackets,
   engineFrame,
   PacketType,
   type EnginePacket,
   type Packet,
+  type Packets,
 } from './socketio-packets.js'
 
 export interface SocketIoRules {
   readonly namespace: string
+  /** Of that namespace. */
+  readonly packets: Packets
   readonly ackTimeoutMs: number
   /** Whether the server calls back for this event. */
   wantsAck(event: string): boolean
@@ -39,7 +41,8 @@ const ATTACHMENTS_WITHIN_MS = 10_000
  */
 export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel {
   const { queue, link, now } = host
-  const packets = createPackets(rules.namespace)
+  const { packets } = rules
+  const isolation = createIsolation(queue)
   const outflow = createOutflow(host, { transmit, settle, isExpectant: () => leaving.length > 0 })
   let reader = createPacketReader()
   let stage: 'away' | 'dialled' | 'joining' | 'live' = 'away'
@@ -54,11 +57,6 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
   let acksAsked = 0
   /** By its number, what waits for an acknowledgement, and until when; in the order of the deadlines. */
   const awaited = new Map<number, { entry: Entry; by: number }>()
-  /**
-   * How many of the next messages may be one that is too big for somebody on the way, who closed with 1009. They go one
-   * at a time, so that the next such close names the culprit.
-   */
-  let suspects = 0
   /** Messages on their way that no acknowledgement is asked for. */
   let leaving: Entry[] = []
 
@@ -98,7 +96,7 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     const { event, body } = entry.message
     const isAwaited = entry.isRequest || rules.wantsAck(event)
     if (isAwaited && awaited.size >= WINDOW_MESSAGES) return false
-    if (suspects && queue.inFlight) return false
+    if (!isolation.isOver && queue.inFlight) return false
     const frames = packets.frames(body, isAwaited ? acksAsked : undefined)
     const error = frames
       ? tooLarge(event, frames)
@@ -136,14 +134,8 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     const gone = leaving.filter(isLeft)
     leaving = leaving.filter((entry) => !isLeft(entry))
     for (const entry of gone) queue.finish(entry, LEFT_THE_BROWSER)
-    suspects = Math.max(0, suspects - gone.length)
+    if (gone.length) isolation.acquit()
     return gone.length > 0
-  }
-
-  function isolate(inFlight: number): void {
-    const alone = inFlight === 1 ? queue.peek() : undefined
-    suspects = alone ? Math.max(0, suspects - 1) : inFlight
-    if (alone) queue.fail(alone, new DeliveryError('TOO_LARGE', 'It alone was on its way when 1009 closed the link'))
   }
 
   function acknowledged(id: number, values: readonly unknown[]): void {
@@ -152,7 +144,7 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     awaited.delete(id)
     if (entry.isRequest) queue.answer(entry.id, { data: rules.gather(values) })
     queue.finish(entry, ACKNOWLEDGED)
-    suspects = Math.max(0, suspects - 1)
+    isolation.acquit()
     pump()
   }
 
@@ -263,11 +255,9 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     unlink(closeCode) {
       stage = 'away'
       settle()
-      const { inFlight } = queue
       // Whether they have arrived nobody will ask: as with a plain server, they may be taken back and expire.
       for (const entry of leaving) entry.wasSent = false
-      queue.rewind()
-      if (closeCode === MESSAGE_TOO_BIG) isolate(inFlight)
+      isolation.rewind(closeCode)
       awaited.clear()
       leaving = []
       outflow.reset()

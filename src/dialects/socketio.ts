@@ -93,6 +93,7 @@ export function socketIo({
     open: (host) =>
       createSocketIoChannel(host, {
         namespace,
+        packets,
         ackTimeoutMs,
         wantsAck: (event) => acks === true || names.has(event),
         spread: (answer) => argumentsOf('answer', answer),
