@@ -32,6 +32,19 @@ const NOTES = 'holdfast:'
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
+ * The class that is given, or the global one.
+ *
+ * @throws {TypeError} where there is none, as in Node before 22
+ */
+export function nativeClass(given: WebSocketClass | undefined): WebSocketClass {
+  const Native = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket
+  if (Native) return Native
+  throw new TypeError(
+    'There is no global WebSocket here: pass one as options.WebSocket, such as that of the package "ws"',
+  )
+}
+
+/**
  * The browser, or Node. Globals are looked up when they are used, so that a server can render a page that imports this.
  *
  * @param Native the WebSocket class to use; default: the global one
@@ -54,12 +67,7 @@ export const systemPlatform = (Native?: WebSocketClass): Platform => ({
     return () => clearTimeout(timer)
   },
   createTransport(listener) {
-    const Class = Native ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket
-    if (!Class)
-      throw new TypeError(
-        'There is no global WebSocket here: pass one as options.WebSocket, such as that of the package "ws"',
-      )
-    return createTransport(Class, listener)
+    return createTransport(nativeClass(Native), listener)
   },
   watchSignals,
   recall(key) {

@@ -1,6 +1,6 @@
 import { createClient } from '../client.js'
 import type { Channel, Dialect, Queue } from '../dialects/dialect.js'
-import { systemPlatform } from '../platform.js'
+import { nativeClass, systemPlatform } from '../platform.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { Farewell } from './arguments.js'
 import { ABNORMAL, type Ending } from './events.js'
@@ -50,8 +50,7 @@ export function createConnection(
 
   // The native socket.
 
-  const Native = options.WebSocket ?? (typeof WebSocket === 'function' ? WebSocket : undefined)
-  if (!Native) throw new TypeError('There is no global WebSocket here: pass one as options.WebSocket')
+  const Native = nativeClass(options.WebSocket)
   let socket: WebSocket | undefined
   let hasFailed = false
   let ending: Ending | undefined

@@ -1,17 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
 import type { WebSocketClass } from '../../src/transport/transport.js'
 import { createConnection, type Connection } from '../../src/websocket/connection.js'
 import { planOf, type HoldfastWebSocketOptions } from '../../src/websocket/options.js'
+import { PlainWebSocket } from '../support/clients.js'
 import { createFakeStore } from '../support/fake-store.js'
 import { createRecordingServer, type RecordingServer } from '../support/servers.js'
-
-/** Without compression, as our docs want it. */
-class Native extends WebSocket {
-  constructor(url: string, protocols?: string | string[]) {
-    super(url, protocols, { perMessageDeflate: false })
-  }
-}
 
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
 const cleanups: (() => unknown)[] = []
@@ -39,7 +32,7 @@ function connect(
     react(line, connection)
     for (const watch of watchers) watch()
   }
-  const native = Native as unknown as WebSocketClass
+  const native = PlainWebSocket as unknown as WebSocketClass
   const plan = planOf(url, [], { retryDelayMs: { min: 1, max: 2 }, WebSocket: native, ...options })
   const connection = createConnection(plan, {
     opened: () => note(`open ${state()}`),
@@ -223,9 +216,9 @@ describe('a connection', () => {
   test('does not take the end of one socket for that of the next', async () => {
     const server = await startServer()
     let made = 0
-    function Once(url: string): Native {
+    function Once(url: string): PlainWebSocket {
       if (++made > 1) throw new DOMException('no more', 'SecurityError')
-      return new Native(url)
+      return new PlainWebSocket(url)
     }
     const { log, heard } = connect(server.url, { WebSocket: Once as unknown as WebSocketClass })
     await heard(1)
