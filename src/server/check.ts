@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { isObject } from '../check.js'
 
 /** The longest delay that a timer holds, in milliseconds; ws keeps sizes in as many bits. */
 export const INTEGER_MAX = 2 ** 31 - 1
@@ -36,8 +37,6 @@ export function checkGroup<Keys extends string>(
   }
   return result
 }
-
-export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 /** @throws {TypeError} unless the option is absent or a function */
 export function checkFunction(name: string, value: unknown): void {

@@ -1,5 +1,5 @@
 import { HoldfastError, textOf } from '../errors.js'
-import { isObject } from './check.js'
+import { isObject } from '../check.js'
 import type { Core } from './core.js'
 import type { Identity, UpgradeRequest } from './options.js'
 import { settle } from './settle.js'

@@ -1,6 +1,7 @@
 import type { Heartbeat } from '../session/liveness.js'
 import type { WindowMax } from '../session/window.js'
-import { checkFunction, checkGroup, isObject, refuse } from './check.js'
+import { isObject } from '../check.js'
+import { checkFunction, checkGroup, refuse } from './check.js'
 import { memoryStreams } from './memory-streams.js'
 import type { MaybePromise, StreamStore } from './streams.js'
 

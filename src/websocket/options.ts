@@ -1,6 +1,6 @@
 import { plain, type PlainOptions } from '../dialects/plain.js'
 import type { Dialect } from '../dialects/dialect.js'
-import { check, requireNumber } from '../check.js'
+import { check, isObject, requireNumber } from '../check.js'
 import { resolveOptions, type ClientOptions } from '../options.js'
 import type { Codec } from '../protocol/codec.js'
 
@@ -74,7 +74,7 @@ export interface Plan {
 
 /** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
 export function planOf(url: string, subprotocols: readonly string[], options: HoldfastWebSocketOptions): Plan {
-  check('options', options, 'an object', typeof options === 'object' && options !== null)
+  check('options', options, 'an object', isObject(options))
   for (const name of Object.keys(options)) check('options', name, 'made of known names', NAMES.includes(name))
   const { reconnect = true, closeTimeoutMs = 10_000, ping, pong, outboxMax, ...core } = options
   check('reconnect', reconnect, 'a boolean', typeof reconnect === 'boolean')

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, expectTypeOf, test } from 'vitest'
 import type { Socket } from 'socket.io'
-import { WebSocket } from 'ws'
 import { createClient } from '../../src/client.js'
 import type { Gap } from '../../src/dialects/dialect.js'
 import { socketIo, type SocketIoOptions } from '../../src/dialects/socketio.js'
@@ -8,6 +7,7 @@ import type { ClientOptions } from '../../src/options.js'
 import type { ClientState } from '../../src/snapshot.js'
 import type { Client } from '../../src/surface.js'
 import type { WebSocketClass } from '../../src/transport/transport.js'
+import { PlainWebSocket } from '../support/clients.js'
 import { createFaultProxy, type FaultProxy } from '../support/fault-proxy.js'
 import { createSocketIoServer, type SocketIoServer } from '../support/socketio-server.js'
 
@@ -41,11 +41,7 @@ function connect(url: string, dialect: SocketIoOptions = {}, options: Partial<Cl
     url,
     dialect: socketIo(dialect),
     retryDelayMs: { min: 5, max: 20 },
-    WebSocket: class extends WebSocket {
-      constructor(target: string) {
-        super(target, { perMessageDeflate: false })
-      }
-    } as unknown as WebSocketClass,
+    WebSocket: PlainWebSocket as unknown as WebSocketClass,
     ...options,
   })
   cleanups.push(() => client.close())

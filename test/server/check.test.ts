@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { checkFunction, checkGroup, checkInteger, isObject, refuse } from '../../src/server/check.js'
+import { isObject } from '../../src/check.js'
+import { checkFunction, checkGroup, checkInteger, refuse } from '../../src/server/check.js'
 
 describe('checkInteger', () => {
   test.each([0, 7, 10])('passes %d', (value) => {

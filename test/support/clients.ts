@@ -2,6 +2,13 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { type ClientOptions, WebSocket } from 'ws'
 
+/** The class of ws as our docs want it for clients in Node: without compression. */
+export class PlainWebSocket extends WebSocket {
+  constructor(url: string, protocols?: string | string[]) {
+    super(url, protocols, { perMessageDeflate: false })
+  }
+}
+
 /** A WebSocket of ws that is open, and the TCP socket under it. */
 export interface OpenClient {
   readonly client: WebSocket
