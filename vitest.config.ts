@@ -3,13 +3,13 @@ import { defineConfig } from 'vitest/config'
 /** What decides and never waits must be covered; the shells around it are proven in a real browser. */
 const pure = [
   'src/protocol/**',
+  'src/shared/**',
   'src/dialects/**',
-  'src/session/**',
-  'src/outbox/{outbox,journal,commits,delivery,item,memory-store,policy,request,requests}.ts',
-  'src/{ask,dialler}.ts',
-  'src/snapshot.ts',
-  'src/events.ts',
-  'src/options.ts',
+  'src/connection/**',
+  'src/outbox/*.ts',
+  'src/outbox/stores/memory-store.ts',
+  'src/client/**',
+  'src/server/ordering/**',
 ]
 
 export default defineConfig({

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer } from 'node:http'
 import { WebSocketServer } from 'ws'
-import { createServer, memoryStreams } from '../dist/server/index.js'
+import { createServer, memoryStreams } from '../dist/server.js'
 import { payload } from './page/payload.mjs'
 
 /**

@@ -1,6 +1,6 @@
 /** The door `holdfast`: re-exports only. */
-export { createClient } from './client.js'
-export type { Client, CloseOptions, LifecycleEvents } from './surface.js'
+export { createClient } from './client/client.js'
+export type { Client, CloseOptions, LifecycleEvents } from './client/api.js'
 export type {
   Contract,
   EventName,
@@ -12,12 +12,13 @@ export type {
   SendOptions,
   ToServer,
   Untyped,
-} from './contract.js'
-export type { Channel, Dialect, Gap, Host, Link, Meaning, Queue } from './dialects/dialect.js'
-export { plain } from './dialects/plain.js'
-export type { PlainOptions } from './dialects/plain.js'
-export { reliable } from './dialects/reliable.js'
-export type { ReliableOptions } from './dialects/reliable.js'
+} from './shared/contract.js'
+export type { Channel, Dialect, Gap, Host, Link, Meaning } from './dialects/dialect.js'
+export type { Queue } from './outbox/queue.js'
+export { plain } from './dialects/plain/plain.js'
+export type { PlainOptions } from './dialects/plain/plain.js'
+export { reliable } from './dialects/reliable/reliable.js'
+export type { ReliableOptions } from './dialects/reliable/reliable.js'
 export {
   ConnectError,
   ConnectionLostError,
@@ -28,21 +29,21 @@ export {
   RefusedError,
   RemoteProtocolError,
   StorageError,
-} from './errors.js'
-export type { ErrorCode } from './errors.js'
-export type { IterateOptions, ListenOptions } from './events.js'
-export type { AuthSource, ClientOptions, DialContext, UrlSource } from './options.js'
+} from './shared/errors.js'
+export type { ErrorCode } from './shared/errors.js'
+export type { IterateOptions, ListenOptions } from './shared/emitter.js'
+export type { AuthSource, ClientOptions, DialContext, UrlSource } from './client/options.js'
 export type { Delivery, DeliveryStatus, Receipt } from './outbox/delivery.js'
-export { memoryStore } from './outbox/memory-store.js'
-export type { OutboxItem } from './outbox/item.js'
-export type { OutboxMax, Overflow } from './outbox/policy.js'
+export { memoryStore } from './outbox/stores/memory-store.js'
+export type { OutboxItem } from './outbox/outbox-item.js'
+export type { OutboxMax, Overflow } from './outbox/overflow.js'
 export type { MaybePromise, MessageReference, OutboxBatch, OutboxStore, StoredMessage } from './outbox/store.js'
-export type { Platform } from './platform.js'
+export type { Platform } from './platform/platform.js'
 export type { CloseAdvice } from './protocol/close-codes.js'
 export { json, text } from './protocol/codec.js'
 export type { Body, Codec, Message, Received } from './protocol/codec.js'
-export type { RetryDelay } from './session/backoff.js'
-export type { Heartbeat } from './session/liveness.js'
-export type { ClientState } from './snapshot.js'
-export type { Signal } from './transport/signals.js'
-export type { Transport, TransportListener, WebSocketClass } from './transport/transport.js'
+export type { RetryDelay } from './connection/backoff.js'
+export type { Heartbeat } from './protocol/heartbeat.js'
+export type { ClientState } from './client/snapshot.js'
+export type { Signal } from './platform/page-lifecycle.js'
+export type { Transport, TransportListener, WebSocketClass } from './platform/transport.js'

@@ -1,1 +1,1 @@
-export { indexedDbStore, type IndexedDbStoreOptions } from './outbox/indexeddb-store.js'
+export { indexedDbStore, type IndexedDbStoreOptions } from './outbox/stores/indexeddb-store.js'

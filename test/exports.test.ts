@@ -22,9 +22,9 @@ const core = [
 const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast', () => import('../src/index.js'), core],
   ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['indexedDbStore']],
-  ['holdfast/react', () => import('../src/react/index.js'), ['useConnection', 'useEvent', 'usePending']],
+  ['holdfast/react', () => import('../src/react.js'), ['useConnection', 'useEvent', 'usePending']],
   ['holdfast/socketio', () => import('../src/socketio.js'), ['socketIo']],
-  ['holdfast/server', () => import('../src/server/index.js'), ['createEchoServer', 'createServer', 'memoryStreams']],
+  ['holdfast/server', () => import('../src/server.js'), ['createEchoServer', 'createServer', 'memoryStreams']],
   ['holdfast/websocket', () => import('../src/websocket.js'), ['HoldfastWebSocket']],
   ['the script tag', () => import('../src/global.js'), [...core, 'indexedDbStore', 'HoldfastWebSocket']],
 ]

@@ -8,7 +8,7 @@ const page = readFileSync(PAGE, 'utf8')
 /** Lines without their indentation: a sample stands further left than in the file that runs it. */
 const plainly = (code: string): string => code.replace(/^\s+/gm, '').trim()
 
-const running = ['e2e/practices.spec.ts', 'e2e/fixtures/practices.ts'].map((path) =>
+const running = ['e2e/core/practices.spec.ts', 'e2e/fixtures/practices.ts'].map((path) =>
   plainly(readFileSync(path, 'utf8')),
 )
 
@@ -16,7 +16,7 @@ const samples = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => pl
 
 test('has a section for each practice, and a test in Chromium', () => {
   const sections = [...page.matchAll(/^## (.*)$/gm)].map(([, title]) => title?.toLowerCase())
-  const tests = [...readFileSync('e2e/practices.spec.ts', 'utf8').matchAll(/^test\('([\w ]+):/gm)].map(
+  const tests = [...readFileSync('e2e/core/practices.spec.ts', 'utf8').matchAll(/^test\('([\w ]+):/gm)].map(
     ([, name]) => name,
   )
 

@@ -1,5 +1,5 @@
 import type { Fixtures } from '@playwright/test'
-import { createServer, type Server, type ServerOptions, type Session } from '../../src/server/index.js'
+import { createServer, type Server, type ServerOptions, type Session } from '../../src/server.js'
 import { createFaultProxy, type FaultProxy } from '../../test/support/fault-proxy.js'
 import { type Line, type Program, startProgram } from './program.js'
 

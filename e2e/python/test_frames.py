@@ -1,11 +1,11 @@
-"""Runs test/protocol/vectors/frames.json against holdfast_frames.py, and prints how many vectors passed."""
+"""Runs test/vectors/frames.json against holdfast_frames.py, and prints how many vectors passed."""
 
 import json
 import pathlib
 
 import holdfast_frames
 
-VECTORS = pathlib.Path(__file__).parent / "../../test/protocol/vectors/frames.json"
+VECTORS = pathlib.Path(__file__).parent / "../../test/vectors/frames.json"
 
 
 def fault_of(vector):

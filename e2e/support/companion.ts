@@ -1,4 +1,4 @@
-import { createServer, memoryStreams, type Server, type Session } from '../../src/server/index.js'
+import { createServer, memoryStreams, type Server, type Session } from '../../src/server.js'
 
 /** One number as the server's handler got it. */
 export interface Handled {

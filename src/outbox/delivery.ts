@@ -1,4 +1,4 @@
-import { DeliveryError, type HoldfastError } from '../errors.js'
+import { DeliveryError, type HoldfastError } from '../shared/errors.js'
 import type { StoredMessage } from './store.js'
 
 /**

@@ -1,14 +1,14 @@
-import type { SendOptions } from '../contract.js'
-import { DeliveryError, type HoldfastError } from '../errors.js'
+import type { SendOptions } from '../shared/contract.js'
+import { DeliveryError, type HoldfastError } from '../shared/errors.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
 import { Entry, type Receipt } from './delivery.js'
-import { show } from './item.js'
-import { createJournal } from './journal.js'
-import { roomFor, type OutboxOptions } from './policy.js'
+import { show } from './outbox-item.js'
+import { createJournal } from './persistence.js'
+import { roomFor, type OutboxOptions } from './overflow.js'
 import { Request } from './request.js'
 import { createRequests } from './requests.js'
 import type { MessageReference, StoredMessage } from './store.js'
-import type { Outbox, OutboxListener } from './surface.js'
+import type { Outbox, OutboxListener } from './outbox-api.js'
 
 interface Clock {
   now(): number

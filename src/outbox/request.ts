@@ -1,4 +1,4 @@
-import type { HoldfastError } from '../errors.js'
+import type { HoldfastError } from '../shared/errors.js'
 import { Entry } from './delivery.js'
 import type { StoredMessage } from './store.js'
 

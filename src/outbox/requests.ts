@@ -1,4 +1,4 @@
-import { DeliveryError, type HoldfastError } from '../errors.js'
+import { DeliveryError, type HoldfastError } from '../shared/errors.js'
 import type { Request } from './request.js'
 
 /** The requests that are not answered yet, whether they are still in the queue or handled by the server. */

@@ -1,4 +1,4 @@
-import { LocalProtocolError, RemoteProtocolError, textOf } from '../errors.js'
+import { LocalProtocolError, RemoteProtocolError, textOf } from '../shared/errors.js'
 
 /** An encoded message: text, or bytes. */
 export type Body = string | Uint8Array<ArrayBuffer>

@@ -1,5 +1,5 @@
 import { stringify, type Body, type Received } from './codec.js'
-import { RemoteProtocolError } from '../errors.js'
+import { RemoteProtocolError } from '../shared/errors.js'
 import { SUBPROTOCOL, type DownFrame, type UpFrame } from './frames.js'
 
 /** How frames are written and read. The frames are the same whatever the codec; each codec has its own subprotocol. */

@@ -1,5 +1,5 @@
-import { isRecord } from '../check.js'
-import { RemoteProtocolError } from '../errors.js'
+import { isRecord } from '../shared/validate.js'
+import { RemoteProtocolError } from '../shared/errors.js'
 
 /** The frames of `holdfast.1`. What they mean and when they are sent stands in PROTOCOL.md, section 3. */
 

@@ -1,4 +1,4 @@
-import { systemPlatform } from '../platform.js'
+import { systemPlatform } from '../platform/platform.js'
 import { farewellOf, messageOf, socketUrl, subprotocolsOf } from './arguments.js'
 import { createConnection, type Connection } from './connection.js'
 import { closeEvent, createHandlers } from './events.js'

@@ -1,7 +1,7 @@
-import { plain, type PlainOptions } from '../dialects/plain.js'
+import { plain, type PlainOptions } from '../dialects/plain/plain.js'
 import type { Dialect } from '../dialects/dialect.js'
-import { check, isObject, requireNumber } from '../check.js'
-import { resolveOptions, type ClientOptions } from '../options.js'
+import { check, isObject, requireNumber } from '../shared/validate.js'
+import { resolveOptions, type ClientOptions } from '../client/options.js'
 import type { Codec } from '../protocol/codec.js'
 
 /** What `ClientOptions` has that makes sense for a WebSocket. */

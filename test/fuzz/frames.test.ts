@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { afterAll, expect, test, vi } from 'vitest'
-import { RemoteProtocolError } from '../../src/errors.js'
+import { RemoteProtocolError } from '../../src/shared/errors.js'
 import type { Received } from '../../src/protocol/codec.js'
 import { jsonFrames } from '../../src/protocol/frame-codec.js'
 import { downFrame, upFrame } from '../../src/protocol/frames.js'
-import vectors from '../protocol/vectors/frames.json' with { type: 'json' }
+import vectors from '../vectors/frames.json' with { type: 'json' }
 
 /** How often each property runs: `RUNS=200000` for a night, few for a day. */
 const RUNS = Number(process.env['RUNS'] ?? 2_000)

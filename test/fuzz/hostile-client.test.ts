@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { afterAll, expect, test, vi } from 'vitest'
-import { HoldfastError } from '../../src/errors.js'
-import { createFakeWorld, placeOf, type FakeClient, type Frame } from '../server/world.js'
+import { HoldfastError } from '../../src/shared/errors.js'
+import { createFakeWorld, placeOf, type FakeClient, type Frame } from '../support/server-world.js'
 
 /** How many servers are beset: `RUNS=50000` for a night, few for a day. */
 const RUNS = Number(process.env['RUNS'] ?? 150)

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { afterAll, expect, test, vi } from 'vitest'
-import { HoldfastError } from '../../src/errors.js'
-import { TRANSITIONS } from '../../src/session/state.js'
+import { HoldfastError } from '../../src/shared/errors.js'
+import { TRANSITIONS } from '../../src/connection/state.js'
 import type { FakeLink } from '../support/fake-platform.js'
 import { GREETING, setStage, WELCOME, type Frame } from '../support/reliable-stage.js'
 

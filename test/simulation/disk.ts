@@ -1,4 +1,4 @@
-import { StorageError } from '../../src/errors.js'
+import { StorageError } from '../../src/shared/errors.js'
 import type { OutboxBatch, OutboxStore, StoredMessage } from '../../src/outbox/store.js'
 import type { World } from './world.js'
 

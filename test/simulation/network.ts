@@ -1,4 +1,4 @@
-import type { Transport, TransportListener } from '../../src/transport/transport.js'
+import type { Transport, TransportListener } from '../../src/platform/transport.js'
 import type { World } from './world.js'
 
 /** What can go wrong with links and the server, each as a probability or a range in milliseconds. */

@@ -1,5 +1,5 @@
 import { createClient, memoryStore, plain, type Client, type Codec } from '../../src/index.js'
-import type { Signal } from '../../src/transport/signals.js'
+import type { Signal } from '../../src/platform/page-lifecycle.js'
 import { createChecker } from './checkers.js'
 import { createDisk } from './disk.js'
 import { createNetwork } from './network.js'

@@ -1,4 +1,4 @@
-import { textOf } from '../../src/errors.js'
+import { textOf } from '../../src/shared/errors.js'
 import { simulate as simulatePlain } from './run.js'
 import { live } from './reliable/life.js'
 import { drawPlan, type Plan } from './reliable/plan.js'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Host, Queue } from '../../src/dialects/dialect.js'
+import type { Host } from '../../src/dialects/dialect.js'
+import type { Queue } from '../../src/outbox/queue.js'
 
 /** A queue in which nothing waits. */
 export const EMPTY_QUEUE: Queue = {

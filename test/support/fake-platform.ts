@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { Platform } from '../../src/platform.js'
+import type { Platform } from '../../src/platform/platform.js'
 import { sizeOf, type Body, type Received } from '../../src/protocol/codec.js'
-import type { Signal } from '../../src/transport/signals.js'
-import type { Transport, TransportListener } from '../../src/transport/transport.js'
+import type { Signal } from '../../src/platform/page-lifecycle.js'
+import type { Transport, TransportListener } from '../../src/platform/transport.js'
 
 /** A clock that moves only when it is told to. Several platforms may share one. */
 export interface FakeClock {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createEchoServer } from '../../src/server/echo.js'
+import { createEchoServer } from '../../src/server/echo/echo-server.js'
 import { nextClose, nextMessage, openClient } from './clients.js'
 import { createFaultProxy, type FaultProxy } from './fault-proxy.js'
 

@@ -1,8 +1,8 @@
-import { createClient } from '../../src/client.js'
+import { createClient } from '../../src/client/client.js'
 import type { Gap } from '../../src/dialects/dialect.js'
-import { reliable } from '../../src/dialects/reliable.js'
-import type { HoldfastError } from '../../src/errors.js'
-import type { ClientOptions } from '../../src/options.js'
+import { reliable } from '../../src/dialects/reliable/reliable.js'
+import type { HoldfastError } from '../../src/shared/errors.js'
+import type { ClientOptions } from '../../src/client/options.js'
 import { createFakePlatform, type FakePlatform } from './fake-platform.js'
 
 export type Frame = Record<string, unknown>

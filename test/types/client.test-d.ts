@@ -22,7 +22,7 @@ import {
   type RequestOptions,
   type Untyped,
 } from '../../src/index.js'
-import { useConnection, useEvent, usePending } from '../../src/react/index.js'
+import { useConnection, useEvent, usePending } from '../../src/react/hooks.js'
 
 /** As an interface, which has no index signature, and as a type: both must do. */
 interface Chat {

@@ -1,5 +1,5 @@
-import type { Platform } from '../../../src/platform.js'
-import type { Signal } from '../../../src/transport/signals.js'
+import type { Platform } from '../../../src/platform/platform.js'
+import type { Signal } from '../../../src/platform/page-lifecycle.js'
 import { createChance, mix, type World } from '../world.js'
 import type { Verdict } from './verdict.js'
 import type { Wire } from './wire.js'

@@ -1,7 +1,11 @@
-import { createEngine, type Engine } from '../../../src/server/engine.js'
-import { createMemoryStreams, type MemorySnapshot, type MemoryStreams } from '../../../src/server/memory-streams.js'
-import type { MessageContext, Session } from '../../../src/server/api.js'
-import type { MaybePromise, Streams, StreamStore } from '../../../src/server/streams.js'
+import { createEngine, type Engine } from '../../../src/server/engine/engine.js'
+import {
+  createMemoryStreams,
+  type MemorySnapshot,
+  type MemoryStreams,
+} from '../../../src/server/stores/memory-streams.js'
+import type { MessageContext, Session } from '../../../src/server/base/api.js'
+import type { MaybePromise, Streams, StreamStore } from '../../../src/server/stores/stream-store.js'
 import { createChance, mix, type World } from '../world.js'
 import type { Downs, StreamsSnapshot } from './downs.js'
 import type { Setup } from './plan.js'

@@ -1,5 +1,5 @@
 import type { Body } from '../../../src/protocol/codec.js'
-import type { Transport, TransportListener } from '../../../src/transport/transport.js'
+import type { Transport, TransportListener } from '../../../src/platform/transport.js'
 import { createChance, mix, type Chance, type World } from '../world.js'
 
 /** The server's end of a connection, as the engine sees it. */

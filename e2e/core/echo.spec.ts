@@ -1,0 +1,104 @@
+import { createFaultProxy } from '../../test/support/fault-proxy.js'
+import { startEchoProcess } from '../support/echo-process.js'
+import { expect, test as base } from '../support/test.js'
+
+const test = base.extend<{ url: string }>({
+  // oxlint-disable-next-line no-empty-pattern -- Playwright reads what a fixture needs from this pattern
+  url: async ({}, use) => {
+    const { port, kill } = await startEchoProcess()
+    const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port } })
+    await use(proxy.url)
+    await proxy.close()
+    await kill()
+  },
+})
+
+for (const path of ['/esm.html', '/script-tag.html', '/script-tag-min.html']) {
+  test(`${path}: JSON comes back as it was sent`, async ({ page, origin, url }) => {
+    await page.goto(origin + path)
+    const payloads = [
+      { text: 'grüße 🌊', list: [1, 2.5, null, true], nested: { '': 'empty key' } },
+      'text',
+      0,
+      null,
+      [],
+    ]
+
+    await page.evaluate((target) => harness.start(target), url)
+    await page.evaluate((all) => all.forEach((payload) => harness.client.send('message', payload)), payloads)
+
+    await page.evaluate((count) => harness.until(({ received }) => received.length === count), payloads.length)
+    expect(await page.evaluate(() => harness.received)).toEqual(payloads)
+  })
+
+  test(`${path}: text comes back as it was sent`, async ({ page, origin, url }) => {
+    await page.goto(origin + path)
+    const texts = ['', 'plain', '{"not": "an envelope"}', 'zero \0 byte', '🌊'.repeat(1000), 'x'.repeat(300_000)]
+
+    await page.evaluate((target) => harness.start(target, { codec: Holdfast.text() }), url)
+    await page.evaluate((all) => all.forEach((text) => harness.client.send('message', text)), texts)
+
+    await page.evaluate((count) => harness.until(({ received }) => received.length === count), texts.length)
+    expect(await page.evaluate(() => harness.received)).toEqual(texts)
+  })
+
+  test(`${path}: bytes come back as they were sent`, async ({ page, origin, url }) => {
+    await page.goto(origin + path)
+
+    const received = await page.evaluate(async (target) => {
+      harness.start(target, { codec: Holdfast.text() })
+      const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index % 256)
+      harness.client.send('message', bytes)
+      harness.client.send('message', bytes.buffer.slice(10, 20))
+      harness.client.send('message', new Uint16Array([1, 2, 65535]))
+      bytes.fill(7) // Too late to change what was sent.
+      await harness.until((log) => log.received.length === 3)
+      return harness.received.map((data) => (data instanceof ArrayBuffer ? [...new Uint8Array(data)] : typeof data))
+    }, url)
+
+    const bytes = Array.from({ length: 1000 }, (_, index) => index % 256)
+    expect(received).toEqual([bytes, bytes.slice(10, 20), [1, 0, 2, 0, 255, 255]])
+  })
+
+  test(`${path}: the package has its public names`, async ({ page, origin }) => {
+    await page.goto(origin + path)
+
+    const kinds = await page.evaluate(() => ({
+      createClient: typeof Holdfast.createClient,
+      indexedDbStore: typeof Holdfast.indexedDbStore,
+      codes: new Holdfast.HoldfastError('EXPIRED', '').code,
+      globals: Object.keys(globalThis).filter((name) => /holdfast|partysocket|nanoevents/i.test(name)),
+    }))
+
+    expect(kinds).toEqual({
+      createClient: 'function',
+      indexedDbStore: 'function',
+      codes: 'EXPIRED',
+      globals: ['Holdfast'],
+    })
+  })
+}
+
+test('a message counts as delivered, vouched for by the browser, when it has left', async ({ page, url }) => {
+  const receipt = await page.evaluate(async (target) => {
+    harness.start(target)
+    return harness.send(1).delivered
+  }, url)
+
+  expect(receipt).toEqual({ confirmedBy: 'browser' })
+  expect(await page.evaluate(() => harness.client.getState())).toMatchObject({ status: 'connected', pending: 0 })
+})
+
+test('nothing is opened before connect', async ({ page, server }) => {
+  await page.evaluate(async (target) => {
+    const client = Holdfast.createClient({ url: target, outbox: Holdfast.indexedDbStore({ name: 'early' }) })
+    const databases = await indexedDB.databases()
+    if (databases.length > 0) throw new Error(`There is a database: ${JSON.stringify(databases)}`)
+    client.connect()
+    await new Promise<void>((resolve) =>
+      client.lifecycle.on('state', ({ status }) => status === 'connected' && resolve()),
+    )
+  }, server.url)
+
+  expect(server.acceptedConnections).toBe(1)
+})

@@ -1,0 +1,124 @@
+import type { CDPSession, Page } from '@playwright/test'
+import { numberIn, numbers } from '../support/numbers.js'
+import { expect, test } from '../support/test.js'
+
+const devtools = (page: Page): Promise<CDPSession> => page.context().newCDPSession(page)
+
+/** Sends a number and says what became of it. */
+const outcomeOf = (page: Page, number: number, bytes = 0): Promise<string> =>
+  page.evaluate(
+    async (message) => {
+      try {
+        await harness.send(message.number, message.bytes).stored
+        return 'stored'
+      } catch (error) {
+        return error instanceof Holdfast.HoldfastError ? `${error.name} ${error.code}` : String(error)
+      }
+    },
+    { number, bytes },
+  )
+
+for (const isOnline of [true, false]) {
+  test(`clearing the site's data while ${isOnline ? 'connected' : 'offline'} stops nothing`, async ({
+    page,
+    origin,
+    server,
+    link,
+  }) => {
+    if (!isOnline) link.refuse()
+    await page.evaluate((url) => harness.start(url, { store: 'cleared' }), link.url)
+    expect(await outcomeOf(page, 0)).toBe('stored')
+    if (isOnline) await page.evaluate(() => harness.until(({ client }) => client.getState().pending === 0))
+
+    const session = await devtools(page)
+    await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
+    const outcomes = [await outcomeOf(page, 1), await outcomeOf(page, 2)]
+    await link.heal()
+    await server.when(({ messages }) => messages.length >= 3)
+
+    expect(outcomes).toEqual(['stored', 'stored'])
+    expect(server.messages.map(({ text }) => numberIn(text))).toEqual(numbers(3))
+    await page.evaluate(() => harness.until(({ client }) => client.getState().pending === 0))
+  })
+}
+
+test("what is written after the site's data was cleared survives a reload", async ({ page, origin, server, link }) => {
+  link.refuse()
+  await page.evaluate((url) => harness.start(url, { store: 'rebuilt' }), link.url)
+  expect(await outcomeOf(page, 0)).toBe('stored')
+  const session = await devtools(page)
+  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
+  expect(await outcomeOf(page, 1)).toBe('stored')
+
+  await page.reload()
+  await page.evaluate((url) => harness.start(url, { store: 'rebuilt' }), link.url)
+  await link.heal()
+  await page.evaluate(() => harness.send(2).delivered)
+  await server.when(({ messages }) => messages.some(({ text }) => numberIn(text) === 2))
+
+  expect(server.messages.map(({ text }) => numberIn(text))).toEqual([1, 2])
+})
+
+test('a full disk is STORAGE_FULL for the message that did not fit, and for no other', async ({
+  page,
+  origin,
+  server,
+  link,
+}) => {
+  link.refuse()
+  // Before the database is opened: Chromium asks for the quota rarely.
+  const session = await devtools(page)
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 500_000 })
+  await page.evaluate((url) => harness.start(url, { store: 'full' }), link.url)
+  for (const number of numbers(20)) expect(await outcomeOf(page, number)).toBe('stored')
+
+  expect(await outcomeOf(page, 20, 900_000)).toBe('StorageError STORAGE_FULL')
+  expect(await page.evaluate(() => harness.failed)).toEqual([{ number: 20, code: 'STORAGE_FULL' }])
+  expect(await page.evaluate(() => harness.client.getState().pending)).toBe(20)
+  expect(await outcomeOf(page, 21)).toBe('stored')
+
+  await page.reload()
+  await page.evaluate((url) => harness.start(url, { store: 'full' }), link.url)
+  await link.heal()
+  await server.when(({ messages }) => messages.length >= 21)
+  expect(server.messages.map(({ text }) => numberIn(text))).toEqual([...numbers(20), 21])
+})
+
+test('without IndexedDB every send fails with STORAGE_UNAVAILABLE, and nothing is sent', async ({ page, server }) => {
+  await page.evaluate(() => {
+    indexedDB.open = () => {
+      throw new DOMException('The user denied permission to access the database.', 'InvalidStateError')
+    }
+  })
+
+  await page.evaluate((url) => harness.start(url, { store: 'denied' }), server.url)
+  const outcome = await outcomeOf(page, 0)
+  await page.evaluate(() => harness.untilStatus('connected'))
+
+  expect(outcome).toBe('StorageError STORAGE_UNAVAILABLE')
+  expect(await page.evaluate(() => harness.errors.map(({ code }) => code))).toContain('STORAGE_UNAVAILABLE')
+  expect(server.messages).toEqual([])
+})
+
+test('deleting the database in another tab stops nothing', async ({ page, context, origin, server, link }) => {
+  link.refuse()
+  await page.evaluate((url) => harness.start(url, { store: 'deleted' }), link.url)
+  expect(await outcomeOf(page, 0)).toBe('stored')
+
+  const other = await context.newPage()
+  await other.goto(`${origin}/away.html`)
+  await other.evaluate(async () => {
+    for (const { name } of await indexedDB.databases()) {
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.deleteDatabase(name!)
+        request.addEventListener('success', resolve)
+        request.addEventListener('error', reject)
+      })
+    }
+  })
+  expect(await outcomeOf(page, 1)).toBe('stored')
+  await link.heal()
+  await server.when(({ messages }) => messages.length >= 2)
+
+  expect(server.messages.map(({ text }) => numberIn(text))).toEqual([0, 1])
+})

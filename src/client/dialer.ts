@@ -1,0 +1,81 @@
+import { ConnectError, textOf, type HoldfastError } from '../shared/errors.js'
+import { parseUrl, type AuthSource, type DialContext, type ResolvedOptions } from './options.js'
+
+/** Asks the application where to connect and with which credential, anew at every attempt. */
+export interface Dialler {
+  /** What `auth` has answered for the attempt that is under way; undefined without one. */
+  readonly credential: unknown
+  /** Asks both, and then opens a socket; an earlier attempt is forgotten. */
+  dial(attempt: number): void
+  /** A fresh credential for the connection that is up; `took` is not called once it is gone. */
+  refresh(took: (credential: unknown) => void): void
+  /** Whatever is being asked is not wanted any more. */
+  abort(): void
+}
+
+interface DiallerListener {
+  open(url: string): void
+  /** The attempt has failed before there was a socket. */
+  failed(error: HoldfastError): void
+  /** The credential could not be refreshed. */
+  report(error: HoldfastError): void
+}
+
+type Options = Pick<ResolvedOptions, 'url' | 'auth' | 'platform'>
+
+export function createDialler({ url, auth, platform }: Options, listener: DiallerListener): Dialler {
+  let controller = new AbortController()
+  let attempt = 1
+  let credential: unknown
+
+  async function locate(context: DialContext): Promise<string> {
+    try {
+      return parseUrl(await url(context), platform.pageUrl)
+    } catch (cause) {
+      throw new ConnectError('URL_FAILED', `No URL to connect to: ${textOf(cause)}`, cause)
+    }
+  }
+
+  async function identify(source: AuthSource, context: DialContext): Promise<unknown> {
+    try {
+      const identity = await source(context)
+      JSON.stringify(identity) // Throws here, at the attempt, for what no frame can carry.
+      return identity
+    } catch (cause) {
+      throw new ConnectError('AUTH_FAILED', `No credential to connect with: ${textOf(cause)}`, cause)
+    }
+  }
+
+  async function ask(signal: AbortSignal): Promise<void> {
+    const context = { attempt, signal }
+    try {
+      const [target, identity] = await Promise.all([locate(context), auth && identify(auth, context)])
+      if (signal.aborted) return
+      credential = identity
+      listener.open(target)
+    } catch (error) {
+      if (!signal.aborted) listener.failed(error as HoldfastError)
+    }
+  }
+
+  return {
+    get credential() {
+      return credential
+    },
+    dial(number) {
+      controller.abort()
+      controller = new AbortController()
+      attempt = number
+      void ask(controller.signal)
+    },
+    refresh(took) {
+      if (!auth) return
+      const { signal } = controller
+      identify(auth, { attempt, signal }).then(
+        (identity) => signal.aborted || took(identity),
+        (error: unknown) => signal.aborted || listener.report(error as HoldfastError),
+      )
+    },
+    abort: () => controller.abort(),
+  }
+}

@@ -1,0 +1,162 @@
+import { check, isObject, requireNumber, show } from '../shared/validate.js'
+import { plain } from '../dialects/plain/plain.js'
+import type { Dialect } from '../dialects/dialect.js'
+import { memoryStore } from '../outbox/stores/memory-store.js'
+import type { OutboxMax, Overflow } from '../outbox/overflow.js'
+import type { OutboxStore } from '../outbox/store.js'
+import { systemPlatform, type Platform } from '../platform/platform.js'
+import type { RetryDelay } from '../connection/backoff.js'
+import type { Heartbeat } from '../protocol/heartbeat.js'
+import type { WebSocketClass } from '../platform/transport.js'
+
+/** What a url provider is told of the attempt that asks it. */
+export interface DialContext {
+  /** From 1; grows with each attempt in a row that failed. */
+  readonly attempt: number
+  /** Aborts when the answer is no longer wanted: the attempt timed out, or the client was closed. */
+  readonly signal: AbortSignal
+}
+
+/** Where to connect. In a browser a string that starts with `/` is relative to the page. `http:` means `ws:`, `https:` means `wss:`. */
+export type UrlSource = string | URL | ((context: DialContext) => string | URL | Promise<string | URL>)
+
+/** Where the credential comes from. */
+export type AuthSource = (context: DialContext) => unknown
+
+/** Options of `createClient`. Times are milliseconds; every value is checked at the call. */
+export interface ClientOptions {
+  /** Where to connect. A function is asked anew at every attempt, so that it can put a fresh ticket into the URL. */
+  url: UrlSource
+  /**
+   * The credential for the server: a ticket, a token, any JSON value. Asked anew at every attempt, after a refusal with
+   * 4401, and when the server asks for a fresh one. It goes into the first frame, never into the URL. Only with a dialect
+   * that carries it, such as `reliable()`.
+   */
+  auth?: AuthSource
+  /** How the server is spoken to. Default: `plain()` with JSON text frames. */
+  dialect?: Dialect
+  /** Where messages wait until they are delivered. Default: `memoryStore()`. */
+  outbox?: OutboxStore
+  /** How much may wait. Default: `{ messages: 10_000, bytes: 16 MiB }`. */
+  outboxMax?: Partial<OutboxMax>
+  /** What gives way when the outbox is full. Default: `'reject'`: `send` throws. */
+  overflow?: Overflow
+  /** Bounds of the wait before a retry, which is drawn with full jitter. Default: `{ min: 500, max: 30_000 }`. */
+  retryDelayMs?: Partial<RetryDelay>
+  /** How many attempts in a row may fail before the client stops with `ATTEMPTS_EXHAUSTED`. Default: `Infinity`. */
+  maxAttempts?: number
+  /** How long a connection must last for its failures before to be forgotten. Default: 5,000. */
+  stableAfterMs?: number
+  /** How long an attempt may take, with the url provider, TCP, TLS and handshake. Doubled after two time-outs in a row. Default: 10,000. */
+  connectTimeoutMs?: number
+  /**
+   * A dead link is found within `interval + timeout`, where the dialect can ping; a Socket.IO server
+   * has its own. Default: `{ interval: 25_000, timeout: 15_000 }`. */
+  heartbeatMs?: Partial<Heartbeat>
+  /** The longest message that `send` takes, encoded. Default: 1 MiB. */
+  frameBytesMax?: number
+  /** Decides on each close of a connection whether to come back. Default: by the close code, see `docs/errors.md`. */
+  shouldReconnect?: (close: { code: number; reason: string }) => boolean
+  /** The WebSocket class. Default: the global one. In Node before 22 pass that of the package `ws`, made with
+   * `perMessageDeflate: false`: it forgets what it has compressed before that has left, so that we could not send it again. */
+  WebSocket?: WebSocketClass
+  /** Clock, timer, randomness and transport, for tests. */
+  platform?: Platform
+}
+
+/** Options with nothing left open. */
+export interface ResolvedOptions {
+  readonly platform: Platform
+  readonly url: (context: DialContext) => string | URL | Promise<string | URL>
+  readonly auth: AuthSource | undefined
+  readonly dialect: Dialect
+  readonly outbox: OutboxStore
+  readonly outboxMax: OutboxMax
+  readonly overflow: Overflow
+  readonly retryDelayMs: RetryDelay
+  readonly maxAttempts: number
+  readonly stableAfterMs: number
+  readonly connectTimeoutMs: number
+  readonly heartbeatMs: Heartbeat
+  readonly frameBytesMax: number
+  readonly shouldReconnect: ClientOptions['shouldReconnect']
+}
+
+/** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
+export function resolveOptions(options: ClientOptions): ResolvedOptions {
+  check('options', options, 'an object', isObject(options))
+  const { url, auth, dialect = plain(), outbox = memoryStore(), overflow = 'reject', shouldReconnect } = options
+  const platform = options.platform ?? systemPlatform(options.WebSocket)
+  const dial = typeof url === 'function' ? url : () => url
+  if (typeof url !== 'function') parseUrl(url, platform.pageUrl)
+  check('dialect', dialect, 'a dialect such as plain()', isObject(dialect) && typeof dialect.open === 'function')
+  check('outbox', outbox, 'a store such as memoryStore()', isObject(outbox) && typeof outbox.commit === 'function')
+  const isCallable = (value: unknown): boolean => ['function', 'undefined'].includes(typeof value)
+  check('shouldReconnect', shouldReconnect, 'a function', isCallable(shouldReconnect))
+  check('auth', auth, 'a function', isCallable(auth))
+  check('auth', 'given', `absent: the dialect "${dialect.name}" has nothing to carry it`, !auth || dialect.acknowledges)
+  check('WebSocket', options.WebSocket, 'a WebSocket class', isCallable(options.WebSocket))
+  if (!['reject', 'drop-oldest', 'drop-newest'].includes(overflow)) {
+    throw new RangeError(`overflow must be 'reject', 'drop-oldest' or 'drop-newest', got ${show(overflow)}`)
+  }
+
+  const retryDelayMs = group('retryDelayMs', options.retryDelayMs, { min: 500, max: 30_000 })
+  if (retryDelayMs.max < retryDelayMs.min) {
+    throw new RangeError(`retryDelayMs.max must be at least min, ${retryDelayMs.min}, got ${retryDelayMs.max}`)
+  }
+  return {
+    platform,
+    url: dial,
+    auth,
+    dialect,
+    outbox,
+    outboxMax: group('outboxMax', options.outboxMax, { messages: 10_000, bytes: 16 * 2 ** 20 }),
+    overflow,
+    retryDelayMs,
+    maxAttempts: requireNumber('maxAttempts', options.maxAttempts ?? Infinity, Infinity),
+    stableAfterMs: requireNumber('stableAfterMs', options.stableAfterMs ?? 5_000),
+    connectTimeoutMs: requireNumber('connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
+    heartbeatMs: group('heartbeatMs', options.heartbeatMs, { interval: 25_000, timeout: 15_000 }),
+    frameBytesMax: requireNumber('frameBytesMax', options.frameBytesMax ?? 2 ** 20),
+    shouldReconnect,
+  }
+}
+
+/**
+ * The URL as the WebSocket constructor wants it.
+ *
+ * @throws {TypeError} when it is not an absolute ws:, wss:, http: or https: URL, nor a path that starts with `/` on a page
+ */
+export function parseUrl(url: string | URL, pageUrl: string | undefined): string {
+  const text = String(url)
+  let parsed: URL | undefined
+  try {
+    parsed = new URL(text, text.startsWith('/') ? pageUrl : undefined)
+  } catch {
+    // Reported below, with the rule.
+  }
+  const isKnown = parsed && /^(ws|http)s?:$/.test(parsed.protocol) && parsed.host
+  // What follows the question mark may be a ticket, and errors are logged.
+  check(
+    'url',
+    text.includes('?') ? text.replace(/\?.*/, '?…') : url,
+    'a ws: or wss: URL, or on a page a path that starts with "/"',
+    isKnown,
+  )
+  return (parsed as URL).href.replace(/^http/, 'ws').replace(/#.*/, '')
+}
+
+/** A group of numbers: what is given over the defaults. */
+function group<Keys extends string>(
+  name: string,
+  given: Partial<Record<Keys, number>> | undefined,
+  defaults: Record<Keys, number>,
+): Record<Keys, number> {
+  check(name, given, 'an object', given === undefined || isObject(given))
+  const result = { ...defaults, ...given }
+  for (const key of Object.keys(result) as Keys[]) {
+    check(name, key, `an object with ${Object.keys(defaults).join(' and ')}`, key in defaults)
+    result[key] = requireNumber(`${name}.${key}`, result[key] ?? defaults[key])
+  }
+  return result
+}

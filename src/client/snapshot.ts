@@ -1,0 +1,130 @@
+import type { HoldfastError } from '../shared/errors.js'
+import type { ConnectionState } from '../connection/state.js'
+
+/** The connection, in the wall clock's time: milliseconds since 1970, for people to look at. */
+type Connection =
+  | { readonly status: 'idle' }
+  /** Asking the url provider, then dialling. `attempt` counts from 1, and grows with each in a row that failed. */
+  | { readonly status: 'connecting'; readonly attempt: number }
+  /** The socket is open; the server has yet to answer the dialect's greeting. */
+  | { readonly status: 'handshaking'; readonly attempt: number }
+  /**
+   * `sessionId` is the server's name for the session, `recovered` whether it goes on where the last connection ended;
+   * both only where the dialect has sessions.
+   */
+  | {
+      readonly status: 'connected'
+      readonly connectedAt: number
+      readonly sessionId?: string
+      readonly recovered?: boolean
+    }
+  /** The attempt numbered `attempt` is made at `retryAt`; `error` ended the last one. */
+  | { readonly status: 'waiting'; readonly attempt: number; readonly retryAt: number; readonly error: HoldfastError }
+  /** The page is frozen, or in the back/forward cache. */
+  | { readonly status: 'suspended' }
+  /** `error` says why the client stopped by itself; null after `close`. */
+  | { readonly status: 'closed'; readonly error: HoldfastError | null }
+
+/** What belongs to every state. */
+interface Always {
+  /** Messages accepted and not yet delivered. */
+  readonly pending: number
+  /** The last round trip, in milliseconds; undefined before the first pong. */
+  readonly rttMs: number | undefined
+  /** When the server was last heard, in milliseconds since 1970, to the second; undefined before the first frame. */
+  readonly lastReceivedAt: number | undefined
+  /** How many errors the lifecycle has reported. */
+  readonly errorCount: number
+}
+
+/** A client's state as one immutable value: a union on `status`. */
+export type ClientState = Connection & Always
+
+/** What the state is before anything has happened: also what a page rendered on a server shows. */
+export const INITIAL_STATE: ClientState = Object.freeze({
+  status: 'idle',
+  pending: 0,
+  rttMs: undefined,
+  lastReceivedAt: undefined,
+  errorCount: 0,
+})
+
+/** The state as the application sees it: the same object until something in it changes, and news at most once a turn. */
+export interface Snapshots {
+  get(): ClientState
+  /** Something that a snapshot shows has changed. */
+  invalidate(): void
+  /** A frame came at `now`. Snapshots follow once a second, not once a frame. */
+  received(now: number): void
+  roundTrip(rttMs: number): void
+  error(): void
+}
+
+interface Sources {
+  readonly platform: { now(): number; wallNow(): number }
+  connection(): ConnectionState
+  pending(): number
+  /** Whether anybody is to be notified. */
+  isWatched(): boolean
+  notify(): void
+}
+
+/** How much newer a frame must be than the one that snapshots show, in milliseconds. */
+const RECEIVED_STEP_MS = 1_000
+
+export function createSnapshots({ platform, connection, pending, isWatched, notify }: Sources): Snapshots {
+  let snapshot = INITIAL_STATE
+  let isStale = false
+  let isAnnounced = false
+  let shownConnection: ConnectionState | undefined
+  let inWallTime: Connection = { status: 'idle' }
+  let receivedAt = -Infinity
+  let always: Omit<Always, 'pending'> = INITIAL_STATE
+
+  function invalidate(): void {
+    isStale = true
+    if (isAnnounced || !isWatched()) return
+    isAnnounced = true
+    queueMicrotask(() => {
+      isAnnounced = false
+      notify()
+    })
+  }
+
+  const toWall = (time: number): number => Math.round(platform.wallNow() + time - platform.now())
+
+  function get(): ClientState {
+    if (!isStale) return snapshot
+    isStale = false
+    const current = connection()
+    if (current !== shownConnection) {
+      // Converted once per state, lest the two clocks' drift make a new value of an old state.
+      shownConnection = current
+      inWallTime =
+        current.status === 'waiting'
+          ? { ...current, retryAt: toWall(current.retryAt) }
+          : current.status === 'connected'
+            ? { ...current, connectedAt: toWall(current.connectedAt) }
+            : current
+    }
+    const { rttMs, lastReceivedAt, errorCount } = always
+    return (snapshot = Object.freeze({ ...inWallTime, pending: pending(), rttMs, lastReceivedAt, errorCount }))
+  }
+
+  function set(change: Partial<Always>): void {
+    always = { ...always, ...change }
+    invalidate()
+  }
+
+  return {
+    get,
+    invalidate,
+    received(now) {
+      if (now - receivedAt < RECEIVED_STEP_MS) return
+      receivedAt = now
+      set({ lastReceivedAt: toWall(now) })
+    },
+    roundTrip: (rttMs) => set({ rttMs }),
+    error: () => set({ errorCount: always.errorCount + 1 }),
+  }
+}

@@ -1,0 +1,300 @@
+import type { Channel, Dialect, Meaning } from '../dialects/dialect.js'
+import {
+  ConnectError,
+  ConnectionLostError,
+  HoldfastError,
+  ListenerError,
+  RefusedError,
+  RemoteProtocolError,
+  textOf,
+  type ErrorCode,
+} from '../shared/errors.js'
+import {
+  BAD_REQUEST,
+  LINK_ABANDONED,
+  NORMAL_CLOSURE,
+  NOT_ACCEPTABLE,
+  type CloseAdvice,
+} from '../protocol/close-codes.js'
+import type { Received } from '../protocol/codec.js'
+import { fullJitter, type RetryDelay } from './backoff.js'
+import { createLiveness, LATE_MS, type Heartbeat } from '../protocol/heartbeat.js'
+import type { Effect, Input } from './inputs-effects.js'
+import { next, type ConnectionState, type Status, type Trigger } from './state.js'
+
+export interface SessionOptions {
+  readonly dialect: Pick<Dialect, 'advise' | 'badFramesMax'>
+  readonly retryDelayMs: RetryDelay
+  readonly stableAfterMs: number
+  readonly connectTimeoutMs: number
+  readonly heartbeatMs: Heartbeat
+  readonly maxAttempts: number
+  readonly shouldReconnect: ((close: { code: number; reason: string }) => boolean) | undefined
+}
+
+/**
+ * The thinking of a connection, without a clock, a timer or a socket: it is told what happened and when, and answers
+ * with effects and one deadline. The same inputs at the same times always give the same effects.
+ */
+export interface Session {
+  readonly state: ConnectionState
+  /** When `elapsed` is due, on the clock of `handle`; `Infinity` when nothing is. */
+  readonly deadline: number
+  readonly receivedAt: number
+  handle(input: Input, now: number): Effect[]
+}
+
+/** No server is obeyed that wants us to stay away for longer, in milliseconds. */
+const RETRY_AFTER_MAX_MS = 600_000
+
+/** In these states there is an attempt or a link, which leaving them must end. */
+const LINKED: readonly Status[] = ['connecting', 'handshaking', 'connected']
+
+/** What the session asks of the dialect: to read what comes. */
+export type Reader = Pick<Channel, 'opened' | 'read' | 'ping'>
+
+export function createSession(options: SessionOptions, channel: Reader, random: () => number): Session {
+  const { dialect, retryDelayMs, stableAfterMs, connectTimeoutMs, maxAttempts, shouldReconnect } = options
+  const liveness = createLiveness(channel.ping ? options.heartbeatMs : null)
+  let state: ConnectionState = { status: 'idle' }
+  let effects: Effect[] = []
+  /** Attempts in a row that failed, or whose connection did not last. */
+  let failures = 0
+  /** Of those, how many of the last ran into the connect deadline. */
+  let timeouts = 0
+  /** Of those, how many the server ended because of our credential. */
+  let refusals = 0
+  let badFrames = 0
+  /** What the server has said of the end of this connection. */
+  let farewell: Extract<Meaning, { type: 'farewell' }> | undefined
+  let attemptBy = Infinity
+  let patienceMs = connectTimeoutMs
+  let isLate = false
+
+  /** The state that was last told of. */
+  let told: ConnectionState = state
+
+  function tellState(): void {
+    if (state !== told) effects.push({ type: 'changed' })
+    told = state
+  }
+
+  const isLinked = (): boolean => LINKED.includes(state.status)
+
+  /** Follows the table; does nothing where it has no such row. */
+  function move(trigger: Trigger, now: number, error?: HoldfastError): void {
+    const status = next(state.status, trigger)
+    if (!status || status === 'connected') return // Only ready() leads there.
+    if (isLinked() && trigger !== 'opened') {
+      const code = trigger === 'close' ? NORMAL_CLOSURE : error ? closeCodeOf(error) : LINK_ABANDONED
+      effects.push({ type: 'hangUp', code, reason: error?.code ?? trigger })
+    }
+    state = enter(status, now, error)
+  }
+
+  function enter(status: Exclude<Status, 'connected'>, now: number, error: HoldfastError | undefined): ConnectionState {
+    const attempt = failures + 1
+    switch (status) {
+      case 'connecting':
+        // Firefox delays attempts by itself after failures, inside CONNECTING: be more patient after two time-outs.
+        patienceMs = connectTimeoutMs * (timeouts > 1 ? 2 : 1)
+        attemptBy = now + patienceMs
+        isLate = false
+        farewell = undefined
+        badFrames = 0
+        effects.push({ type: 'dial', attempt })
+        return { status, attempt }
+      case 'handshaking':
+        return { status, attempt }
+      case 'waiting': {
+        // Only lose() leads here, and it brings an error.
+        const jitter = fullJitter(failures, retryDelayMs, random)
+        // The server may ask for more patience than ours, within reason.
+        const delayMs = Math.max(jitter, Math.min(farewell?.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS))
+        return { status, attempt, retryAt: now + delayMs, error: error as HoldfastError }
+      }
+      case 'closed':
+        return { status, error: error ?? null }
+      case 'idle':
+      case 'suspended':
+        return { status }
+    }
+  }
+
+  /** The attempt failed or the connection ended: come back later, or stop. */
+  function lose(error: HoldfastError, advice: CloseAdvice, now: number): void {
+    if (state.status === 'connected' && now - state.connectedAt >= stableAfterMs) forgive()
+    failures++
+    timeouts = error.code === 'CONNECT_TIMEOUT' ? timeouts + 1 : 0
+    if (advice === 'unauthorized') refusals++
+    const stop: ErrorCode | false =
+      advice === 'stop'
+        ? 'REFUSED_BY_SERVER'
+        : refusals > 1
+          ? 'UNAUTHORIZED'
+          : failures >= maxAttempts && 'ATTEMPTS_EXHAUSTED'
+    if (!stop) move('lost', now, error)
+    else if (error instanceof RefusedError) move('refused', now, error)
+    else
+      move('refused', now, new RefusedError(stop, `Stopped after ${failures} failed attempts. ${error.message}`, error))
+  }
+
+  function forgive(): void {
+    failures = timeouts = refusals = 0
+  }
+
+  function ping(verdict: 'ping' | 'dead' | undefined): void {
+    const frame = verdict && ask('ping', () => channel.ping?.())
+    if (frame !== undefined) effects.push({ type: 'transmit', frame })
+  }
+
+  /** Asks a function of the application's; one that throws is reported, and has not answered. */
+  function ask<Answer>(name: string, question: () => Answer): Answer | undefined {
+    try {
+      return question()
+    } catch (cause) {
+      const error = new ListenerError('LISTENER_THREW', `The function "${name}" threw: ${textOf(cause)}`, cause)
+      effects.push({ type: 'report', error })
+      return undefined
+    }
+  }
+
+  function receive(frame: Received, now: number): void {
+    liveness.received(now)
+    try {
+      const meanings = channel.read(frame)
+      badFrames = 0
+      for (const meaning of meanings) hear(meaning, now)
+    } catch (cause) {
+      const error = cause instanceof HoldfastError ? cause : new RemoteProtocolError('BAD_FRAME', textOf(cause), cause)
+      effects.push({ type: 'report', error })
+      if (error instanceof RefusedError) lose(error, error.code === 'UNAUTHORIZED' ? 'unauthorized' : 'stop', now)
+      else if (++badFrames >= dialect.badFramesMax) lose(error, 'retry', now)
+    }
+  }
+
+  function hear(meaning: Meaning, now: number): void {
+    switch (meaning.type) {
+      case 'pong': {
+        const rttMs = liveness.pong(now)
+        if (rttMs !== undefined) effects.push({ type: 'roundTrip', rttMs })
+        return
+      }
+      case 'ready':
+        return ready(meaning, now)
+      case 'farewell':
+        farewell = { ...farewell, ...meaning, retryAfterMs: meaning.retryAfterMs ?? farewell?.retryAfterMs }
+        return
+      case 'message':
+      case 'gap':
+      case 'reauth':
+        effects.push(meaning)
+    }
+  }
+
+  function ready({ heartbeat, sessionId, recovered }: Extract<Meaning, { type: 'ready' }>, now: number): void {
+    if (!next(state.status, 'ready')) return
+    liveness.start(now, heartbeat)
+    state = {
+      status: 'connected',
+      connectedAt: now,
+      ...(sessionId !== undefined && { sessionId }),
+      ...(recovered !== undefined && { recovered }),
+    }
+    tellState() // Before what follows from it, such as a gap.
+  }
+
+  function closed(code: number, reason: string, now: number): void {
+    const words = farewell?.words ?? reason
+    const ending = `close code ${code}${words && `, ${words}`}`
+    if (state.status === 'connecting') {
+      lose(new ConnectError('UNREACHABLE', `No connection: ${ending}`), 'retry', now)
+    } else {
+      const error = new ConnectionLostError('CONNECTION_CLOSED', `Connection lost: ${ending}`, code, reason)
+      const wish = ask('shouldReconnect', () => shouldReconnect?.({ code, reason }))
+      lose(error, wish === undefined ? dialect.advise(code) : wish ? 'retry' : 'stop', now)
+    }
+  }
+
+  function elapsed(now: number): void {
+    if (state.status === 'waiting') {
+      if (now >= state.retryAt) move('due', now)
+    } else if (state.status === 'connected') {
+      const verdict = liveness.elapsed(now)
+      if (verdict !== 'dead') return ping(verdict)
+      const silence = `No frame from the server for ${Math.round(now - liveness.receivedAt)} ms`
+      lose(new ConnectionLostError('HEARTBEAT_TIMEOUT', silence, LINK_ABANDONED, ''), 'retry', now)
+    } else if (isLinked() && now >= attemptBy) {
+      if (now - attemptBy >= LATE_MS && !isLate) {
+        // The machine slept or the page was throttled, and what the attempt waits for was held up with this timer.
+        isLate = true
+        attemptBy = now + patienceMs
+        return
+      }
+      const what = state.status === 'handshaking' ? 'The server has not finished the handshake' : 'No connection'
+      lose(new ConnectError('CONNECT_TIMEOUT', `${what} within ${patienceMs} ms`), 'retry', now)
+    }
+  }
+
+  function react(input: Input, now: number): void {
+    switch (input.type) {
+      case 'frame':
+        if (state.status === 'connected' || state.status === 'handshaking') receive(input.frame, now)
+        return
+      case 'elapsed':
+        return elapsed(now)
+      case 'opened':
+        move('opened', now)
+        for (const meaning of channel.opened(input.credential)) hear(meaning, now)
+        return
+      case 'closed':
+        if (isLinked()) closed(input.code, input.reason, now)
+        return
+      case 'failed':
+        if (state.status === 'connecting') lose(input.error, input.isFinal ? 'stop' : 'retry', now)
+        return
+      case 'wake':
+      case 'doubt':
+        if (state.status === 'connected') ping(liveness.probe(now))
+        else if (state.status === 'waiting' && input.type === 'wake') {
+          // Drawn afresh, as a whole office comes back online together.
+          state = { ...state, retryAt: Math.min(state.retryAt, now + fullJitter(1, retryDelayMs, random)) }
+        }
+        return
+      case 'connect':
+      case 'reconnect':
+        if (state.status === 'closed' || input.type === 'reconnect') forgive()
+        return move(state.status === 'waiting' ? 'due' : input.type, now)
+      case 'suspend':
+      case 'resume':
+      case 'close':
+        return move(input.type, now)
+    }
+  }
+
+  return {
+    get state() {
+      return state
+    },
+    get deadline() {
+      if (state.status === 'waiting') return state.retryAt
+      if (state.status === 'connected') return liveness.deadline
+      return isLinked() ? attemptBy : Infinity
+    },
+    get receivedAt() {
+      return liveness.receivedAt
+    },
+    handle(input, now) {
+      effects = []
+      react(input, now)
+      tellState()
+      return effects
+    },
+  }
+}
+
+/** What the server is told of how it has failed us. */
+const closeCodeOf = ({ code }: HoldfastError): number =>
+  code === 'PROTOCOL_MISMATCH' ? NOT_ACCEPTABLE : BROKEN_RULES.includes(code) ? BAD_REQUEST : LINK_ABANDONED
+
+const BROKEN_RULES: readonly ErrorCode[] = ['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK']

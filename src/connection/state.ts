@@ -1,0 +1,62 @@
+import type { HoldfastError } from '../shared/errors.js'
+
+/**
+ * The connection as a state machine. This file is the whole of its theory; `session.ts` acts on it.
+ *
+ * A client either wants to be connected or does not. While it does, it is always in exactly one of five states:
+ * it is trying (`connecting`, then `handshaking`), it has made it (`connected`), it waits for the next try
+ * (`waiting`), or its page is frozen and may not try (`suspended`). While it does not, it is `idle` (never asked)
+ * or `closed` (asked to stop, or told by the server that trying again is useless).
+ *
+ * Each state carries what belongs to it and nothing else, so an illegal combination cannot be written down.
+ * All times are milliseconds of the monotonic clock.
+ */
+export type ConnectionState =
+  | { readonly status: 'idle' }
+  | { readonly status: 'connecting'; readonly attempt: number }
+  | { readonly status: 'handshaking'; readonly attempt: number }
+  | {
+      readonly status: 'connected'
+      readonly connectedAt: number
+      /** The server's name for this session, and whether it is that of the last connection, where the dialect has sessions. */
+      readonly sessionId?: string
+      readonly recovered?: boolean
+    }
+  | { readonly status: 'waiting'; readonly attempt: number; readonly retryAt: number; readonly error: HoldfastError }
+  | { readonly status: 'suspended' }
+  | { readonly status: 'closed'; readonly error: HoldfastError | null }
+
+export type Status = ConnectionState['status']
+
+/** What can move the connection on. Several inputs share a trigger: a refused dial and a cut link are both `lost`. */
+export type Trigger =
+  'connect' | 'opened' | 'ready' | 'lost' | 'refused' | 'due' | 'reconnect' | 'suspend' | 'resume' | 'close'
+
+/** From, by, to. A trigger that is missing from a state's row is ignored in that state. */
+export const TRANSITIONS = {
+  idle: { connect: 'connecting', close: 'closed' },
+  connecting: {
+    opened: 'handshaking',
+    lost: 'waiting',
+    refused: 'closed',
+    reconnect: 'connecting',
+    suspend: 'suspended',
+    close: 'closed',
+  },
+  handshaking: {
+    ready: 'connected',
+    lost: 'waiting',
+    refused: 'closed',
+    reconnect: 'connecting',
+    suspend: 'suspended',
+    close: 'closed',
+  },
+  connected: { lost: 'waiting', refused: 'closed', reconnect: 'connecting', suspend: 'suspended', close: 'closed' },
+  waiting: { due: 'connecting', reconnect: 'connecting', suspend: 'suspended', close: 'closed' },
+  suspended: { resume: 'connecting', close: 'closed' },
+  closed: { connect: 'connecting' },
+} as const satisfies Record<Status, Partial<Record<Trigger, Status>>>
+
+/** Where `trigger` leads from `status`, or undefined where it changes nothing. */
+export const next = (status: Status, trigger: Trigger): Status | undefined =>
+  (TRANSITIONS[status] as Partial<Record<Trigger, Status>>)[trigger]

@@ -1,0 +1,59 @@
+import { check } from '../../shared/validate.js'
+import { closeAdvice } from '../../protocol/close-codes.js'
+import { json, type Body, type Codec, type Received } from '../../protocol/codec.js'
+import type { Dialect, Meaning } from '../dialect.js'
+import { createPlainChannel } from './plain-protocol.js'
+
+/** After so many bad frames in a row the peer is not believed to speak our codec; closing loses what is in flight. */
+const BAD_FRAMES_MAX = 8
+
+/** How to speak to a server that knows nothing of Holdfast. */
+export interface PlainOptions {
+  /** How messages are written. Default: `json()`. */
+  codec?: Codec
+  /** Subprotocols to offer. Default: none, since Chromium fails the connection when the server selects none of those offered. */
+  subprotocols?: readonly string[]
+  /**
+   * What to send to ask the server for life: text, or a function that makes each frame.
+   * Default: nothing is sent, and a silent link is never suspected, since an unknown server breaks on odd frames.
+   */
+  ping?: string | (() => Body)
+  /**
+   * Which frames answer a ping; they are not handed to the application, and give the round trip time.
+   * Default with a text `ping`: a frame equal to it (an echo) or `"pong"`. With a function: none, any frame is life.
+   */
+  pong?: string | ((frame: Received) => boolean)
+}
+
+/**
+ * Any WebSocket server at all. Order is kept. What was queued, or had not left the browser's buffer when the link
+ * died, is sent again; what had left it is not known to have arrived.
+ *
+ * @throws {TypeError} for an option of the wrong type, naming it
+ * @example createClient({ url, dialect: plain({ codec: text(), ping: 'ping', pong: 'pong' }) })
+ */
+export function plain({ codec = json(), subprotocols = [], ping, pong }: PlainOptions = {}): Dialect {
+  check('plain({ codec })', codec, 'a codec such as json() or text()', typeof codec?.decode === 'function')
+  check('plain({ ping })', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
+  check('plain({ pong })', pong, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof pong))
+  const isPong = answers(ping, pong)
+  const PONG: Meaning = { type: 'pong' }
+  const read = (frame: Received): Meaning =>
+    isPong?.(frame) ? PONG : { type: 'message', message: codec.decode(frame) }
+
+  return {
+    name: 'plain',
+    subprotocols,
+    acknowledges: false,
+    badFramesMax: BAD_FRAMES_MAX,
+    encode: (event, data) => codec.encode(event, data),
+    advise: closeAdvice,
+    open: (host) => createPlainChannel(host, read, typeof ping === 'string' ? () => ping : ping),
+  }
+}
+
+function answers(ping: PlainOptions['ping'], pong: PlainOptions['pong']): ((frame: Received) => boolean) | undefined {
+  if (typeof pong === 'function') return pong
+  if (pong !== undefined) return (frame) => frame === pong
+  return typeof ping === 'string' ? (frame) => frame === ping || frame === 'pong' : undefined
+}

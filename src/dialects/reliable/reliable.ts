@@ -1,0 +1,49 @@
+import { requireText } from '../../shared/validate.js'
+import { LocalProtocolError } from '../../shared/errors.js'
+import { BAD_REQUEST, closeAdvice, SUPERSEDED } from '../../protocol/close-codes.js'
+import { jsonFrames } from '../../protocol/frame-codec.js'
+import { NAME_LENGTH_MAX } from '../../protocol/frames.js'
+import type { Dialect } from '../dialect.js'
+import { createReliableChannel } from './reliable-protocol.js'
+
+/** How to speak to Holdfast's companion server. */
+export interface ReliableOptions {
+  /**
+   * Lets a reloaded page go on where it was: under this name it leaves its place in the server's stream in
+   * `sessionStorage` when it is unloaded, and the next page in the same tab takes it up. Each client of a page needs a name of its own.
+   * Default: none, a reloaded page starts a new session.
+   */
+  resumeKey?: string
+}
+
+/**
+ * The companion server, `holdfast/server`, over the subprotocol `holdfast.1`. Messages are acknowledged when the server's
+ * handler has finished, handled once and in order, and sent again under the same ids until they are; what the server
+ * sends comes once and in order, or one `gap` event says that it may not.
+ *
+ * Another server, even one that accepts the subprotocol, ends in `PROTOCOL_MISMATCH`.
+ *
+ * @throws {TypeError} for a `resumeKey` that is not a non-empty string
+ * @example createClient<Chat>({ url, dialect: reliable({ resumeKey: 'chat' }), outbox: indexedDbStore({ name: 'chat' }) })
+ */
+export function reliable({ resumeKey }: ReliableOptions = {}): Dialect {
+  if (resumeKey !== undefined) requireText('reliable({ resumeKey })', resumeKey)
+  const codec = jsonFrames
+
+  return {
+    name: 'reliable',
+    subprotocols: [codec.subprotocol],
+    acknowledges: true,
+    badFramesMax: 1,
+    encode(event, data) {
+      if (event.length <= NAME_LENGTH_MAX) return codec.encode(event, data)
+      throw new LocalProtocolError(
+        'NOT_ENCODABLE',
+        `An event's name has at most ${NAME_LENGTH_MAX} characters: ${event}`,
+      )
+    },
+    // One peer that misunderstood the other is better served by a new attempt than by silence.
+    advise: (code) => (code === BAD_REQUEST || code === SUPERSEDED ? 'retry' : closeAdvice(code)),
+    open: (host) => createReliableChannel(host, codec, resumeKey),
+  }
+}

@@ -1,0 +1,168 @@
+import { check, requireText } from '../../shared/validate.js'
+import { StorageError, type ErrorCode } from '../../shared/errors.js'
+import { createSegmentedLog, isQuotaError, type SegmentedLog } from './segmented-log.js'
+import type { OutboxStore, StoredMessage } from '../store.js'
+
+/** How an outbox is kept in IndexedDB. */
+export interface IndexedDbStoreOptions {
+  /**
+   * Names the outbox. Pages of one origin that give the same name share it, and adopt what any of them leaves: put the
+   * user's id into it where people share a browser.
+   */
+  readonly name: string
+  /**
+   * What a message survives once it counts as stored. `relaxed`: the end of its page or of the browser. `strict`: a
+   * power cut as well, as far as the disk keeps its word. Default: `strict`, which costs little since messages are
+   * written in groups.
+   */
+  readonly durability?: 'strict' | 'relaxed'
+}
+
+/**
+ * Keeps messages in the browser's IndexedDB: they outlive a reload, a crash and the browser. What a page leaves is
+ * adopted by exactly one other page with the same outbox, at once or when one opens.
+ *
+ * Touches no global before `open`. Every client needs a store of its own; those of one name share a database.
+ *
+ * @throws {TypeError} for an option of the wrong type, naming it
+ * @example createClient({ url, outbox: indexedDbStore({ name: `chat:${userId}` }) })
+ */
+export function indexedDbStore({ name, durability = 'strict' }: IndexedDbStoreOptions): OutboxStore {
+  requireText('indexedDbStore({ name })', name)
+  check(
+    'indexedDbStore({ durability })',
+    durability,
+    "'strict' or 'relaxed'",
+    ['strict', 'relaxed'].includes(durability),
+  )
+  let session: Session | undefined
+
+  const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError =>
+    new StorageError(code, `Outbox '${name}' cannot be ${verb}: ${String(cause)}`, cause)
+
+  return {
+    async open(writer, adopt) {
+      let opening: Session | undefined
+      try {
+        if (session) throw new Error('it is open already; give each client a store of its own')
+        session = opening = createSession(`holdfast:${name}`, adopt)
+        await within(OPEN_TIMEOUT_MS, opening.start(writer))
+      } catch (cause) {
+        if (session === opening) session = undefined
+        opening?.end()
+        throw failure('STORAGE_UNAVAILABLE', 'opened', cause)
+      }
+    },
+
+    async commit(batch) {
+      try {
+        if (!session) throw new Error('it is closed')
+        await session.log.write(batch, batch.append.length > 0 ? durability : 'relaxed')
+      } catch (cause) {
+        throw failure(isQuotaError(cause) ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'written', cause)
+      }
+    },
+
+    close() {
+      session?.end()
+      session = undefined
+    },
+  }
+}
+
+/** A database that does not open by then is taken for missing: some browsers had one that never answered. */
+const OPEN_TIMEOUT_MS = 10_000
+
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  })
+  await Promise.race([work, timeout]).finally(() => clearTimeout(timer))
+}
+
+/** The time from one `open` to its `close`. */
+interface Session {
+  readonly log: SegmentedLog
+  start(writer: string): Promise<void>
+  /** Gives everything up at once: a page on its way out may be given no more time. */
+  end(): void
+}
+
+/**
+ * A page owns a writer while it holds the writer's lock, which the browser takes from it when it ends. It queues for
+ * the locks of all others; whoever gets a dead page's lock reads what is left under that lock, and hands it over.
+ */
+function createSession(name: string, adopt: (messages: StoredMessage[]) => void): Session {
+  const { indexedDB, navigator, BroadcastChannel }: Partial<typeof globalThis> = globalThis
+  const locks = navigator?.locks
+  if (!indexedDB || !locks || !BroadcastChannel) {
+    throw new Error(
+      'without IndexedDB and Web Locks two tabs could send one message twice; serve the page over https or from localhost',
+    )
+  }
+  const ending = new AbortController()
+  const { signal } = ending
+  const ended = new Promise((resolve) => signal.addEventListener('abort', resolve))
+  const log = createSegmentedLog(name, signal)
+  const prefix = `${name}:`
+  const known = new Set<unknown>()
+  let channel: BroadcastChannel | undefined
+
+  /** Answers what `work` does, keeping the lock until the end if that is something; `null` if the lock is taken. */
+  const underLock = <T>(writer: string, options: LockOptions, work: () => T): Promise<Awaited<T> | null> =>
+    new Promise((resolve, reject) => {
+      locks
+        .request(prefix + writer, options, async (lock) => {
+          const result = lock && (await work())
+          resolve(result)
+          if (result) await ended
+        })
+        .catch(reject)
+    })
+
+  const isNews = (writer: unknown): writer is string =>
+    // An id has no colon: with one it is a writer of an outbox whose longer name begins like ours.
+    typeof writer === 'string' && !writer.includes(':') && !known.has(writer) && !!known.add(writer)
+
+  /** If this fails the lock goes to the next page in the queue, and so does the task. */
+  const follow = (writer: string): Promise<unknown> =>
+    underLock(writer, { signal }, () => log.load(writer)).then(
+      (left) => left && !signal.aborted && adopt(left),
+      () => {},
+    )
+
+  return {
+    log,
+
+    async start(writer) {
+      known.add(writer)
+      await underLock(writer, { signal }, () => true)
+      // Listen, then look: a page that has its lock by now is found, one that gets it later announces itself. And look
+      // for locks, then for rows: what a page wrote that has lost its lock by now is there.
+      channel = new BroadcastChannel(name)
+      channel.addEventListener('message', ({ data }) => void (isNews(data) && follow(data)))
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
+      channel.postMessage(writer)
+      const { held = [] } = await locks.query()
+      const alive = held.map((lock) => lock.name?.startsWith(prefix) && lock.name.slice(prefix.length))
+      const found: StoredMessage[][] = []
+      await Promise.all(
+        [...alive, ...(await log.writers())].filter(isNews).map(async (other) => {
+          const left = await underLock(other, { ifAvailable: true }, () => log.load(other))
+          if (left) found.push(left)
+          else if (left === null) void follow(other)
+        }),
+      )
+      signal.throwIfAborted()
+      for (const left of found.sort((one, other) => ageOf(one) - ageOf(other))) adopt(left)
+    },
+
+    end() {
+      ending.abort()
+      channel?.close()
+    },
+  }
+}
+
+const ageOf = ([oldest]: StoredMessage[]): number => oldest?.enqueuedAt ?? 0

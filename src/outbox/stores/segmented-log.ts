@@ -1,0 +1,132 @@
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from 'idb'
+import type { MessageReference, OutboxBatch, StoredMessage } from '../store.js'
+
+/**
+ * A log of segments. What one commit appends is one record, since that is ten times cheaper than one for each message.
+ * Its key ends in the sequence of its last message: what is settled is a range of keys, and a message is in the first
+ * segment whose key is not below it. A cursor, key [writer, sequence + ½], tells that everything before it is settled,
+ * though a later segment still holds some of it.
+ */
+interface Schema extends DBSchema {
+  log: { key: [writer: string, sequence: number]; value: StoredMessage[] | number }
+}
+
+export type Durability = 'strict' | 'relaxed'
+
+type Rows = IDBPObjectStore<Schema, ['log'], 'log', 'readwrite'>
+
+export interface SegmentedLog {
+  write(batch: OutboxBatch, durability: Durability): Promise<void>
+  /** The writer of each row. */
+  writers(): Promise<string[]>
+  /** What `writer` has left, if anything; otherwise its rows are deleted. */
+  load(writer: string): Promise<StoredMessage[] | undefined>
+}
+
+/** Removing a message rewrites its segment, which at this size takes some 10 ms. */
+const SEGMENT_MESSAGES_MAX = 1000
+
+/** Between attempts. */
+const RETRY_DELAYS_MS = [100, 500]
+
+export function createSegmentedLog(name: string, signal: AbortSignal): SegmentedLog {
+  let handle: Promise<IDBPDatabase<Schema>> | undefined
+  let newest: readonly MessageReference[] = []
+
+  /** Closes once the transaction that is under way has ended. */
+  const drop = (): void => {
+    handle?.then(
+      (database) => database.close(),
+      () => {},
+    )
+    handle = undefined
+  }
+  signal.addEventListener('abort', drop)
+
+  const connect = (): Promise<IDBPDatabase<Schema>> =>
+    openDB(name, 1, {
+      upgrade: (database) => void database.createObjectStore('log'),
+      blocking: drop,
+      terminated: drop,
+    })
+
+  /** A handle may have died unnoticed: what fails is done again on a fresh one, so `work` must stand repetition. */
+  async function transact<T>(work: (rows: Rows) => Promise<T>, durability: Durability = 'relaxed'): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      signal.throwIfAborted()
+      let error: unknown
+      try {
+        const transaction = (await (handle ??= connect())).transaction('log', 'readwrite', { durability })
+        try {
+          return (await Promise.all([work(transaction.store), transaction.done]))[0]
+        } catch (cause) {
+          // The transaction knows better why than a request that it took down with it.
+          error = transaction.error ?? cause
+          // Without this, what `work` did before it threw would be committed. It throws itself where there is no need.
+          transaction.abort()
+        }
+      } catch (cause) {
+        error ??= cause
+      }
+      drop()
+      const delayMs = RETRY_DELAYS_MS[attempt]
+      if (!delayMs || isQuotaError(error)) throw error
+      await new Promise((resolve) => setTimeout(resolve, delayMs))
+    }
+  }
+
+  return {
+    write: ({ append, settled, removed }, durability) =>
+      transact(async (rows) => {
+        const steps: (() => Promise<unknown>)[] = []
+        for (let start = 0; start < append.length; start += SEGMENT_MESSAGES_MAX) {
+          const segment = append.slice(start, start + SEGMENT_MESSAGES_MAX)
+          for (const { writer, sequence } of (newest = segment.slice(-1))) {
+            steps.push(() => rows.put(segment, [writer, sequence]))
+          }
+        }
+        for (const { writer, sequence } of settled) {
+          const cursor = sequence + 0.5
+          steps.push(() => rows.delete(range(writer, 0, cursor)))
+          // Once the newest is settled no row is left that needs a cursor.
+          const isDrained = newest.some((last) => last.writer === writer && last.sequence <= sequence)
+          if (!isDrained) steps.push(() => rows.put(sequence, [writer, cursor]))
+        }
+        // Begun together and in this order; a step that throws has its promise rejected, like any other.
+        await Promise.all([...steps, () => removeEach(rows, removed)].map(async (step) => step()))
+      }, durability),
+
+    writers: () => transact(async (rows) => (await rows.getAllKeys()).map(([writer]) => writer)),
+
+    load: (writer) =>
+      transact(async (rows) => {
+        const left: StoredMessage[] = []
+        let through = 0
+        for (const row of await rows.getAll(range(writer))) {
+          if (typeof row === 'number') through = row
+          else left.push(...row.filter(({ sequence }) => sequence > through))
+        }
+        if (left.length > 0) return left
+        await rows.delete(range(writer))
+        return undefined
+      }),
+  }
+}
+
+/** Rewrites each segment once, however many of its messages go. */
+async function removeEach(rows: Rows, removed: readonly MessageReference[]): Promise<void> {
+  const gone = new Set(removed.map(idOf))
+  for (const reference of removed) {
+    if (!gone.has(idOf(reference))) continue
+    const cursor = await rows.openCursor(range(reference.writer, reference.sequence))
+    if (!cursor || typeof cursor.value === 'number') continue
+    const kept = cursor.value.filter((message) => !gone.delete(idOf(message)))
+    await (kept.length > 0 ? cursor.update(kept) : cursor.delete())
+  }
+}
+
+const idOf = ({ writer, sequence }: MessageReference): string => `${writer}:${sequence}`
+
+const range = (writer: string, from = 0, to = Infinity): IDBKeyRange => IDBKeyRange.bound([writer, from], [writer, to])
+
+export const isQuotaError = (error: unknown): boolean => error instanceof Error && error.name === 'QuotaExceededError'

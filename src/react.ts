@@ -1,0 +1,2 @@
+/** The door `holdfast/react`: re-exports only. */
+export { useConnection, useEvent, usePending } from './react/hooks.js'

@@ -1,0 +1,36 @@
+export { createEchoServer } from './server/echo/echo-server.js'
+export { memoryStreams } from './server/stores/memory-streams.js'
+export { createServer } from './server/http/server.js'
+export type {
+  EndReason,
+  MessageContext,
+  Payload,
+  ServerEvents,
+  Session,
+  SessionEvents,
+  Target,
+} from './server/base/api.js'
+export type { EchoServer, EchoServerOptions } from './server/echo/echo-server.js'
+export type { DrainOptions } from './server/engine/engine.js'
+export type { ListenOptions, ServerAddress } from './server/http/listening-server.js'
+export type { MemoryStreamsOptions } from './server/stores/memory-streams.js'
+export type {
+  Credential,
+  EngineOptions,
+  Identity,
+  LimitOptions,
+  Limits,
+  UpgradeRequest,
+} from './server/base/options.js'
+export type { Server, ServerOptions } from './server/http/server.js'
+export type {
+  Attached,
+  AttachRequest,
+  LostReason,
+  MaybePromise,
+  StreamEntry,
+  StreamMessage,
+  Streams,
+  StreamsPlatform,
+  StreamStore,
+} from './server/stores/stream-store.js'

@@ -1,0 +1,130 @@
+import type {
+  Contract,
+  EventName,
+  FromServer,
+  Params,
+  Requests,
+  Result,
+  ToServer,
+  Untyped,
+} from '../../shared/contract.js'
+import type { HoldfastError } from '../../shared/errors.js'
+import type { MaybePromise } from '../stores/stream-store.js'
+
+/** What a handler is told beside the payload. */
+export interface MessageContext {
+  /** `writer:sequence`, the message's id for ever; empty for a volatile message, which has none. */
+  readonly id: string
+  /** It may have been on a wire before. */
+  readonly isRetransmitted: boolean
+  /**
+   * It may have been handled before, by a server whose memory is lost. Look its `id` up in your own database where
+   * handling it twice would harm; all other messages are handled exactly once.
+   */
+  readonly maybeDuplicate: boolean
+  /** Aborts when nobody waits for the reply any more. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Why a session ended: the client said goodbye (`bye`) or did not come back in time (`expired`), the application closed
+ * it (`closed`), more was unacknowledged than is kept (`overflow`), the client could not resume it (`lost`), another
+ * server has it (`superseded`), it made room for others (`evicted`), the store failed (`failed`), or the server stopped:
+ * then the store has its stream still (`stopped`).
+ */
+export type EndReason =
+  'bye' | 'expired' | 'closed' | 'overflow' | 'lost' | 'superseded' | 'evicted' | 'failed' | 'stopped'
+
+/** What happens to a session. */
+export interface SessionEvents {
+  /** A connection has it again, after it was away. */
+  connected: undefined
+  /** It is away; what is sent to it waits. */
+  disconnected: { readonly closeCode: number; readonly closeReason: string }
+  /** It is over: what was not acknowledged is lost, unless it was `stopped`. */
+  ended: { readonly reason: EndReason }
+}
+
+/** The arguments of a server's `send` after the event name. */
+export type Payload<Data> = undefined extends Data ? [data?: Data] : [data: Data]
+
+/** Whoever can be sent to: a session, a room, everybody. */
+export interface Target<C extends Contract = Untyped> {
+  /**
+   * Sends a message that is kept until it is acknowledged, also while its receiver is away. A session that has ended gets
+   * nothing: the server's event `error` says so (`SESSION_ENDED`).
+   *
+   * @throws {LocalProtocolError} `NOT_ENCODABLE`
+   * @throws {TypeError} for an event name that is not 1 to 256 characters
+   */
+  send<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
+  /** Sends a message now, to who is connected and reads; nobody else gets it. Throws as `send`. */
+  volatile<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
+}
+
+/**
+ * One page, through all its connections. Its handlers must be bound at once, in the listener of `session`: its first
+ * message may follow right behind. One message of it is handled at a time, in the order in which they were sent.
+ */
+export interface Session<C extends Contract = Untyped> extends Target<C> {
+  /** Secret: who knows it and is this user may resume the session. */
+  readonly id: string
+  /** As `authenticate` named it. */
+  readonly user: string
+  readonly isConnected: boolean
+  readonly rooms: ReadonlySet<string>
+  /**
+   * Handles an event. The message is acknowledged when the handler, or its promise, is done; if it throws, the client's
+   * delivery fails with `REJECTED` and the error's message, or with the code of a thrown `HoldfastError`. Of several
+   * handlers each is called, and all must be done. An event without a handler is rejected with `NO_HANDLER`.
+   *
+   * @returns unbinds the handler
+   * @example session.on('message', async ({ text }, { id }) => database.insert(id, text))
+   */
+  on<Name extends EventName<ToServer<C>>>(
+    event: Name,
+    handler: (data: ToServer<C>[Name], context: MessageContext) => unknown,
+  ): () => void
+  /**
+   * Answers a request with what the handler returns. If it throws, the request fails as a message would.
+   *
+   * @throws {TypeError} when the request has a handler
+   */
+  handle<Name extends EventName<Requests<C>>>(
+    request: Name,
+    handler: (params: Params<Requests<C>[Name]>, context: MessageContext) => MaybePromise<Result<Requests<C>[Name]>>,
+  ): () => void
+  /** Handles the events that have no handler of their own. The name comes from the client: it may be anything. */
+  onAny(handler: (event: string, data: unknown, context: MessageContext) => unknown): () => void
+  /** Answers the requests that have no handler of their own. */
+  handleAny(handler: (request: string, params: unknown, context: MessageContext) => unknown): () => void
+  /** What happens to the session itself. */
+  readonly lifecycle: {
+    on<Name extends keyof SessionEvents>(event: Name, listener: (detail: SessionEvents[Name]) => unknown): () => void
+    once<Name extends keyof SessionEvents>(event: Name, listener: (detail: SessionEvents[Name]) => unknown): () => void
+  }
+  /**
+   * Resolves when the client has handled everything sent so far.
+   *
+   * @throws {DeliveryError} `SESSION_ENDED` when the session ends first
+   */
+  flush(): Promise<void>
+  join(room: string): void
+  leave(room: string): void
+  /**
+   * Ends the session and closes its connection. With 1000, the default, the client does not come back by itself.
+   *
+   * @param code 1000, or 3000 to 4999
+   * @param reason at most 123 bytes
+   * @throws {RangeError}
+   */
+  close(code?: number, reason?: string): void
+}
+
+/** What happens at a server. */
+export interface ServerEvents<C extends Contract = Untyped> {
+  /** A client is here for the first time, or for the first time with this server. */
+  session: Session<C>
+  /** A client broke the protocol, a handler or listener threw, the store failed. Counted in `errorCount`. */
+  error: HoldfastError
+}

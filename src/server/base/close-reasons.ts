@@ -1,0 +1,67 @@
+import { ConnectionLostError, HoldfastError, RemoteProtocolError } from '../../shared/errors.js'
+import {
+  BAD_REQUEST,
+  FORBIDDEN,
+  INTERNAL_ERROR,
+  LINK_ABANDONED,
+  MESSAGE_TOO_BIG,
+  RATE_LIMITED,
+  TRY_AGAIN_LATER,
+  UNAUTHORIZED,
+} from '../../protocol/close-codes.js'
+
+/** Why a client is not let in: the error that it is sent, and whether the fault is ours. */
+export interface Refusal {
+  readonly error: HoldfastError
+  readonly reason: 'unauthorized' | 'forbidden' | 'failed'
+}
+
+/** How a connection is closed over an error. */
+export interface Closing {
+  readonly code: number
+  /** What the client is told. */
+  readonly told: HoldfastError
+}
+
+/** How a client is closed that is not let in. */
+export const REFUSAL_CODES: Record<Refusal['reason'], number> = {
+  unauthorized: UNAUTHORIZED,
+  forbidden: FORBIDDEN,
+  failed: INTERNAL_ERROR,
+}
+
+/** The client's faults are told to it in words. What went wrong inside is not its business. */
+export function closingOf(error: HoldfastError): Closing {
+  if (!(error instanceof RemoteProtocolError)) {
+    return { code: INTERNAL_ERROR, told: new HoldfastError(error.code, 'The server failed') }
+  }
+  if (error.code === 'RATE_LIMITED') return { code: RATE_LIMITED, told: error }
+  return { code: error.code === 'TOO_LARGE' ? MESSAGE_TOO_BIG : BAD_REQUEST, told: error }
+}
+
+export const badFrame = (what: string): RemoteProtocolError =>
+  new RemoteProtocolError('BAD_FRAME', `The peer sent ${what}`)
+
+export const tooLarge = (bytes: number, bytesMax: number): RemoteProtocolError =>
+  new RemoteProtocolError('TOO_LARGE', `The peer sent a frame of ${bytes} bytes; it must have at most ${bytesMax}`)
+
+export const crowded = (bytesMax: number): RemoteProtocolError =>
+  new RemoteProtocolError('RATE_LIMITED', `The peer sent more than ${bytesMax} bytes that must wait`)
+
+export const noHello = (withinMs: number): HoldfastError =>
+  new HoldfastError('HELLO_TIMEOUT', `No hello within ${withinMs} ms`)
+
+export const noSession = (): HoldfastError =>
+  new HoldfastError('SERVER_FAILED', 'The session cannot go on, or there is no room for another')
+
+export const superseded = (): HoldfastError =>
+  new HoldfastError('SUPERSEDED', 'Another connection has this session now')
+
+export const notReading = (peer: string, bytes: number): ConnectionLostError =>
+  lost('CONNECTION_CLOSED', `${peer} does not read: ${bytes} bytes wait for it`, TRY_AGAIN_LATER, 'does not read')
+
+export const silent = (peer: string, silentMs: number): ConnectionLostError =>
+  lost('HEARTBEAT_TIMEOUT', `No frame from ${peer} for ${Math.round(silentMs)} ms`, LINK_ABANDONED, 'silent')
+
+const lost = (code: 'CONNECTION_CLOSED' | 'HEARTBEAT_TIMEOUT', what: string, closeCode: number, reason: string) =>
+  new ConnectionLostError(code, `${what}; closing with ${closeCode}`, closeCode, reason)

@@ -1,0 +1,134 @@
+import type { Heartbeat } from '../../protocol/heartbeat.js'
+import type { WindowMax } from '../../protocol/window.js'
+import { isObject } from '../../shared/validate.js'
+import { checkFunction, checkGroup, refuse } from '../validate.js'
+import { memoryStreams } from '../stores/memory-streams.js'
+import type { MaybePromise, StreamStore } from '../stores/stream-store.js'
+
+/** The upgrade request of a connection. */
+export interface UpgradeRequest {
+  /** Of the page; absent where the client is no browser. */
+  readonly origin?: string | undefined
+  /** Path and query, as they were asked for. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly remoteAddress?: string | undefined
+}
+
+/** What `authenticate` is given. */
+export interface Credential {
+  /** What the client's `auth` gave; undefined when it has none. It comes from outside: check it. */
+  readonly auth: unknown
+  readonly request: UpgradeRequest
+  /** Aborts when the connection is gone. */
+  readonly signal: AbortSignal
+}
+
+/** Whom `authenticate` has recognised. */
+export interface Identity {
+  /** Whatever names the user; sessions and what was handled are kept under it. */
+  readonly user: string
+  /** Until when, in milliseconds since 1970. The client is asked for a fresh credential in time. Default: for ever. */
+  readonly expiresAt?: number | undefined
+}
+
+/** What every client is held to. */
+export interface Limits {
+  /** The longest frame that is read, in bytes. Default: 1 MiB. */
+  readonly frameBytesMax: number
+  /** How much of a client's messages may be unacknowledged. Default: 512 messages, 1 MiB. */
+  readonly window: WindowMax
+  /** How many messages of a session are handled per second, the others later. Default: 5,000. */
+  readonly messagesPerSecond: number
+  /** How many of them at once after a rest. Default: 10,000. */
+  readonly messagesBurst: number
+  /** How many other frames a connection may send per second; beyond, it is closed with 4429. Default: 500. */
+  readonly framesPerSecond: number
+  /** How many of them at once after a rest. Default: 2,000. */
+  readonly framesBurst: number
+  /** How many connections there may be at a time; another is closed with 1013. Default: 100,000. */
+  readonly connectionsMax: number
+  /** How many sessions there may be; another evicts the one that was away longest. Default: 200,000. */
+  readonly sessionsMax: number
+  /** By when a client must have sent its `hello`, in milliseconds. Default: 10,000. */
+  readonly helloTimeoutMs: number
+  /** How many bytes may wait in a socket; then nothing more is written until it drains. Default: 4 MiB. */
+  readonly bufferedBytesMax: number
+  /** How long they may wait, in milliseconds; then the client does not read, and is closed with 1013. Default: 15,000. */
+  readonly stalledMs: number
+}
+
+/** Limits, some of them. */
+export type LimitOptions = Partial<Omit<Limits, 'window'>> & { readonly window?: Partial<WindowMax> }
+
+/** What the engine takes. Everything has a default. */
+export interface EngineOptions {
+  /**
+   * Says who a client is; null: nobody (4401). Throw a `HoldfastError` with the code `FORBIDDEN` for one who may not
+   * come back (4403); anything else thrown is the server's own fault (1011).
+   * Default: everybody is welcome and known only by the secret ids of its session and writers.
+   */
+  readonly authenticate?: (credential: Credential) => MaybePromise<Identity | null | undefined | false>
+  /** Where streams and cursors are kept. Default: `memoryStreams()`. */
+  readonly streams?: StreamStore
+  readonly limits?: LimitOptions
+  /** When a silent client is asked for life, and given up. Default: 25,000 and 15,000. */
+  readonly heartbeatMs?: Partial<Heartbeat>
+  /** The pages that may connect, such as `https://example.com`. Default: all. Clients without an origin are no browsers, and pass. */
+  readonly origins?: readonly string[]
+}
+
+/** Options with every default in place. */
+export interface ResolvedOptions {
+  readonly authenticate: NonNullable<EngineOptions['authenticate']>
+  readonly streams: StreamStore
+  readonly limits: Limits
+  readonly heartbeat: Heartbeat
+  readonly origins: ReadonlySet<string> | undefined
+}
+
+const WINDOW: WindowMax = { messages: 512, bytes: 2 ** 20 }
+
+const LIMITS: Omit<Limits, 'window'> = {
+  frameBytesMax: 2 ** 20,
+  messagesPerSecond: 5_000,
+  messagesBurst: 10_000,
+  framesPerSecond: 500,
+  framesBurst: 2_000,
+  connectionsMax: 100_000,
+  sessionsMax: 200_000,
+  helloTimeoutMs: 10_000,
+  bufferedBytesMax: 4 * 2 ** 20,
+  stalledMs: 15_000,
+}
+
+/** @throws {TypeError | RangeError} that names the option, the value and the rule */
+export function resolveOptions(options: EngineOptions): ResolvedOptions {
+  const { authenticate = () => ({ user: '' }), streams = memoryStreams(), origins, limits = {} } = options
+  checkFunction('authenticate', authenticate)
+  if (!isObject(streams) || typeof streams.open !== 'function') {
+    refuse('streams', streams, 'a store such as memoryStreams()')
+  }
+  if (!isObject(limits)) refuse('limits', limits, 'an object')
+  const { window, ...others } = limits
+  if (origins !== undefined) checkOrigins(origins)
+  return {
+    authenticate,
+    streams,
+    limits: {
+      ...checkGroup<keyof typeof LIMITS>('limits', others, LIMITS),
+      window: checkGroup<keyof WindowMax>('limits.window', window, WINDOW),
+    },
+    heartbeat: checkGroup<keyof Heartbeat>('heartbeatMs', options.heartbeatMs, { interval: 25_000, timeout: 15_000 }),
+    origins: origins && new Set(origins),
+  }
+}
+
+function checkOrigins(origins: readonly string[]): void {
+  if (!Array.isArray(origins)) refuse('origins', origins, 'an array of origins')
+  for (const origin of origins as readonly unknown[]) {
+    // What browsers send has no path; a slash at the end would match nobody.
+    const isOrigin = typeof origin === 'string' && (origin === 'null' || /^[a-z][\w+.-]*:\/\/[^/]+$/i.test(origin))
+    if (!isOrigin) refuse('origins', origin, 'an origin such as https://example.com, without a path')
+  }
+}

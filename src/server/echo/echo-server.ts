@@ -1,0 +1,163 @@
+import { createServer, type IncomingMessage } from 'node:http'
+import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import { ConnectionLostError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
+import { GOING_AWAY } from '../../protocol/close-codes.js'
+import { SUBPROTOCOL } from '../../protocol/frames.js'
+import { checkFunction, checkInteger, INTEGER_MAX } from '../validate.js'
+import { createEngine, type Engine } from '../engine/engine.js'
+import { bindUpgrades, requireUpgrade } from '../http/handshake.js'
+import {
+  addressOf,
+  checkListenOptions,
+  CLOSE_TIMEOUT_MS,
+  closeServers,
+  deflateOptions,
+  type ListenOptions,
+  type ServerAddress,
+} from '../http/listening-server.js'
+import { nodePlatform } from '../base/platform.js'
+import { bindSocket } from '../http/ws-adapter.js'
+
+/** What `createEchoServer` takes. Everything has a default. */
+export interface EchoServerOptions extends ListenOptions {
+  /** The longest message in bytes, after decompression; a longer one closes its connection with 1009. Default: 1 MiB. */
+  readonly payloadBytesMax?: number
+  /** Told of each connection that failed: a frame that breaks the protocol, or a reset. It must not throw. */
+  readonly onError?: (error: HoldfastError) => void
+}
+
+/** A running echo server. */
+export interface EchoServer {
+  /**
+   * Resolves when the server listens. Rejects with Node's own error when it cannot (its `code` says why, for instance
+   * `EADDRINUSE`), and with an `AbortError` when `close` comes before an attached server listens.
+   */
+  readonly listening: Promise<ServerAddress>
+  /** How many clients are connected now. */
+  readonly clientCount: number
+  /** How many connections failed since the start: what `onError` was told of. */
+  readonly errorCount: number
+  /**
+   * Stops listening, closes every client with 1001 and ends those that have not answered after 1 s.
+   * Resolves when all connections are gone; never rejects. Calling it again returns the same promise.
+   */
+  close(): Promise<void>
+}
+
+const BUFFERED_BYTES_MAX = 1024 * 1024
+
+/**
+ * Starts a WebSocket server that sends every message back as it came: text as text, binary as binary, on any path.
+ * To a client that offers the subprotocol `holdfast.1` it is a companion server, which sends every event back as the same
+ * event, before it acknowledges it, and answers every request with its params.
+ *
+ * A client that sends without reading is not read from while more than 1 MiB waits for it. Nothing that a client does
+ * throws: failures are counted and told to `onError`.
+ *
+ * @throws {TypeError | RangeError} when an option has the wrong type or is out of range.
+ * @example
+ * const server = createEchoServer({ port: 8080 })
+ * const { url } = await server.listening
+ */
+export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
+  checkOptions(options)
+  const isOwn = options.server === undefined
+  const http = options.server ?? createServer(requireUpgrade)
+  const sockets = new WebSocketServer(socketOptions(options))
+  const closing = new AbortController()
+  const listening = addressOf(http, closing.signal)
+  const engine = createEchoEngine(options, report)
+  let errorCount = 0
+  let closed: Promise<void> | undefined
+
+  const unbind = bindUpgrades(http, sockets, { opened })
+  // `listening` rejects with it; the owner of another's server hears of it.
+  if (isOwn) http.on('error', () => {})
+  if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
+
+  function opened(client: WebSocket, request: IncomingMessage): void {
+    if (client.protocol === SUBPROTOCOL) return bindSocket(engine, client, request)
+    const peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`
+    client.on('message', (data, isBinary) => echo(client, data, isBinary))
+    client.on('error', (cause) => {
+      report(new RemoteProtocolError('BAD_FRAME', `Bad frame from ${peer}: ${cause.message}; closing`, cause))
+    })
+    // ws hides errors of the TCP socket: it only says 1006.
+    request.socket.on('error', (cause) => {
+      report(new ConnectionLostError('CONNECTION_CLOSED', `Lost ${peer}: ${cause.message}; dropped`, 1006, ''))
+    })
+  }
+
+  function report(error: HoldfastError): void {
+    errorCount += 1
+    options.onError?.(error)
+  }
+
+  async function shutDown(): Promise<void> {
+    // A `listen` under way cannot be called off; an attached server may never listen.
+    if (!isOwn) closing.abort()
+    await listening.catch(() => {})
+    unbind()
+    engine.close()
+    for (const client of sockets.clients) client.close(GOING_AWAY, 'server is shutting down')
+    await closeServers(sockets, http, isOwn)
+  }
+
+  return {
+    listening,
+    get clientCount() {
+      return sockets.clients.size
+    },
+    get errorCount() {
+      return errorCount
+    },
+    close: () => (closed ??= shutDown()),
+  }
+}
+
+function echo(client: WebSocket, data: RawData, isBinary: boolean): void {
+  // What a closing client still sends would count as buffered for ever, and could pause it before its close frame.
+  if (client.readyState !== WebSocket.OPEN) return
+  // Called when the bytes have left this process, or never will.
+  client.send(data, { binary: isBinary }, () => {
+    if (client.isPaused && client.bufferedAmount <= BUFFERED_BYTES_MAX) client.resume()
+  })
+  if (client.bufferedAmount > BUFFERED_BYTES_MAX) client.pause()
+}
+
+/** Sends every event back as it came, before it is acknowledged, and answers every request with its params. */
+function createEchoEngine({ payloadBytesMax }: EchoServerOptions, report: (error: HoldfastError) => void): Engine {
+  const engine = createEngine(
+    payloadBytesMax === undefined ? {} : { limits: { frameBytesMax: payloadBytesMax } },
+    nodePlatform,
+  )
+  engine.on('error', report)
+  engine.on('session', (session) => {
+    session.onAny((event, data) => session.send(event, data))
+    session.handleAny((_request, params) => params)
+  })
+  return engine
+}
+
+/**
+ * Of the subprotocols a client offers, ws selects the first. So does this server, unless ours is among them, since
+ * Chromium fails a connection that offered some and was given none (WHATWG WebSockets, "establish a WebSocket
+ * connection"; RFC 6455 section 4.1 would let it pass).
+ */
+function socketOptions(options: EchoServerOptions): ServerOptions & { closeTimeout: number } {
+  return {
+    noServer: true,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)),
+    maxPayload: options.payloadBytesMax ?? 1024 * 1024,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    perMessageDeflate: deflateOptions(options.compression),
+  }
+}
+
+function checkOptions(options: EchoServerOptions): void {
+  const { payloadBytesMax, onError } = options
+  checkListenOptions(options)
+  // ws keeps the limit in a signed 32-bit integer when it decompresses.
+  if (payloadBytesMax !== undefined) checkInteger('payloadBytesMax', payloadBytesMax, 1, INTEGER_MAX)
+  checkFunction('onError', onError)
+}

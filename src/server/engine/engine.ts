@@ -1,0 +1,271 @@
+import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
+import { createEvents } from '../../shared/emitter.js'
+import { HoldfastError, RefusedError } from '../../shared/errors.js'
+import { FORBIDDEN, GOING_AWAY, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
+import { jsonFrames } from '../../protocol/frame-codec.js'
+import { createLanes } from '../ordering/writer-lane.js'
+import type { Payload, ServerEvents, Target } from '../base/api.js'
+import { checkGroup } from '../validate.js'
+import { createCondemned } from './tombstones.js'
+import type { Connection, ConnectionHost, ServerConnection } from '../connection/connection-host.js'
+import { createConnection } from '../connection/connection.js'
+import type { Core, Member, Replied } from '../base/context.js'
+import { createDeadlines } from '../base/deadlines.js'
+import type { ServerSocket } from '../connection/sender.js'
+import { requireName } from '../session/handlers.js'
+import { resolveOptions, type EngineOptions, type UpgradeRequest } from '../base/options.js'
+import type { ServerPlatform } from '../base/platform.js'
+import { createRooms } from '../base/rooms.js'
+import { createSession, type ServerSession, type SessionState } from '../session/session.js'
+import { settle } from '../base/when-done.js'
+import type { Attached } from '../stores/stream-store.js'
+
+/** How a server takes its leave. */
+export interface DrainOptions {
+  /** Over how long the clients' returns are spread, in milliseconds. Default: 10,000. */
+  readonly windowMs?: number
+  /** How long running handlers may take; then their connections are closed all the same. Default: 30,000. */
+  readonly timeoutMs?: number
+}
+
+/** The companion server without sockets: whoever has sockets binds them to it. */
+export interface Engine<C extends Contract = Untyped> {
+  readonly connectionCount: number
+  /** Sessions that are connected or may come back. */
+  readonly sessionCount: number
+  /** How many errors there were since the start: what the event `error` told. */
+  readonly errorCount: number
+  /** A connection was opened: greets it. The socket's frames and its end go to what is returned. */
+  accept(socket: ServerSocket, request: UpgradeRequest): Connection
+  on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown): () => void
+  /** Everybody in a room, also those that are away. */
+  to(room: string): Target<C>
+  /** Sends to every session, also those that are away. Throws as `session.send`. */
+  broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
+  /** Counts and tells an error that was met outside. */
+  report(error: HoldfastError): void
+  /** Tells every client when to come back, lets running handlers finish, closes with 1012. No new client is served. */
+  drain(options?: DrainOptions): Promise<void>
+  /** Closes every connection with 1001. The store keeps the streams; a handler that still runs is recorded there. */
+  close(): void
+  /** Dies on the spot, as a process does: nothing more is sent, recorded or rung. For simulations. */
+  stop(): void
+}
+
+/** When a client for which there is no room may come back, in milliseconds. */
+const REFUSED_AFTER_MS = 5_000
+
+/**
+ * The companion server of `holdfast.1`: all its rules, and nothing of the world but what `platform` gives it.
+ *
+ * @throws {TypeError | RangeError} that names the option, the value and the rule
+ * @example
+ * const engine = createEngine<Chat>({ authenticate }, nodePlatform)
+ * const connection = engine.accept(socket, { url: '/', headers: {} })
+ * connection.receive('{"t":"hello","writers":{}}')
+ */
+export function createEngine<C extends Contract = Untyped>(
+  engineOptions: EngineOptions,
+  platform: ServerPlatform,
+): Engine<C> {
+  const options = resolveOptions(engineOptions)
+  const connections = new Set<ServerConnection>()
+  const sessions = new Map<string, ServerSession>()
+  /** Those that are away, the one that left first before the others. */
+  const away = new Set<ServerSession>()
+  /** Those that the application has not met. */
+  const strangers = new Set<ServerSession>()
+  const events = createEvents<ServerEvents>((error, event) => {
+    errorCount++
+    // A listener of errors that throws would be told of itself for ever.
+    if (event !== 'error') events.emit('error', error)
+  })
+  let errorCount = 0
+  let runningCount = 0
+  let status: 'open' | 'draining' | 'closed' | 'stopped' = 'open'
+  let drained: (() => void) | undefined
+  let draining = Promise.resolve()
+
+  const report = (error: HoldfastError): void => {
+    if (status === 'stopped') return
+    errorCount++
+    events.emit('error', error)
+  }
+
+  const core: Core = {
+    platform,
+    options,
+    codec: jsonFrames,
+    streams: options.streams.open(platform),
+    deadlines: createDeadlines(platform),
+    lanes: createLanes<Replied>(options.limits.window.messages),
+    rooms: createRooms<Member>(),
+    isStopped: () => status === 'stopped',
+    running(change) {
+      runningCount += change
+      checkDrained()
+    },
+    report,
+  }
+
+  // An attach that is under way may keep a stream for twice its time.
+  const condemned = createCondemned({ max: options.limits.sessionsMax, forMs: 2 * core.streams.ttlMs }, platform.now)
+
+  function checkDrained(): void {
+    if (runningCount === 0 && connections.size === 0) drained?.()
+  }
+
+  const changed = (session: ServerSession, state: SessionState): void => {
+    if (state === 'condemned') return condemned.add(session.id)
+    away.delete(session)
+    if (state === 'away') away.add(session)
+    if (state === 'ended' && sessions.get(session.id) === session) sessions.delete(session.id)
+  }
+
+  const host: ConnectionHost = {
+    session(user, { stream }, attached) {
+      const old = stream && sessions.get(stream.id)
+      if (old?.user === user && !attached.resumed) old.end(attached.lost === 'overflow' ? 'overflow' : 'lost')
+      const known = attached.resumed ? sessions.get(attached.id) : undefined
+      if (known?.isBehind(attached.sequence)) return forsake(attached, known)
+      if (known) return known
+      if (attached.resumed && condemned.has(attached.id)) return forsake(attached)
+      if (!makeRoom()) return forsake(attached)
+      const { id, sequence, resumed } = attached
+      const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
+      const session = createSession(core, { id, user }, start, changed)
+      sessions.set(id, session)
+      strangers.add(session)
+      return session
+    },
+    tooLate(attached) {
+      const known = sessions.get(attached.id)
+      if (known) known.renew(attached)
+      else if (!attached.resumed || condemned.has(attached.id)) forsake(attached)
+    },
+    failed(id) {
+      const known = sessions.get(id)
+      if (known) known.doubt()
+      else if (condemned.has(id)) condemned.add(id)
+    },
+    introduce(session) {
+      if (strangers.delete(session)) events.emit('session', session.door)
+    },
+    gone(connection) {
+      connections.delete(connection)
+      checkDrained()
+    },
+  }
+
+  /** Ends a stream that nobody may go on with. */
+  function forsake({ id, epoch }: Attached, session?: ServerSession): undefined {
+    session?.end('lost')
+    settle(
+      () => core.streams.end(id, epoch),
+      () => condemned.delete(id),
+      () => condemned.add(id),
+    )
+  }
+
+  function makeRoom(): boolean {
+    if (sessions.size < options.limits.sessionsMax) return true
+    const [oldest] = away
+    oldest?.end('evicted')
+    return oldest !== undefined
+  }
+
+  function accept(socket: ServerSocket, request: UpgradeRequest): Connection {
+    if (status === 'closed' || status === 'stopped') {
+      socket.terminate()
+      return NOBODY
+    }
+    const isFull = connections.size >= options.limits.connectionsMax
+    const connection = createConnection(core, host, socket, request)
+    connections.add(connection)
+    if (status === 'draining') connection.close(SERVICE_RESTART, 'draining')
+    else if (isFull) connection.close(TRY_AGAIN_LATER, 'full', tooMany(), REFUSED_AFTER_MS)
+    else if (isForeign(request)) refuse(connection, request)
+    return connection
+  }
+
+  const isForeign = ({ origin }: UpgradeRequest): boolean =>
+    options.origins !== undefined && origin !== undefined && !options.origins.has(origin)
+
+  /** After the upgrade, since a browser tells its page nothing of an upgrade that fails. */
+  function refuse(connection: ServerConnection, { origin }: UpgradeRequest): void {
+    const error = new RefusedError('FORBIDDEN', `Pages of ${origin?.slice(0, 200)} may not connect`)
+    report(error)
+    connection.close(FORBIDDEN, error.code, error)
+  }
+
+  /** Encodes once, whatever the number of receivers. */
+  const target = (members: () => Iterable<Member>): Target<C> => ({
+    send(event, ...[data]) {
+      requireName(event)
+      const entry = { head: { t: 'm', e: event }, payload: core.codec.encode(event, data) } as const
+      for (const member of members()) member.append(entry)
+    },
+    volatile(event, ...[data]) {
+      requireName(event)
+      const frame = core.codec.write({ t: 'v', e: event }, core.codec.encode(event, data))
+      for (const member of members()) member.sendVolatile(frame)
+    },
+  })
+
+  function drain(drainOptions: DrainOptions = {}): Promise<void> {
+    const defaults = { windowMs: 10_000, timeoutMs: 30_000 }
+    const { windowMs, timeoutMs } = checkGroup<'windowMs' | 'timeoutMs'>('drain', drainOptions, defaults)
+    if (status !== 'open') return draining
+    status = 'draining'
+    draining = new Promise((resolve) => {
+      const finish = (): void => {
+        drained = undefined
+        overdue.set(Infinity)
+        for (const connection of [...connections]) connection.close(SERVICE_RESTART, 'drained')
+        resolve()
+      }
+      const overdue = core.deadlines.create(finish)
+      overdue.set(platform.now() + timeoutMs)
+      drained = finish
+      const all = [...connections]
+      // Each has its own part of the window, and its own moment in it: nobody comes in a herd.
+      all.forEach((one, index) => one.drain(Math.round(((index + platform.random()) * windowMs) / all.length)))
+      checkDrained()
+    })
+    return draining
+  }
+
+  return {
+    get connectionCount() {
+      return connections.size
+    },
+    get sessionCount() {
+      return sessions.size
+    },
+    get errorCount() {
+      return errorCount
+    },
+    accept,
+    on: events.on,
+    to: (room) => target(() => core.rooms.members(room)),
+    broadcast: (event, ...data) => target(() => [...sessions.values()]).send(event, ...data),
+    report,
+    drain,
+    close() {
+      if (status === 'closed' || status === 'stopped') return
+      status = 'closed'
+      for (const session of [...sessions.values()]) session.end('stopped', GOING_AWAY, 'server is shutting down')
+      for (const connection of [...connections]) connection.close(GOING_AWAY, 'server is shutting down')
+      core.deadlines.cancel()
+      drained?.()
+    },
+    stop() {
+      status = 'stopped'
+      core.deadlines.cancel()
+    },
+  }
+}
+
+const NOBODY: Connection = { receive: () => {}, closed: () => {} }
+
+const tooMany = (): HoldfastError => new HoldfastError('SERVER_FAILED', 'There are too many connections')

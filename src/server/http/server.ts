@@ -1,0 +1,144 @@
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
+import { WebSocketServer } from 'ws'
+import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
+import { GOING_AWAY } from '../../protocol/close-codes.js'
+import { SUBPROTOCOL } from '../../protocol/frames.js'
+import type { Payload, ServerEvents, Target } from '../base/api.js'
+import { refuse } from '../validate.js'
+import { createEngine, type DrainOptions } from '../engine/engine.js'
+import { bindUpgrades, requireUpgrade, type Refusal } from './handshake.js'
+import {
+  addressOf,
+  checkListenOptions,
+  CLOSE_TIMEOUT_MS,
+  closeServers,
+  deflateOptions,
+  type ListenOptions,
+  type ServerAddress,
+} from './listening-server.js'
+import { resolveOptions, type EngineOptions } from '../base/options.js'
+import { nodePlatform } from '../base/platform.js'
+import { bindSocket } from './ws-adapter.js'
+
+const NO_PROTOCOL: Refusal = { status: 400, reason: `Offer the subprotocol ${SUBPROTOCOL}.` }
+
+/** What `createServer` takes. Everything has a default. */
+export interface ServerOptions extends ListenOptions, EngineOptions {
+  /** The only path that is served, such as `/live`. Default: every path. */
+  readonly path?: string
+}
+
+/** A running companion server. */
+export interface Server<C extends Contract = Untyped> {
+  /**
+   * Resolves when the server listens. Rejects with Node's own error when it cannot (its `code` says why, for instance
+   * `EADDRINUSE`), and with an `AbortError` when `close` comes before an attached server listens.
+   */
+  readonly listening: Promise<ServerAddress>
+  readonly connectionCount: number
+  /** Sessions that are connected or may come back. */
+  readonly sessionCount: number
+  /** How many errors there were since the start: what the event `error` told. */
+  readonly errorCount: number
+  /**
+   * Listens to `session` or `error`. A listener that throws stops nobody, and is told to `error`.
+   *
+   * @returns unbinds the listener
+   */
+  on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown): () => void
+  /** Everybody in a room, also those that are away. */
+  to(room: string): Target<C>
+  /** Sends to every session, also those that are away. Throws as `session.send`. */
+  broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
+  /**
+   * Tells every client when to come back, each at a moment of its own, lets running handlers finish and closes with 1012.
+   * New clients are sent away. Follow it with `close`.
+   *
+   * @throws {TypeError | RangeError} for wrong options
+   */
+  drain(options?: DrainOptions): Promise<void>
+  /**
+   * Stops listening, closes every client with 1001 and ends those that have not answered after 1 s. Streams stay in the
+   * store. Resolves when all connections are gone; never rejects. Calling it again returns the same promise.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Starts the companion server: each client's messages reach its handlers once and in order, and what is sent to a
+ * session reaches its client once and in order, over connections that die.
+ *
+ * @throws {TypeError | RangeError} that names the option, the value and the rule
+ * @example
+ * const server = createServer<Chat>({ port: 8080, authenticate: ({ auth }) => users.find(auth) })
+ * server.on('session', (session) => {
+ *   session.on('message', ({ text }) => server.to('room').send('message', { text }))
+ *   session.handle('join', () => session.join('room'))
+ * })
+ * const { url } = await server.listening
+ */
+export function createServer<C extends Contract = Untyped>(options: ServerOptions = {}): Server<C> {
+  checkListenOptions(options)
+  const { path } = options
+  if (path !== undefined && (typeof path !== 'string' || !path.startsWith('/'))) {
+    refuse('path', path, 'a string that starts with /')
+  }
+  const { limits } = resolveOptions(options)
+  const isOwn = options.server === undefined
+  const http = options.server ?? createHttpServer(requireUpgrade)
+  const engine = createEngine<C>(options, nodePlatform)
+  const socketOptions = {
+    noServer: true,
+    ...(path !== undefined && { path }),
+    maxPayload: limits.frameBytesMax,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    perMessageDeflate: deflateOptions(options.compression),
+    handleProtocols: () => SUBPROTOCOL,
+  }
+  const sockets = new WebSocketServer(socketOptions)
+  const closing = new AbortController()
+  const listening = addressOf(http, closing.signal)
+  let closed: Promise<void> | undefined
+
+  const unbind = bindUpgrades(http, sockets, {
+    refuse: (request) => (offersProtocol(request) ? undefined : NO_PROTOCOL),
+    opened: (client, request) => bindSocket(engine, client, request),
+  })
+  // `listening` rejects with it; the owner of another's server hears of it.
+  if (isOwn) http.on('error', () => {})
+  if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
+
+  async function shutDown(): Promise<void> {
+    // A `listen` under way cannot be called off; an attached server may never listen.
+    if (!isOwn) closing.abort()
+    await listening.catch(() => {})
+    unbind()
+    engine.close()
+    for (const client of sockets.clients) client.close(GOING_AWAY, 'server is shutting down')
+    await closeServers(sockets, http, isOwn)
+  }
+
+  return {
+    listening,
+    get connectionCount() {
+      return engine.connectionCount
+    },
+    get sessionCount() {
+      return engine.sessionCount
+    },
+    get errorCount() {
+      return engine.errorCount
+    },
+    on: engine.on,
+    to: engine.to,
+    broadcast: engine.broadcast,
+    drain: engine.drain,
+    close: () => (closed ??= shutDown()),
+  }
+}
+
+/** What a client offers stands in one header, separated by commas. RFC 6455 section 11.3.4. */
+export function offersProtocol({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  const offered = headers['sec-websocket-protocol'] ?? ''
+  return offered.split(',').some((one) => one.trim() === SUBPROTOCOL)
+}

@@ -1,0 +1,260 @@
+import { sizeOf } from '../../protocol/codec.js'
+import type { Cursor } from './stream-store.js'
+import { createCursorTable, type CursorTable } from './memory-cursors.js'
+import { checkGroup } from '../validate.js'
+import type {
+  Attached,
+  AttachRequest,
+  LostReason,
+  Streams,
+  StreamMessage,
+  StreamsPlatform,
+  StreamStore,
+} from './stream-store.js'
+
+/** The limits of `memoryStreams`. */
+export interface MemoryStreamsOptions {
+  /** How long a stream waits for its client to come back, in milliseconds. Default: 120,000. */
+  readonly ttlMs?: number
+  /** How many messages of a stream may be unacknowledged. Default: 10,000. */
+  readonly messagesMax?: number
+  /** How many bytes of a stream may be unacknowledged. Default: 4 MiB. */
+  readonly bytesMax?: number
+  /** How many bytes all streams together may hold; the stream that would exceed it overflows. Default: 256 MiB. */
+  readonly totalBytesMax?: number
+  /** How long a writer is remembered after its last message, in milliseconds. Default: 14 days. */
+  readonly cursorTtlMs?: number
+  /** How many writers are remembered; the one that was quiet longest is forgotten first. Default: 1,000,000. */
+  readonly cursorsMax?: number
+  /**
+   * How many bytes they may take, with what was rejected of each; the one that was quiet longest is forgotten first.
+   * Default: 256 MiB.
+   */
+  readonly cursorBytesMax?: number
+}
+
+type Limits = Required<MemoryStreamsOptions>
+
+const DEFAULTS: Limits = {
+  ttlMs: 120_000,
+  messagesMax: 10_000,
+  bytesMax: 4 * 2 ** 20,
+  totalBytesMax: 256 * 2 ** 20,
+  cursorTtlMs: 14 * 24 * 3_600_000,
+  cursorsMax: 1_000_000,
+  cursorBytesMax: 256 * 2 ** 20,
+}
+
+interface Stream {
+  readonly user: string
+  /** How often the memory had gone back in time when the stream was attached last: what was sent since then may be gone. */
+  generation: number
+  epoch: number
+  /** Which resumption was the last; a lower one comes too late. */
+  resumptions: number
+  /** The last message acknowledged, and its tag. */
+  base: number
+  baseTag: string | undefined
+  messages: StreamMessage[]
+  bytes: number
+  touchedAt: number
+  status: 'live' | 'overflow'
+}
+
+/** A memory at one moment; opaque. */
+export interface MemorySnapshot {
+  readonly streams: ReadonlyMap<string, Stream>
+  readonly cursors: CursorTable
+}
+
+/** The store, and what tests of lost memory need. */
+export interface MemoryStreams extends StreamStore {
+  /** A copy of everything. */
+  snapshot(): MemorySnapshot
+  /**
+   * Goes back to a snapshot, as a store does that fails over to a stale replica: a new life under the same roof. Unless
+   * `isBlind`, its streams know that: a blind store may give a number away twice, and only the tags tell.
+   */
+  restore(snapshot: MemorySnapshot, isBlind?: boolean): void
+}
+
+/** What a message costs beside its payload, in bytes. */
+const OVERHEAD_BYTES = 64
+
+/**
+ * Streams and cursors in this process's memory. Every operation is synchronous. The object may outlive its server: pass
+ * it to the next one and sessions resume. Nothing outlives the process.
+ *
+ * @throws {TypeError | RangeError} that names the option, the value and the rule
+ * @example createServer({ streams: memoryStreams({ ttlMs: 600_000 }) })
+ */
+export const memoryStreams = (options: MemoryStreamsOptions = {}): StreamStore => createMemoryStreams(options)
+
+/** `memoryStreams` with a way back in time. */
+export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryStreams {
+  const limits = checkGroup('', options, DEFAULTS)
+  let streams = new Map<string, Stream>()
+  let cursors = createCursorTable(limits)
+  let totalBytes = 0
+  let generation = 0
+
+  const remove = (id: string): void => {
+    totalBytes -= streams.get(id)?.bytes ?? 0
+    streams.delete(id)
+  }
+
+  /** Streams stand in the order in which they were touched last. */
+  const touch = (id: string, stream: Stream, now: number): void => {
+    stream.touchedAt = now
+    streams.delete(id)
+    streams.set(id, stream)
+  }
+
+  const expire = (now: number): void => {
+    for (const [id, stream] of streams) {
+      if (now - stream.touchedAt < limits.ttlMs) return
+      remove(id)
+    }
+  }
+
+  const drop = (stream: Stream, count: number): void => {
+    const dropped = stream.messages.splice(0, count)
+    const bytes = dropped.reduce((sum, message) => sum + bytesOf(message), 0)
+    stream.bytes -= bytes
+    totalBytes -= bytes
+  }
+
+  const trim = (stream: Stream, sequence: number): void => {
+    const count = Math.min(sequence - stream.base, stream.messages.length)
+    if (count <= 0) return
+    stream.baseTag = stream.messages[count - 1]?.tag
+    stream.base += count
+    drop(stream, count)
+  }
+
+  function open({ now, createId }: StreamsPlatform): Streams {
+    const life = createId()
+    let tags = 0
+
+    const held = (id: string, epoch: number): Stream | undefined => {
+      expire(now())
+      const stream = streams.get(id)
+      return stream?.status === 'live' && stream.epoch === epoch ? stream : undefined
+    }
+
+    const start = (user: string): [string, Stream] => [
+      createId(),
+      {
+        user,
+        epoch: 0,
+        resumptions: 0,
+        generation,
+        base: 0,
+        baseTag: undefined,
+        messages: [],
+        bytes: 0,
+        touchedAt: 0,
+        status: 'live',
+      },
+    ]
+
+    const witness = (): string => `${life}.${generation}`
+
+    return {
+      ttlMs: limits.ttlMs,
+
+      attach({ user, stream: wanted, writers }: AttachRequest): Attached | 'superseded' {
+        expire(now())
+        const known = wanted && streams.get(wanted.id)
+        const count = wanted?.c ?? Infinity
+        if (known?.user === user && count <= known.resumptions) return 'superseded'
+        const lost = wanted && lostReason(known, generation, user, wanted.s, wanted.g)
+        if (wanted && known && lost && lost !== 'user') remove(wanted.id)
+        const [id, stream] = wanted && known && !lost ? [wanted.id, known] : start(user)
+        if (wanted && !lost) trim(stream, wanted.s)
+        stream.epoch++
+        stream.generation = generation
+        if (!lost && count !== Infinity) stream.resumptions = count
+        touch(id, stream, now())
+        return {
+          id,
+          epoch: stream.epoch,
+          resumed: wanted !== undefined && lost === undefined,
+          ...(lost && { lost }),
+          sequence: stream.base + stream.messages.length,
+          messages: [...stream.messages],
+          cursors: cursors.read(user, writers, witness(), now()),
+        }
+      },
+
+      append(id, epoch, entry) {
+        const stream = held(id, epoch)
+        if (!stream) return 'gone'
+        const tag = `${life.slice(-8)}.${generation}-${(++tags).toString(36)}`
+        const message = { ...entry, sequence: stream.base + stream.messages.length + 1, tag }
+        const bytes = bytesOf(message)
+        if (
+          stream.messages.length >= limits.messagesMax ||
+          stream.bytes + bytes > limits.bytesMax ||
+          totalBytes + bytes > limits.totalBytesMax
+        ) {
+          stream.status = 'overflow'
+          drop(stream, stream.messages.length)
+          return 'overflow'
+        }
+        stream.messages.push(message)
+        stream.bytes += bytes
+        totalBytes += bytes
+        return message
+      },
+
+      acknowledge(id, epoch, sequence) {
+        const stream = held(id, epoch)
+        if (!stream) return false
+        trim(stream, sequence)
+        touch(id, stream, now())
+        return true
+      },
+
+      end(id, epoch) {
+        if (streams.get(id)?.epoch === epoch && streams.get(id)?.status === 'live') remove(id)
+      },
+
+      cursors: (user, writers) => cursors.read(user, writers, witness(), now()),
+      advance: (user, writer, cursor: Cursor) => cursors.write(user, writer, cursor, witness(), now()),
+    }
+  }
+
+  return {
+    open,
+    snapshot: () => ({ streams: copy(streams), cursors: cursors.copy() }),
+    restore(snapshot, isBlind = false) {
+      streams = copy(snapshot.streams)
+      cursors = snapshot.cursors.copy()
+      totalBytes = [...streams.values()].reduce((sum, { bytes }) => sum + bytes, 0)
+      generation++
+      if (isBlind) for (const stream of streams.values()) stream.generation = generation
+    },
+  }
+}
+
+function lostReason(
+  stream: Stream | undefined,
+  generation: number,
+  user: string,
+  s: number,
+  g?: string,
+): LostReason | undefined {
+  if (!stream) return 'unknown'
+  if (stream.user !== user) return 'user'
+  if (stream.status === 'overflow') return 'overflow'
+  if (stream.generation !== generation) return 'rollback'
+  const index = s - stream.base
+  if (index < 0 || index > stream.messages.length) return 'rollback'
+  return s > 0 && g !== (index === 0 ? stream.baseTag : stream.messages[index - 1]?.tag) ? 'rollback' : undefined
+}
+
+const bytesOf = ({ payload }: StreamMessage): number => sizeOf(payload) + OVERHEAD_BYTES
+
+const copy = (streams: ReadonlyMap<string, Stream>): Map<string, Stream> =>
+  new Map([...streams].map(([id, stream]) => [id, { ...stream, messages: [...stream.messages] }]))

@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest'
+import { createDialler } from '../../../src/client/dialer.js'
+import type { HoldfastError } from '../../../src/shared/errors.js'
+import type { AuthSource, DialContext } from '../../../src/client/options.js'
+import { createFakePlatform } from '../../support/fake-platform.js'
+
+interface SetUp {
+  url?: (context: DialContext) => string | URL | Promise<string | URL>
+  auth?: AuthSource
+}
+
+function setUp({ url = () => 'ws://server/', auth }: SetUp = {}) {
+  const platform = createFakePlatform()
+  const opened: [url: string, credential: unknown][] = []
+  const failed: HoldfastError[] = []
+  const reported: HoldfastError[] = []
+  const dialler = createDialler(
+    { url, auth, platform },
+    {
+      open: (target) => opened.push([target, dialler.credential]),
+      failed: (error) => failed.push(error),
+      report: (error) => reported.push(error),
+    },
+  )
+  return { dialler, opened, failed, reported, settle: () => platform.settle() }
+}
+
+/** A question that is answered when the test says so. */
+function held<Answer>() {
+  const answers: ((answer: Answer) => void)[] = []
+  const signals: AbortSignal[] = []
+  const ask = ({ signal }: DialContext): Promise<Answer> => {
+    signals.push(signal)
+    return new Promise((resolve) => answers.push(resolve))
+  }
+  return { ask, signals, answer: (index: number, answer: Answer): void => answers[index]?.(answer) }
+}
+
+describe('dialling', () => {
+  test('opens the url with the credential of this attempt, asked at the same time', async () => {
+    const attempts: unknown[] = []
+    const { dialler, opened, settle } = setUp({
+      url: ({ attempt }) => `https://server/${attempt}`,
+      auth: ({ attempt, signal }) => {
+        attempts.push([attempt, signal.aborted])
+        return { ticket: attempt }
+      },
+    })
+    dialler.dial(1)
+    await settle()
+    dialler.dial(2)
+    await settle()
+
+    expect(opened).toEqual([
+      ['wss://server/1', { ticket: 1 }],
+      ['wss://server/2', { ticket: 2 }],
+    ])
+    expect(attempts).toEqual([
+      [1, false],
+      [2, false],
+    ])
+  })
+
+  test('has no credential without a source', async () => {
+    const { dialler, opened, settle } = setUp()
+    dialler.dial(1)
+    await settle()
+
+    expect(opened).toEqual([['ws://server/', undefined]])
+  })
+
+  const cycle: Record<string, unknown> = {}
+  cycle['self'] = cycle
+
+  test.each<[string, SetUp, string]>([
+    ['the url provider throws', { url: () => Promise.reject(new Error('no')) }, 'URL_FAILED'],
+    ['the url is none', { url: () => 'nowhere' }, 'URL_FAILED'],
+    ['the source of credentials throws', { auth: () => Promise.reject(new Error('no')) }, 'AUTH_FAILED'],
+    ['the credential is a BigInt', { auth: () => 5n }, 'AUTH_FAILED'],
+    ['the credential is a cycle', { auth: async () => cycle }, 'AUTH_FAILED'],
+  ])('fails once when %s', async (_, options, code) => {
+    const { dialler, opened, failed, settle } = setUp(options)
+    dialler.dial(1)
+    await settle()
+
+    expect(opened).toEqual([])
+    expect(failed).toMatchObject([{ name: 'ConnectError', code }])
+    expect(failed[0]?.cause).toBeInstanceOf(Error)
+  })
+
+  test('fails once when both throw', async () => {
+    const { dialler, failed, settle } = setUp({
+      url: () => Promise.reject(new Error('a')),
+      auth: () => Promise.reject(new Error('b')),
+    })
+    dialler.dial(1)
+    await settle()
+
+    expect(failed).toHaveLength(1)
+  })
+
+  test('forgets an earlier attempt, and tells it so', async () => {
+    const url = held<string>()
+    const { dialler, opened, settle } = setUp({ url: url.ask })
+    dialler.dial(1)
+    dialler.dial(2)
+    url.answer(1, 'ws://second/')
+    url.answer(0, 'ws://first/')
+    await settle()
+
+    expect(opened).toEqual([['ws://second/', undefined]])
+    expect(url.signals.map(({ aborted }) => aborted)).toEqual([true, false])
+  })
+
+  test('is quiet once it is called off', async () => {
+    const url = held<string>()
+    const { dialler, opened, failed, settle } = setUp({ url: url.ask })
+    dialler.dial(1)
+    dialler.abort()
+    url.answer(0, 'nowhere')
+    await settle()
+
+    expect([opened, failed]).toEqual([[], []])
+  })
+})
+
+describe('a fresh credential', () => {
+  test('is asked for under the attempt that has made the connection', async () => {
+    const asked: unknown[] = []
+    const { dialler, settle } = setUp({ auth: ({ attempt }) => asked.push(attempt) && `ticket ${asked.length}` })
+    const taken: unknown[] = []
+    dialler.dial(3)
+    await settle()
+    dialler.refresh((credential) => taken.push(credential))
+    await settle()
+
+    expect(asked).toEqual([3, 3])
+    expect(taken).toEqual(['ticket 2'])
+  })
+
+  test('is not asked for without a source', async () => {
+    const { dialler, reported, settle } = setUp()
+    const taken: unknown[] = []
+    dialler.dial(1)
+    dialler.refresh((credential) => taken.push(credential))
+    await settle()
+
+    expect([taken, reported]).toEqual([[], []])
+  })
+
+  test.each([
+    ['throws', () => Promise.reject(new Error('no'))],
+    ['is no JSON', () => 5n],
+  ])('that %s is reported', async (_, auth) => {
+    const { dialler, failed, reported, settle } = setUp({ auth })
+    dialler.refresh(() => {})
+    await settle()
+
+    expect(failed).toEqual([])
+    expect(reported).toMatchObject([{ code: 'AUTH_FAILED' }])
+  })
+
+  test('that comes when the connection is gone is dropped, and so is its failure', async () => {
+    const auth = held<unknown>()
+    const { dialler, reported, settle } = setUp({ auth: auth.ask })
+    const taken: unknown[] = []
+    dialler.refresh((credential) => taken.push(credential))
+    dialler.refresh((credential) => taken.push(credential))
+    dialler.abort()
+    auth.answer(0, 'late')
+    auth.answer(1, 5n)
+    await settle()
+
+    expect([taken, reported]).toEqual([[], []])
+  })
+})

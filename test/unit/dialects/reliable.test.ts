@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { createReliableChannel } from '../../../src/dialects/reliable/reliable-protocol.js'
+import { reliable } from '../../../src/dialects/reliable/reliable.js'
+import { jsonFrames } from '../../../src/protocol/frame-codec.js'
+
+describe('reliable', () => {
+  test('offers its subprotocol, and says what it can do', () => {
+    expect(reliable()).toMatchObject({
+      name: 'reliable',
+      subprotocols: ['holdfast.1'],
+      acknowledges: true,
+      badFramesMax: 1,
+    })
+  })
+
+  test('encodes the payload alone, once', () => {
+    expect(reliable().encode('m', { a: 1 })).toBe('{"a":1}')
+    expect(reliable().encode('m', undefined)).toBe('')
+    expect(() => reliable().encode('m', 5n)).toThrow(expect.objectContaining({ code: 'NOT_ENCODABLE' }))
+  })
+
+  test('takes names of at most 256 characters', () => {
+    expect(() => reliable().encode('x'.repeat(256), 1)).not.toThrow()
+    expect(() => reliable().encode('x'.repeat(257), 1)).toThrow(
+      expect.objectContaining({ name: 'LocalProtocolError', code: 'NOT_ENCODABLE' }),
+    )
+  })
+
+  test.each([
+    [1006, 'retry'],
+    [1009, 'retry'],
+    [1012, 'retry'],
+    [1013, 'retry'],
+    [4400, 'retry'],
+    [4408, 'retry'],
+    [4409, 'retry'],
+    [4429, 'retry'],
+    [4401, 'unauthorized'],
+    [1000, 'stop'],
+    [4403, 'stop'],
+    [4406, 'stop'],
+  ])('takes close code %i for the advice to %s', (code, advice) => {
+    expect(reliable().advise(code)).toBe(advice)
+  })
+
+  test.each(['', 5, null, {}])('refuses the resumeKey %s', (resumeKey) => {
+    const make = (): unknown => reliable({ resumeKey: resumeKey as string })
+
+    expect(make).toThrow(TypeError)
+    expect(make).toThrow(/^reliable\(\{ resumeKey \}\) must be a non-empty string, got /)
+  })
+
+  test('speaks JSON in text frames, and asks for life by itself', () => {
+    const channel = createReliableChannel(
+      { queue: undefined as never, link: undefined as never, now: () => 0, recall: () => undefined, keep() {} },
+      jsonFrames,
+      undefined,
+    )
+
+    expect(channel.ping?.()).toBe('{"t":"p"}')
+    expect(channel.deadline).toBe(Infinity)
+  })
+})

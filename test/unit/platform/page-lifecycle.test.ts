@@ -1,0 +1,98 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { watchSignals, type Signal } from '../../../src/platform/page-lifecycle.js'
+
+afterEach(() => vi.unstubAllGlobals())
+
+/** A page, as far as signals know one. */
+function setUp() {
+  const page = new EventTarget()
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+  const counts = new Map<string, number>()
+  for (const target of [page, document]) {
+    const add = target.addEventListener.bind(target)
+    const remove = target.removeEventListener.bind(target)
+    target.addEventListener = (...given: Parameters<typeof add>) => {
+      counts.set(given[0], (counts.get(given[0]) ?? 0) + 1)
+      add(...given)
+    }
+    target.removeEventListener = (...given: Parameters<typeof remove>) => {
+      counts.set(given[0], (counts.get(given[0]) ?? 0) - 1)
+      remove(...given)
+    }
+  }
+  vi.stubGlobal('document', document)
+  vi.stubGlobal('addEventListener', page.addEventListener)
+  vi.stubGlobal('removeEventListener', page.removeEventListener)
+  const signals: Signal[] = []
+  const unwatch = watchSignals((signal) => signals.push(signal))
+  return {
+    signals,
+    unwatch,
+    document,
+    counts,
+    onPage: (type: string, extra = {}) => page.dispatchEvent(Object.assign(new Event(type), extra)),
+    onDocument: (type: string) => document.dispatchEvent(new Event(type)),
+  }
+}
+
+describe('watchSignals', () => {
+  test('takes online for a wake and offline for a doubt', () => {
+    const { onPage, signals } = setUp()
+    onPage('online')
+    onPage('offline')
+
+    expect(signals).toEqual(['wake', 'doubt'])
+  })
+
+  test('wakes when the page comes into view, not when it goes', () => {
+    const { onDocument, document, signals } = setUp()
+    document.visibilityState = 'hidden'
+    onDocument('visibilitychange')
+    document.visibilityState = 'visible'
+    onDocument('visibilitychange')
+
+    expect(signals).toEqual(['wake'])
+  })
+
+  test('tells a page that goes into the back/forward cache, and comes back, from one that ends', () => {
+    const { onPage, signals } = setUp()
+    onPage('pageshow', { persisted: false })
+    onPage('pagehide', { persisted: false })
+    onPage('pagehide', { persisted: true })
+    onPage('pageshow', { persisted: true })
+
+    expect(signals).toEqual(['leave', 'suspend', 'resume'])
+  })
+
+  test('suspends and resumes with a freeze', () => {
+    const { onDocument, signals } = setUp()
+    onDocument('freeze')
+    onDocument('resume')
+
+    expect(signals).toEqual(['suspend', 'resume'])
+  })
+
+  test('hears nothing more, and leaves nothing bound, once it is called off', () => {
+    const { onPage, onDocument, unwatch, signals, counts } = setUp()
+    const bound = [...counts.values()].reduce((sum, count) => sum + count, 0)
+    unwatch()
+    onPage('online')
+    onPage('pagehide', { persisted: true })
+    onDocument('freeze')
+    onDocument('visibilitychange')
+
+    expect(bound).toBeGreaterThan(0)
+    expect([...counts.values()].every((count) => count === 0)).toBe(true)
+    expect(signals).toEqual([])
+  })
+
+  test('is content without a page', () => {
+    vi.stubGlobal('document', undefined)
+    vi.stubGlobal('addEventListener', undefined)
+    vi.stubGlobal('removeEventListener', undefined)
+
+    const unwatch = watchSignals(() => {})
+
+    expect(unwatch).not.toThrow()
+  })
+})

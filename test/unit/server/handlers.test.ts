@@ -1,0 +1,168 @@
+import { describe, expect, test, vi } from 'vitest'
+import { HoldfastError } from '../../../src/shared/errors.js'
+import { jsonFrames } from '../../../src/protocol/frame-codec.js'
+import type { MessageContext } from '../../../src/server/base/api.js'
+import { createHandlers, type Handlers, type Outcome } from '../../../src/server/session/handlers.js'
+
+const context: MessageContext = {
+  id: 'A:1',
+  isRetransmitted: false,
+  maybeDuplicate: false,
+  signal: new AbortController().signal,
+}
+
+function open(): { handlers: Handlers; errors: HoldfastError[] } {
+  const errors: HoldfastError[] = []
+  return { handlers: createHandlers(jsonFrames, (error) => errors.push(error)), errors }
+}
+
+const run = (handlers: Handlers, event: string, data?: unknown, isRequest = false): Promise<Outcome> =>
+  new Promise((resolve) => handlers.run({ event, data, isRequest }, context, resolve))
+
+describe('events', () => {
+  test('are done at once when their handler gives no promise', () => {
+    const { handlers } = open()
+    const handler = vi.fn()
+    const ended = vi.fn()
+    handlers.on('a', handler)
+
+    handlers.run({ event: 'a', data: 7, isRequest: false }, context, ended)
+
+    expect(handler).toHaveBeenCalledExactlyOnceWith(7, context)
+    expect(ended).toHaveBeenCalledExactlyOnceWith({ status: 'done', payload: '' })
+  })
+
+  test('wait for all their handlers', async () => {
+    const { handlers } = open()
+    const done: string[] = []
+    handlers.on('a', async () => {
+      await Promise.resolve()
+      done.push('slow')
+    })
+    handlers.on('a', () => done.push('fast'))
+
+    await run(handlers, 'a')
+
+    expect(done).toEqual(['fast', 'slow'])
+  })
+
+  test('are rejected when one handler throws, and the others are called all the same', async () => {
+    const { handlers, errors } = open()
+    const other = vi.fn()
+    handlers.on('a', () => {
+      throw new Error('no')
+    })
+    handlers.on('a', other)
+
+    expect(await run(handlers, 'a')).toEqual({ status: 'rejected', code: 'REJECTED', message: 'no' })
+    expect(other).toHaveBeenCalledOnce()
+    expect(errors).toMatchObject([{ code: 'LISTENER_THREW', message: 'A handler of "a" threw: Error: no' }])
+  })
+
+  test('keep the code of an error of the family, which is no fault', async () => {
+    const { handlers, errors } = open()
+    handlers.on('a', () => Promise.reject(new HoldfastError('FORBIDDEN', 'not you')))
+
+    expect(await run(handlers, 'a')).toEqual({ status: 'rejected', code: 'FORBIDDEN', message: 'not you' })
+    expect(errors).toEqual([])
+  })
+
+  test('are rejected in bounded words, whatever is thrown', async () => {
+    const { handlers } = open()
+    handlers.on('long', () => Promise.reject(new Error('a'.repeat(5_000))))
+    handlers.on('odd', () => {
+      // oxlint-disable-next-line typescript/only-throw-error -- That is the case.
+      throw 'text'
+    })
+
+    expect((await run(handlers, 'long')) as { message: string }).toMatchObject({ message: 'a'.repeat(1_000) })
+    expect(await run(handlers, 'odd')).toMatchObject({ code: 'REJECTED', message: 'text' })
+  })
+
+  test('nobody handles are rejected and told', async () => {
+    const { handlers, errors } = open()
+
+    expect(await run(handlers, 'constructor')).toMatchObject({ status: 'rejected', code: 'NO_HANDLER' })
+    expect(await run(handlers, '__proto__', {}, true)).toMatchObject({ status: 'rejected', code: 'NO_HANDLER' })
+    expect(errors).toMatchObject([{ code: 'NO_HANDLER' }, { code: 'NO_HANDLER' }])
+  })
+
+  test('of any name go to the handler of any, unless they have their own', async () => {
+    const { handlers } = open()
+    const any = vi.fn()
+    const own = vi.fn()
+    const off = handlers.onAny(any)
+    handlers.on('own', own)
+
+    await run(handlers, 'own', 1)
+    await run(handlers, '__proto__', 2)
+
+    expect(any).toHaveBeenCalledExactlyOnceWith('__proto__', 2, context)
+    off()
+    expect(await run(handlers, 'b')).toMatchObject({ code: 'NO_HANDLER' })
+  })
+
+  test('know a handler no more that was unbound', async () => {
+    const { handlers } = open()
+    const handler = vi.fn()
+    const offs = [handlers.on('a', handler), handlers.on('a', handler)]
+
+    offs[0]?.()
+    await run(handlers, 'a')
+    expect(handler).toHaveBeenCalledOnce()
+    offs[1]?.()
+    offs[1]?.()
+
+    expect(await run(handlers, 'a')).toMatchObject({ code: 'NO_HANDLER' })
+  })
+})
+
+describe('requests', () => {
+  test('are answered with what their handler gives, encoded', async () => {
+    const { handlers } = open()
+    handlers.handle('sum', (params) => Promise.resolve((params as number[])[0]))
+
+    expect(await run(handlers, 'sum', [3], true)).toEqual({ status: 'done', payload: '3' })
+  })
+
+  test('are rejected when the answer cannot be encoded', async () => {
+    const { handlers } = open()
+    handlers.handle('big', () => 1n)
+
+    expect(await run(handlers, 'big', undefined, true)).toMatchObject({ status: 'rejected', code: 'NOT_ENCODABLE' })
+  })
+
+  test('have one handler at a time', async () => {
+    const { handlers } = open()
+    const off = handlers.handle('a', () => 1)
+    const offAny = handlers.handleAny((request) => request)
+
+    expect(() => handlers.handle('a', () => 2)).toThrow('The request "a" has a handler')
+    expect(() => handlers.handleAny(() => 2)).toThrow(TypeError)
+    off()
+    expect(await run(handlers, 'a', undefined, true)).toEqual({ status: 'done', payload: '"a"' })
+    offAny()
+    expect(await run(handlers, 'a', undefined, true)).toMatchObject({ code: 'NO_HANDLER' })
+  })
+
+  test('do not go to handlers of events', async () => {
+    const { handlers } = open()
+    handlers.on('a', () => 1)
+
+    expect(await run(handlers, 'a', undefined, true)).toMatchObject({ code: 'NO_HANDLER' })
+  })
+})
+
+test.each(['', 7, 'a'.repeat(257), undefined])('refuses the name %o', (event) => {
+  const { handlers } = open()
+
+  // What a caller without types may pass.
+  expect(() => handlers.on(event as string, () => {})).toThrow(TypeError)
+})
+
+test('refuses a handler that is no function', () => {
+  const { handlers } = open()
+
+  // What a caller without types may pass.
+  expect(() => handlers.onAny(7 as unknown as () => void)).toThrow('handler must be a function, got 7')
+})

@@ -1,0 +1,334 @@
+import { createServer as createHttpServer, get, type Server as HttpServer } from 'node:http'
+import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { memoryStreams } from '../../../src/server/stores/memory-streams.js'
+import { addressOf, type ServerAddress } from '../../../src/server/http/listening-server.js'
+import { createServer, offersProtocol, type Server, type ServerOptions } from '../../../src/server/http/server.js'
+import { nextClose, openClient } from '../../support/clients.js'
+import type { Frame } from '../../support/server-world.js'
+
+const cleanups: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0)) await cleanUp()
+})
+
+async function start(options: ServerOptions = {}): Promise<Server & ServerAddress> {
+  const server = createServer(options)
+  cleanups.push(() => server.close())
+  return Object.assign(server, await server.listening)
+}
+
+interface Client {
+  readonly client: WebSocket
+  say(...frames: (Frame | string)[]): void
+  /** The next frame of one type, of those that nobody has looked at. */
+  hear(type: string): Promise<Frame>
+}
+
+async function connect(url: string, hello?: Partial<Frame>): Promise<Client> {
+  const client = new WebSocket(url, 'holdfast.1')
+  const frames: Frame[] = []
+  client.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString()) as Frame))
+  client.on('error', () => {})
+  cleanups.push(() => client.terminate())
+  const one: Client = {
+    client,
+    say: (...said) => said.forEach((frame) => client.send(typeof frame === 'string' ? frame : JSON.stringify(frame))),
+    async hear(type) {
+      await vi.waitUntil(() => frames.some(({ t }) => t === type), { timeout: 5_000, interval: 2 })
+      const [frame] = frames.splice(
+        frames.findIndex(({ t }) => t === type),
+        1,
+      )
+      return frame!
+    },
+  }
+  await one.hear('greeting')
+  if (hello) one.say({ t: 'hello', writers: {}, ...hello })
+  return one
+}
+
+async function startHttp(): Promise<HttpServer> {
+  const http = createHttpServer((_request, response) => response.end('a page'))
+  cleanups.push(() => http.close())
+  http.listen(0, '127.0.0.1')
+  await addressOf(http, new AbortController().signal)
+  return http
+}
+
+const statusOf = (url: string): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    const headers = {
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Protocol': 'holdfast.1',
+    }
+    const request = get(url.replace('ws:', 'http:'), { headers, agent: false })
+    request.on('response', ({ statusCode }) => resolve(statusCode)).on('error', reject)
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      resolve(101)
+    })
+  })
+
+describe('a conversation', () => {
+  test('goes through a resume, as the protocol shows it', async () => {
+    const server = await start({ authenticate: ({ auth }) => (auth === 'ann' ? { user: 'ann' } : null) })
+    const handled: string[] = []
+    server.on('session', (session) => {
+      session.on('message', (_data, { id }) => handled.push(id))
+      session.handle('join', async (room) => {
+        session.join(String(room))
+        await Promise.resolve()
+        return { members: ['ann'] }
+      })
+    })
+    const first = await connect(server.url, { auth: 'ann', writers: { A: 1 } })
+    const { session } = await first.hear('welcome')
+    first.say({ t: 'm', w: 'A', s: 1, e: 'message', d: 1 }, { t: 'm', s: 2, e: 'join', d: 'a', r: 1 })
+    const reply = await first.hear('r')
+    expect(reply).toMatchObject({ w: 'A', n: 2, s: 1, d: { members: ['ann'] } })
+    expect(await first.hear('a')).toMatchObject({ w: { A: 2 } })
+
+    first.client.terminate()
+    server.to('a').send('news', 'missed')
+    const stream = { id: session, s: 1, g: reply.g }
+    const second = await connect(server.url, { auth: 'ann', writers: { A: 2 }, stream })
+    second.say({ t: 'm', w: 'A', s: 2, e: 'join', d: 'a', r: 1, u: 1 })
+
+    expect(await second.hear('welcome')).toMatchObject({ session, resumed: true, cursors: { A: 2 } })
+    expect(await second.hear('m')).toMatchObject({ s: 2, e: 'news', d: 'missed' })
+    expect(handled).toEqual(['A:1'])
+    expect([server.sessionCount, server.errorCount]).toEqual([1, 0])
+  })
+
+  test('goes on with the next server that has the same streams', async () => {
+    const streams = memoryStreams()
+    const first = await start({ streams })
+    first.on('session', (session) => session.send('news', 1))
+    const client = await connect(first.url, {})
+    const { session } = await client.hear('welcome')
+    await client.hear('m')
+    await first.close()
+
+    const second = await start({ streams })
+    const again = await connect(second.url, { stream: { id: session, s: 0 } })
+
+    expect(await again.hear('welcome')).toMatchObject({ session, resumed: true })
+    expect(await again.hear('m')).toMatchObject({ s: 1, d: 1 })
+  })
+
+  test('is compressed where it is worth it', async () => {
+    const server = await start()
+    server.on('session', (session) => session.send('news', 'a'.repeat(100_000)))
+    const { client, socket } = await openClient(server.url, { protocols: ['holdfast.1'], perMessageDeflate: true })
+    const messages: Buffer[] = []
+    client.on('message', (data: Buffer) => messages.push(data))
+
+    client.send('{"t":"hello","writers":{}}')
+    await vi.waitUntil(() => messages.some((data) => data.length > 100_000))
+
+    expect(socket.bytesRead).toBeLessThan(10_000)
+  })
+})
+
+describe('who is let in', () => {
+  test('is who offers the protocol', async () => {
+    const { url } = await start()
+
+    await expect(openClient(url)).rejects.toThrow('400')
+    await expect(openClient(url, { protocols: ['other', 'holdfast.2'] })).rejects.toThrow('400')
+    expect((await openClient(url, { protocols: ['other', 'holdfast.1'] })).client.protocol).toBe('holdfast.1')
+  })
+
+  test('is who comes from an origin of the list, or from none', async () => {
+    const { url } = await start({ origins: ['https://example.com'] })
+    const foreign = await openClient(url, { protocols: ['holdfast.1'], origin: 'https://evil.example' })
+    const messages: string[] = []
+    foreign.client.on('message', (data: Buffer) => messages.push(data.toString()))
+
+    expect(await nextClose(foreign.client)).toEqual({ closeCode: 4403, reason: 'FORBIDDEN' })
+    await connect(url)
+    await openClient(url, { protocols: ['holdfast.1'], origin: 'https://example.com' })
+  })
+
+  test('has a hello within the deadline', async () => {
+    const { url } = await start({ limits: { helloTimeoutMs: 50 } })
+    const { client } = await connect(url)
+
+    expect(await nextClose(client)).toEqual({ closeCode: 4408, reason: 'HELLO_TIMEOUT' })
+  })
+})
+
+describe('a hostile client', () => {
+  test('with a giant frame is closed with 1009', async () => {
+    const server = await start({ limits: { frameBytesMax: 1_000 } })
+    const errors: unknown[] = []
+    server.on('error', (error) => errors.push(error))
+    const client = await connect(server.url, {})
+    await client.hear('welcome')
+
+    client.say('a'.repeat(1_001))
+
+    expect(await nextClose(client.client)).toMatchObject({ closeCode: 1009 })
+    expect(errors).toMatchObject([{ code: 'TOO_LARGE' }])
+  })
+
+  test('with bytes is closed with 4400', async () => {
+    const { url } = await start()
+    const { client } = await connect(url, {})
+
+    client.send(Buffer.alloc(10))
+
+    expect(await nextClose(client)).toEqual({ closeCode: 4400, reason: 'BAD_FRAME' })
+  })
+
+  test('that never reads does not fill the memory, and is closed with 1013', async () => {
+    const limits = { bufferedBytesMax: 100_000, stalledMs: 200 }
+    const server = await start({ limits, streams: memoryStreams({ bytesMax: 100 * 2 ** 20 }), compression: false })
+    const errors: { closeCode?: number }[] = []
+    server.on('error', (error) => errors.push(error as { closeCode?: number }))
+    server.on('session', (session) => {
+      for (let count = 0; count < 600; count++) session.send('news', 'a'.repeat(100_000))
+    })
+    const { client } = await openClient(server.url, { protocols: ['holdfast.1'], perMessageDeflate: false })
+
+    client.send('{"t":"hello","writers":{}}')
+    client.pause()
+    await vi.waitUntil(() => errors.length > 0, { timeout: 10_000 })
+
+    expect(errors).toMatchObject([{ name: 'ConnectionLostError', closeCode: 1013 }])
+    expect(server.sessionCount).toBe(1)
+    client.terminate()
+  })
+})
+
+describe('listening', () => {
+  test('picks a free port, and refuses one in use', async () => {
+    const { url, port } = await start()
+    const second = createServer({ port })
+
+    expect(url).toBe(`ws://127.0.0.1:${port}`)
+    await expect(second.listening).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    await second.close()
+  })
+
+  test('attaches to an existing server, on one path, beside others', async () => {
+    const http = await startHttp()
+    const { url } = await start({ server: http, path: '/live' })
+    const other = new WebSocketServer({ noServer: true })
+    http.on('upgrade', (request, socket, head) => {
+      if (request.url === '/other') other.handleUpgrade(request, socket, head, (client) => client.close(4999))
+    })
+
+    const { client } = await connect(`${url}/live`, {})
+    const { client: elsewhere } = await openClient(`${url}/other`)
+
+    expect(client.readyState).toBe(WebSocket.OPEN)
+    expect(await nextClose(elsewhere)).toMatchObject({ closeCode: 4999 })
+    expect(await (await fetch(url.replace('ws:', 'http:'))).text()).toBe('a page')
+  })
+
+  test('refuses other paths where nobody else takes them', async () => {
+    const { url } = await start({ path: '/live' })
+
+    expect(await statusOf(`${url}/live`)).toBe(101)
+    expect(await statusOf(`${url}/other`)).toBe(404)
+  })
+
+  test('rejects when it is closed before an attached server listens', async () => {
+    const server = createServer({ server: createHttpServer() })
+
+    await server.close()
+
+    await expect(server.listening).rejects.toMatchObject({ name: 'AbortError' })
+  })
+})
+
+describe('the end', () => {
+  test('closes every client with 1001, stops listening, and may be asked for again', async () => {
+    const server = await start()
+    const clients = [await connect(server.url, {}), await connect(server.url)]
+    const closes = clients.map(({ client }) => nextClose(client))
+
+    const closed = server.close()
+    expect(server.close()).toBe(closed)
+    await closed
+
+    const expected = { closeCode: 1001, reason: 'server is shutting down' }
+    expect(await Promise.all(closes)).toEqual([expected, expected])
+    await expect(openClient(server.url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('leaves an attached server running', async () => {
+    const http = await startHttp()
+    const server = await start({ server: http })
+
+    await server.close()
+
+    expect(http.listening).toBe(true)
+    expect(http.listenerCount('upgrade')).toBe(0)
+  })
+
+  test('may be announced: clients are told when to come back', async () => {
+    const server = await start()
+    const one = await connect(server.url, {})
+    await one.hear('welcome')
+    const close = nextClose(one.client)
+
+    await server.drain({ windowMs: 1_000 })
+
+    expect(await one.hear('drain')).toMatchObject({ after: expect.any(Number) })
+    expect(await close).toEqual({ closeCode: 1012, reason: 'drained' })
+    expect(server.connectionCount).toBe(0)
+  })
+})
+
+test('a contract types both ways', () => {
+  interface Chat {
+    fromServer: { message: { text: string }; bell: undefined }
+    toServer: { message: { text: string } }
+    requests: { join: { params: { room: string }; result: string[] } }
+  }
+  const server = createServer<Chat>()
+  cleanups.push(() => server.close())
+  server.on('session', (session) => {
+    session.on('message', (data) => expectTypeOf(data).toEqualTypeOf<{ text: string }>())
+    session.handle('join', ({ room }) => [room])
+    // @ts-expect-error -- The result is a list.
+    session.handle('join', () => 7)
+    // @ts-expect-error -- There is no such event.
+    session.on('massage', () => {})
+    // @ts-expect-error -- The payload is missing.
+    session.send('message')
+    session.send('bell')
+    server.to('a').send('message', { text: 'hi' })
+    // @ts-expect-error -- The payload is another.
+    server.broadcast('message', { txt: 'hi' })
+  })
+})
+
+test.each([
+  [{ path: 'live' }, TypeError, "path is 'live'; it must be a string that starts with /"],
+  [{ port: '80' }, TypeError, "port is '80'"],
+  [{ limits: { window: { bytes: 0 } } }, RangeError, 'limits.window.bytes is 0'],
+  [{ authenticate: {} }, TypeError, 'authenticate is {}'],
+])('refuses %o at the call', (options, kind, message) => {
+  // What a caller without types may pass.
+  const act = (): unknown => createServer(options as ServerOptions)
+
+  expect(act).toThrow(kind)
+  expect(act).toThrow(message)
+})
+
+test.each([
+  ['holdfast.1', true],
+  ['other, holdfast.1', true],
+  ['holdfast.10,xholdfast.1', false],
+  ['', false],
+])('takes the offer %o: %o', (offered, isFine) => {
+  expect(offersProtocol({ headers: { 'sec-websocket-protocol': offered } })).toBe(isFine)
+})

@@ -1,0 +1,243 @@
+import { describe, expect, test } from 'vitest'
+import type { HoldfastError } from '../../../src/shared/errors.js'
+import { createMemoryStreams } from '../../../src/server/stores/memory-streams.js'
+import { createStreamWriter, type StreamWriter } from '../../../src/server/session/stream-writer.js'
+import type { Attached, MaybePromise, StreamEntry, Streams } from '../../../src/server/stores/stream-store.js'
+
+const entry = (payload: string): StreamEntry => ({ head: { t: 'm', e: 'news' }, payload })
+
+/** A store that answers when it is told to, in the order of the calls. */
+function createSlowStore() {
+  const store = createMemoryStreams({ messagesMax: 5 })
+  let ids = 0
+  const inner = store.open({ now: () => 0, createId: () => `id${++ids}` })
+  const line: (() => void)[] = []
+  let fails = 0
+  const state = { isSlow: false }
+
+  const ask = <T>(run: () => MaybePromise<T>): MaybePromise<T> => {
+    if (!state.isSlow) return run()
+    return new Promise<T>((resolve, reject) =>
+      line.push(() => {
+        if (fails-- > 0) reject(new Error('away'))
+        else void Promise.resolve(run()).then(resolve)
+      }),
+    )
+  }
+  const streams: Streams = {
+    ttlMs: inner.ttlMs,
+    attach: (request) => ask(() => inner.attach(request)),
+    append: (...args) => ask(() => inner.append(...args)),
+    acknowledge: (...args) => ask(() => inner.acknowledge(...args)),
+    end: (...args) => ask(() => inner.end(...args)),
+    cursors: (...args) => ask(() => inner.cursors(...args)),
+    advance: (...args) => ask(() => inner.advance(...args)),
+  }
+  return {
+    store,
+    streams,
+    inner,
+    state,
+    fail: (times: number) => void (fails = times),
+    async answer() {
+      while (line.length) {
+        line.shift()?.()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    },
+  }
+}
+
+function open() {
+  const slow = createSlowStore()
+  const errors: HoldfastError[] = []
+  const told: string[] = []
+  const first = slow.inner.attach({ user: '', writers: [] }) as Attached
+  const core = {
+    streams: slow.streams,
+    report: (error: HoldfastError) => void errors.push(error),
+    isStopped: () => false,
+  }
+  const writer: StreamWriter = createStreamWriter(
+    core,
+    first.id,
+    { sequence: 0, acknowledged: 0 },
+    {
+      appended: ({ sequence, payload }) => told.push(`${sequence}: ${String(payload)}`),
+      over(reason) {
+        told.push(`over: ${reason}`)
+        writer.end(reason)
+      },
+      failed: () => told.push('failed'),
+      condemned: () => told.push('condemned'),
+    },
+  )
+  writer.renew(first, 0)
+  const attach = (): Attached =>
+    slow.inner.attach({ user: '', writers: [], stream: { id: first.id, s: 0 } }) as Attached
+  return { ...slow, errors, told, writer, attach }
+}
+
+describe('append', () => {
+  test('tells each message in its place', () => {
+    const { writer, told } = open()
+
+    writer.append(entry('a'))
+    writer.append(entry('b'))
+
+    expect(told).toEqual(['1: a', '2: b'])
+  })
+
+  test('keeps the order of what was under way when another connection was attached', async () => {
+    const { writer, told, state, attach, answer } = open()
+    writer.append(entry('a'))
+    state.isSlow = true
+    const attached = attach()
+    writer.append(entry('b'))
+    writer.append(entry('c'))
+
+    writer.renew(attached, 0)
+    writer.append(entry('d'))
+    await answer()
+
+    expect(told).toEqual(['1: a', '2: b', '3: c', '4: d'])
+  })
+
+  test('ends the stream when there is no room', () => {
+    const { writer, told } = open()
+
+    for (const payload of 'abcdef') writer.append(entry(payload))
+
+    expect(told.at(-1)).toBe('over: overflow')
+  })
+
+  test('ends the stream when another server has it, and says what is lost', () => {
+    const { writer, told, errors, attach } = open()
+    attach()
+
+    writer.append(entry('a'))
+
+    expect(told).toEqual(['over: superseded', 'condemned'])
+    expect(errors).toMatchObject([{ code: 'SESSION_ENDED' }])
+  })
+
+  test('ends the stream when the store went back in time', () => {
+    const { writer, told, store } = open()
+    const snapshot = store.snapshot()
+    writer.append(entry('a'))
+
+    store.restore(snapshot)
+    writer.append(entry('b'))
+
+    expect(told).toEqual(['1: a', 'over: lost'])
+    expect(writer.isBehind(0)).toBe(true)
+  })
+
+  test('ends the stream when the store fails, and condemns it, also when it cannot be ended', async () => {
+    const { writer, told, errors, state, fail, answer } = open()
+    state.isSlow = true
+    fail(2)
+
+    writer.append(entry('a'))
+    await answer()
+
+    expect(told).toEqual(['over: failed', 'condemned', 'condemned'])
+    expect(errors).toMatchObject([{ code: 'STORAGE_FAILED' }, { code: 'STORAGE_FAILED' }])
+  })
+})
+
+describe('doubt', () => {
+  test('keeps what fails until a connection is attached', () => {
+    const { writer, told, attach } = open()
+    attach()
+    writer.doubt()
+
+    writer.append(entry('a'))
+    writer.touch()
+    writer.append(entry('b'))
+    expect(told).toEqual([])
+    writer.renew(attach(), 0)
+
+    expect(told).toEqual(['1: a', '2: b'])
+  })
+
+  test('condemns a stream that ends with something missing', () => {
+    const { writer, told, attach } = open()
+    attach()
+    writer.doubt()
+    writer.append(entry('a'))
+
+    writer.end('expired')
+
+    expect(told).toEqual(['condemned'])
+  })
+})
+
+describe('acknowledge', () => {
+  test('says whether it is news', () => {
+    const { writer } = open()
+    writer.append(entry('a'))
+
+    expect([writer.acknowledge(1), writer.acknowledge(1)]).toEqual([true, false])
+  })
+
+  test('ends the stream when another server has it', () => {
+    const { writer, told, attach } = open()
+    attach()
+
+    writer.touch()
+
+    expect(told).toEqual(['over: superseded'])
+  })
+
+  test('loses nothing when the store fails', async () => {
+    const { writer, told, errors, state, fail, answer } = open()
+    state.isSlow = true
+    fail(1)
+
+    writer.touch()
+    await answer()
+
+    expect(told).toEqual(['failed'])
+    expect(errors).toMatchObject([{ code: 'STORAGE_FAILED' }])
+  })
+})
+
+describe('flush', () => {
+  test('resolves when everything so far is acknowledged', async () => {
+    const { writer } = open()
+    await writer.flush()
+    writer.append(entry('a'))
+    const flushed: string[] = []
+    void writer.flush().then(() => flushed.push('a'))
+    writer.append(entry('b'))
+
+    writer.acknowledge(1)
+    await Promise.resolve()
+
+    expect(flushed).toEqual(['a'])
+    writer.acknowledge(2)
+    await writer.flush()
+  })
+
+  test('resolves by what a client has handled that comes back', async () => {
+    const { writer, attach } = open()
+    writer.append(entry('a'))
+    const flushed = writer.flush()
+
+    writer.renew(attach(), 1)
+
+    await flushed
+  })
+
+  test('rejects when the session ends first, and ever after', async () => {
+    const { writer } = open()
+    writer.append(entry('a'))
+    const flushed = writer.flush()
+
+    writer.end('expired')
+
+    await expect(flushed).rejects.toMatchObject({ name: 'DeliveryError', code: 'SESSION_ENDED' })
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+  })
+})

@@ -1,0 +1,47 @@
+import { expect, test, vi } from 'vitest'
+import { settle } from '../../../src/server/base/when-done.js'
+
+test('goes on at once where there is no promise', () => {
+  const onValue = vi.fn()
+
+  settle(() => 1, onValue, vi.fn())
+
+  expect(onValue).toHaveBeenCalledExactlyOnceWith(1)
+})
+
+test('goes on when a promise is fulfilled', async () => {
+  const onValue = vi.fn()
+
+  settle(() => Promise.resolve(1), onValue, vi.fn())
+  expect(onValue).not.toHaveBeenCalled()
+  await vi.waitUntil(() => onValue.mock.calls.length > 0)
+
+  expect(onValue).toHaveBeenCalledExactlyOnceWith(1)
+})
+
+test('tells what was thrown', () => {
+  const onValue = vi.fn()
+  const onError = vi.fn()
+  const cause = new Error('broken')
+
+  settle<number>(
+    () => {
+      throw cause
+    },
+    onValue,
+    onError,
+  )
+
+  expect(onError).toHaveBeenCalledExactlyOnceWith(cause)
+  expect(onValue).not.toHaveBeenCalled()
+})
+
+test('tells why a promise was rejected', async () => {
+  const onError = vi.fn()
+  const cause = new Error('broken')
+
+  settle(() => Promise.reject(cause), vi.fn(), onError)
+  await vi.waitUntil(() => onError.mock.calls.length > 0)
+
+  expect(onError).toHaveBeenCalledExactlyOnceWith(cause)
+})

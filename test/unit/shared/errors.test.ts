@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest'
+import * as errors from '../../../src/shared/errors.js'
+
+const {
+  ConnectError,
+  ConnectionLostError,
+  DeliveryError,
+  HoldfastError,
+  ListenerError,
+  LocalProtocolError,
+  RefusedError,
+  RemoteProtocolError,
+  StorageError,
+  textOf,
+} = errors
+
+const family = [
+  ['ConnectError', ConnectError, 'UNREACHABLE'],
+  ['RefusedError', RefusedError, 'UNAUTHORIZED'],
+  ['LocalProtocolError', LocalProtocolError, 'TOO_LARGE'],
+  ['RemoteProtocolError', RemoteProtocolError, 'BAD_FRAME'],
+  ['DeliveryError', DeliveryError, 'EXPIRED'],
+  ['StorageError', StorageError, 'STORAGE_FULL'],
+  ['ListenerError', ListenerError, 'LISTENER_THREW'],
+] as const
+
+describe('the error family', () => {
+  test.each(family)('%s has a name, a code, a message and a cause', (name, Class, code) => {
+    const cause = new Error('deeper')
+    const error = new Class(code, 'what happened', cause)
+
+    expect(error).toBeInstanceOf(HoldfastError)
+    expect(error).toBeInstanceOf(Error)
+    expect(error).toMatchObject({ name, code, message: 'what happened', cause })
+    expect(String(error)).toBe(`${name}: what happened`)
+    expect(error.stack).toContain('what happened')
+  })
+
+  test('ConnectionLostError says how the connection was closed', () => {
+    const error = new ConnectionLostError('CONNECTION_CLOSED', 'gone', 1012, 'restart')
+
+    expect(error).toBeInstanceOf(HoldfastError)
+    expect(error).toMatchObject({ name: 'ConnectionLostError', closeCode: 1012, closeReason: 'restart' })
+  })
+
+  test('has no cause where there is none', () => {
+    expect('cause' in new DeliveryError('EXPIRED', 'late')).toBe(false)
+    expect(new DeliveryError('EXPIRED', 'late', null).cause).toBeNull()
+  })
+
+  test('is known to these tests', () => {
+    const names = Object.keys(errors).filter((name) => name.endsWith('Error'))
+
+    expect(names.sort()).toEqual(['ConnectionLostError', 'HoldfastError', ...family.map(([name]) => name)].sort())
+  })
+})
+
+describe('textOf', () => {
+  test.each([
+    [new RangeError('oops'), 'RangeError: oops'],
+    ['text', 'text'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [Symbol('s'), 'Symbol(s)'],
+    [{}, '[object Object]'],
+  ])('says %s in words', (thrown, words) => {
+    expect(textOf(thrown)).toBe(words)
+  })
+
+  test.each([
+    ['nothing to print it with', Object.create(null)],
+    [
+      'a toString that throws',
+      {
+        toString() {
+          throw new Error('no')
+        },
+      },
+    ],
+  ])('finds words even for what has %s', (_, thrown) => {
+    expect(textOf(thrown)).toMatch(/\w/)
+  })
+})

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest'
+import { planOf, type HoldfastWebSocketOptions } from '../../../src/websocket/options.js'
+
+const plan = (options: unknown = {}) => planOf('ws://example.com/', ['a', 'b'], options as HoldfastWebSocketOptions)
+
+describe('planOf', () => {
+  test('fills in the defaults', () => {
+    expect(plan()).toMatchObject({
+      client: { url: 'ws://example.com/', outboxMax: { messages: 100_000, bytes: 128 * 2 ** 20 } },
+      dialect: { name: 'plain', subprotocols: ['a', 'b'] },
+      reconnect: true,
+      closeTimeoutMs: 10_000,
+    })
+    expect(plan().client.maxAttempts).toBeUndefined()
+  })
+
+  test('hands the rest to the client', () => {
+    const core = {
+      retryDelayMs: { min: 1 },
+      stableAfterMs: 2,
+      connectTimeoutMs: 3,
+      maxAttempts: 4,
+      heartbeatMs: { interval: 5 },
+      overflow: 'drop-oldest',
+      shouldReconnect: () => true,
+      WebSocket: EventTarget,
+    }
+
+    expect(plan(core).client).toMatchObject(core)
+    expect(plan({ outboxMax: { messages: 5 } }).client.outboxMax).toEqual({ messages: 5, bytes: 128 * 2 ** 20 })
+  })
+
+  test('gives one attempt to what does not reconnect, whatever else is said', () => {
+    expect(plan({ reconnect: false, maxAttempts: 5 }).client.maxAttempts).toBe(1)
+  })
+
+  test('pings with what it is told', () => {
+    const { dialect } = plan({ ping: 'ping', pong: 'pong' })
+    const channel = dialect.open({} as never)
+
+    expect(channel.ping?.()).toBe('ping')
+    expect(channel.read('pong')).toEqual([{ type: 'pong' }])
+    expect(channel.read('other')).toMatchObject([{ type: 'message' }])
+  })
+
+  test.each<[options: unknown, message: string]>([
+    [null, 'options must be an object, got null'],
+    ['reconnect', 'options must be an object, got "reconnect"'],
+    [{ reconect: false }, 'options must be made of known names, got "reconect"'],
+    [{ constructor: 5 }, 'options must be made of known names, got "constructor"'],
+    [{ dialect: {} }, 'options must be made of known names, got "dialect"'],
+    [{ reconnect: 'no' }, 'reconnect must be a boolean, got "no"'],
+    [{ closeTimeoutMs: '5' }, 'closeTimeoutMs must be a number, got "5"'],
+    [{ maxAttempts: '5' }, 'maxAttempts must be a number, got "5"'],
+    [{ outboxMax: 5 }, 'outboxMax must be an object, got 5'],
+    [{ outboxMax: { message: 5 } }, 'outboxMax must be an object with messages and bytes, got "message"'],
+    [{ WebSocket: {} }, 'WebSocket must be a WebSocket class, got [object Object]'],
+    [{ ping: 5 }, 'plain({ ping }) must be a string or a function, got 5'],
+  ])('refuses %j', (options, message) => {
+    expect(() => plan(options)).toThrow(new TypeError(message))
+  })
+
+  test('refuses a time that no timer holds', () => {
+    expect(() => plan({ closeTimeoutMs: 0 })).toThrow(RangeError)
+    expect(() => plan({ connectTimeoutMs: Infinity })).toThrow(RangeError)
+  })
+})
