@@ -1,7 +1,10 @@
 import { LocalProtocolError, RemoteProtocolError, textOf } from '../shared/errors.js'
 
+/** `Uint8Array<ArrayBuffer>`, in words that TypeScript before 5.7 understands too: there `Uint8Array` is not generic. */
+export type Bytes = ReturnType<Uint8Array['slice']>
+
 /** An encoded message: text, or bytes. */
-export type Body = string | Uint8Array<ArrayBuffer>
+export type Body = string | Bytes
 
 /** What the socket hands over: text, or bytes. */
 export type Received = string | ArrayBuffer

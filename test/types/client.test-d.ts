@@ -6,6 +6,7 @@ import {
   plain,
   reliable,
   text,
+  type Body,
   type Client,
   type ClientOptions,
   type ClientState,
@@ -326,6 +327,10 @@ describe('options', () => {
     createClient({ url, dialect, auth: 'token' })
     // @ts-expect-error a key is text
     reliable({ resumeKey: 5 })
+  })
+
+  test('have bytes in a buffer that is not shared, where TypeScript can say so', () => {
+    expectTypeOf<Body>().toEqualTypeOf<string | Uint8Array<ArrayBuffer>>()
   })
 
   test('take stores and codecs of other people', () => {

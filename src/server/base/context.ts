@@ -1,4 +1,5 @@
 import type { HoldfastError } from '../../shared/errors.js'
+import type { Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import type { Lanes } from '../ordering/writer-lane.js'
 import type { Deadlines } from './deadlines.js'
@@ -14,7 +15,7 @@ export interface Replied {
 
 /** A session, from a room's side. */
 export interface Member extends Replied {
-  sendVolatile(frame: string | Uint8Array<ArrayBuffer>): void
+  sendVolatile(frame: Body): void
 }
 
 /** What all parts of one engine share. */
