@@ -1,9 +1,8 @@
-import { once } from 'node:events'
+import { once, type EventEmitter } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { inspect } from 'node:util'
-import type { PerMessageDeflateOptions, WebSocketServer } from 'ws'
 import { checkInteger, refuse } from '../validate.js'
 
 /** Where a server can be reached. */
@@ -39,8 +38,19 @@ export function checkListenOptions({ port, host, server, compression }: ListenOp
   if (server !== undefined && host !== undefined) refuse('host', host, 'absent when server is given')
 }
 
+/** The part of ws' `PerMessageDeflateOptions` that is set. Declarations of the package do not name types of ws. */
+interface DeflateOptions {
+  readonly threshold: number
+  readonly serverNoContextTakeover: boolean
+}
+
+/** The part of ws' `WebSocketServer` that ends it. */
+interface ClosableServer extends EventEmitter {
+  close(): void
+}
+
 /** Small messages stay as they are: compressing them costs more than it saves. */
-export const deflateOptions = (compression = true): false | PerMessageDeflateOptions =>
+export const deflateOptions = (compression = true): false | DeflateOptions =>
   // ws heeds the threshold only without context takeover, which also spares each connection its own zlib window.
   compression && { threshold: COMPRESSED_BYTES_MIN, serverNoContextTakeover: true }
 
@@ -56,7 +66,7 @@ export async function addressOf(http: HttpServer, signal: AbortSignal): Promise<
 }
 
 /** Ends what was said hello to: an http server of our own with its connections, another's stays. */
-export async function closeServers(sockets: WebSocketServer, http: HttpServer, isOwn: boolean): Promise<void> {
+export async function closeServers(sockets: ClosableServer, http: HttpServer, isOwn: boolean): Promise<void> {
   const gone = [once(sockets, 'close')]
   if (isOwn && http.listening) gone.push(once(http, 'close'))
   sockets.close()
