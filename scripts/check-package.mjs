@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import vm from 'node:vm'
+import { COMPILERS, compileConsumer } from './compile-consumer.mjs'
+import { declarationsIn, importsOf, reachableFrom } from './declarations.mjs'
 import { run } from './run.mjs'
+import { APPLICATION, samplesOf } from './samples.mjs'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const doors = Object.keys(manifest.exports)
@@ -14,15 +18,22 @@ const doors = Object.keys(manifest.exports)
 /** What users have beside us: React's users have React, TypeScript's users have types. */
 const companions = ['react', '@types/react', '@types/node'].map((name) => `${name}@${manifest.devDependencies[name]}`)
 
-const project = mkdtempSync(join(tmpdir(), `${manifest.name}-package-`))
+/** The packages whose types a door may name; all others name none. */
+const FOREIGN_TYPES = { './react': (name) => name === 'react', './server': isBuiltin }
+
+/** For a page, only the doors that neither Node nor React is needed for. */
+const pageDoors = doors.filter((door) => !/react|server/.test(door))
+
+const project = mkdtempSync(join(realpathSync(tmpdir()), `${manifest.name}-package-`))
 const installed = join(project, 'node_modules', manifest.name)
 
 /** Installs what npm would publish into an empty project, and goes in through every door of it. */
 try {
+  standAlone()
   await install()
+  checkDeclarations()
   await importDoors()
-  await compileAgainst('NodeNext')
-  await compileAgainst('Bundler')
+  compileConsumers()
   await loadScriptTag()
   await startEchoServer()
 } catch (error) {
@@ -52,26 +63,67 @@ async function importDoors() {
   console.log((await must('node', ['doors.mjs'])).trim())
 }
 
-async function compileAgainst(moduleResolution) {
-  const module = moduleResolution === 'Bundler' ? 'ESNext' : moduleResolution
-  const compilerOptions = { module, moduleResolution, target: 'ES2022', strict: true, noEmit: true, types: ['node'] }
-  write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['user.ts'] }))
-  write(
-    'user.ts',
-    `${doors.map((door, index) => `export * as door${index} from '${door}'`).join('\n')}
-    import { createClient } from 'holdfast'
-    interface Chat {
-      fromServer: { message: { text: string } }
-      toServer: { message: { text: string } }
-    }
-    const client = createClient<Chat>({ url: 'wss://example.com' })
-    client.on('message', ({ text }) => text.trim())
-    client.send('message', { text: 'hi' })
-    // @ts-expect-error there is no such event
-    client.send('massage', { text: 'hi' })`,
+/** What lies in a folder above is found from the project too, and would stand in for what the package lacks. */
+function standAlone() {
+  for (let folder = dirname(project); ; folder = dirname(folder)) {
+    const packages = join(folder, 'node_modules')
+    if (existsSync(packages)) throw new Error(`${packages} lies above the temporary folder: set TMPDIR to another`)
+    if (folder === dirname(folder)) return
+  }
+}
+
+/** A consumer has the types of Node and React, where it uses their doors, and of no other package. */
+function checkDeclarations() {
+  const entries = Object.entries(manifest.exports).filter(([, { types }]) => types)
+  const reached = entries.flatMap(([door, { types }]) =>
+    [...reachableFrom([join(installed, types)])].map((path) => ({ door, path })),
   )
-  await must('tsc', ['--project', project])
-  console.log(`✓ its types compile with moduleResolution ${moduleResolution}`)
+  const foreign = reached.flatMap(({ door, path }) =>
+    importsOf(path)
+      .packages.filter((name) => !FOREIGN_TYPES[door]?.(name))
+      .map((name) => `${path}, part of the door ${door}, imports ${name}`),
+  )
+  const idle = declarationsIn(installed)
+    .filter((path) => !reached.some((one) => one.path === path))
+    .map((path) => `${path} is part of no door`)
+  if (foreign.length + idle.length > 0) throw new Error([...foreign, ...idle].join('\n'))
+  console.log(`✓ its ${new Set(reached.map(({ path }) => path)).size} declarations import no types of other packages`)
+}
+
+function compileConsumers() {
+  const samples = samplesOf(readFileSync('README.md', 'utf8'))
+  write('page.ts', userOf(pageDoors))
+  write('user.ts', userOf(doors))
+  write('application.d.ts', APPLICATION)
+  for (const [name, text] of samples) write(name, text)
+  const page = { files: ['page.ts'], types: [] }
+  const everything = { files: ['user.ts', 'application.d.ts', ...samples.keys()], types: ['node'] }
+  for (const ts of COMPILERS) {
+    for (const moduleResolution of ['Bundler', 'Node16', 'NodeNext']) {
+      const consumers = moduleResolution === 'Bundler' ? [page, everything] : [everything]
+      const errors = consumers.flatMap((files) =>
+        compileConsumer(ts, { project, ours: installed, moduleResolution, ...files }),
+      )
+      const settings = `TypeScript ${ts.version} and moduleResolution ${moduleResolution}`
+      if (errors.length > 0) throw new Error(`With ${settings}:\n${errors.join('\n')}`)
+      console.log(`✓ its types and the ${samples.size} samples of README.md compile with ${settings}`)
+    }
+  }
+}
+
+function userOf(names) {
+  return `
+  ${names.map((door, index) => `export * as door${index} from '${door}'`).join('\n')}
+  import { createClient } from 'holdfast'
+  interface Chat {
+    fromServer: { message: { text: string } }
+    toServer: { message: { text: string } }
+  }
+  const client = createClient<Chat>({ url: 'wss://example.com' })
+  client.on('message', ({ text }) => text.trim())
+  client.send('message', { text: 'hi' })
+  // @ts-expect-error there is no such event
+  client.send('massage', { text: 'hi' })`
 }
 
 /** A context without `process` and `require`, as in a page. */
