@@ -61,6 +61,21 @@ const BANNED = new Set(
 )
 
 const LINES_MAX = 300
+const FUNCTION_LINES_MAX = 70
+
+/**
+ * The functions that are longer today: the lines of each function of that name, longest first. They may only shrink.
+ * Names without paths, so that a file may move.
+ */
+const LONG_FUNCTIONS: Record<string, number[]> = {
+  createClient: [111],
+  createConnection: [103, 83],
+  createEngine: [80],
+  createOutbox: [84],
+  createReliableChannel: [77],
+  createSession: [76],
+  createSocketIoChannel: [75],
+}
 
 interface File {
   path: string
@@ -119,6 +134,29 @@ const staysShort: Rule = (files) =>
     .filter(({ text }) => text.trimEnd().split('\n').length > LINES_MAX)
     .map(({ path, text }) => `${path} has ${text.trimEnd().split('\n').length} lines, more than ${LINES_MAX}: split it`)
 
+const hasShortFunctions =
+  (known: Record<string, number[]>): Rule =>
+  (files) => {
+    const long = files.flatMap(functionsOf).filter(({ lines }) => lines > FUNCTION_LINES_MAX)
+    const names = new Set([...long.map(({ name }) => name), ...Object.keys(known)])
+    return [...names].flatMap((name) => {
+      const found = long.filter((one) => one.name === name).sort((one, other) => other.lines - one.lines)
+      return found.length > (known[name]?.length ?? 0)
+        ? found.map(
+            ({ path, lines }) => `${path}: ${name} has ${lines} lines, more than ${FUNCTION_LINES_MAX}: split it`,
+          )
+        : (known[name] ?? []).flatMap((allowed, index) => compare(name, allowed, found[index]))
+    })
+  }
+
+/** A function against the length that LONG_FUNCTIONS allows it. */
+function compare(name: string, allowed: number, found: FunctionSize | undefined): string[] {
+  if (found === undefined) return [`${name} has no longer ${allowed} lines: take it out of LONG_FUNCTIONS`]
+  const { path, lines } = found
+  if (lines > allowed) return [`${path}: ${name} has grown from ${allowed} to ${lines} lines: split it`]
+  return lines < allowed ? [`${path}: ${name} has shrunk to ${lines} lines: write so in LONG_FUNCTIONS`] : []
+}
+
 const hasNoDeadFiles: Rule = (files) => {
   const alive = reachable(importsOf(files), doors)
   return files.filter(({ path }) => !alive.has(path)).map(({ path }) => `${path} is reached from no door: delete it`)
@@ -168,6 +206,7 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
 const under = (folder: string): File[] => tracked.filter(({ path }) => path.startsWith(folder) && /\.tsx?$/.test(path))
 const sources = under('src/')
 const tests = [...under('test/'), ...under('e2e/')]
+const programs = tracked.filter(({ path }) => /\.(ts|tsx|mjs|js)$/.test(path))
 
 /** The doors of the package are what the build starts from. */
 const doors = [...readFileSync('rollup.config.mjs', 'utf8').matchAll(/'(src\/[^']+)'/g)].map(([, path]) => path ?? '')
@@ -181,6 +220,7 @@ const rules: [claim: string, rule: Rule, files: File[]][] = [
   ['import each package in its place', keepsPackagesApart, sources],
   ['leave clocks, chance and the page alone', staysPure, sources],
   ['fit three screens', staysShort, sources],
+  ['have functions that fit one screen', hasShortFunctions(LONG_FUNCTIONS), programs],
   ['are all reached from a door', hasNoDeadFiles, sources],
   ['run every test', runsEveryTest, tests],
   ['leave nothing for later', leavesNoNotes, tracked],
@@ -209,6 +249,17 @@ const faults: [fault: string, rule: Rule, ...bad: File[]][] = [
   ['uses Math.random', staysPure, file('src/client/client.ts', 'const a = [Math.random()]')],
   ['uses document', staysPure, file('src/client/client.ts', 'const page = { document }')],
   ['301 lines', staysShort, file('src/client/client.ts', 'a\n'.repeat(301))],
+  ['a has 71 lines', hasShortFunctions({}), file('src/a.ts', functionOf(71))],
+  [
+    'a has 72 lines',
+    hasShortFunctions({ a: [73] }),
+    file('src/a.ts', functionOf(72)),
+    file('src/b.ts', functionOf(71)),
+  ],
+  ['grown from 71 to 72', hasShortFunctions({ a: [71] }), file('src/a.ts', functionOf(72))],
+  ['grown from 71 to 72', hasShortFunctions({ a: [73, 71] }), file('src/a.ts', functionOf(73) + functionOf(72))],
+  ['shrunk to 71', hasShortFunctions({ a: [72] }), file('src/a.ts', functionOf(71))],
+  ['a has no longer 71 lines', hasShortFunctions({ a: [71] }), file('src/a.ts', functionOf(70))],
   ['reached from no door', hasNoDeadFiles, file('src/client/none.ts', 'export const a = 1')],
   ['test.only', runsEveryTest, file('test/a.test.ts', "test.only('a', () => {})")],
   ['describe.concurrent.skip', runsEveryTest, file('test/a.test.ts', "describe.concurrent.skip('a')")],
@@ -226,12 +277,26 @@ test.each(faults)('finds fault: %s', (fault, rule, ...bad) => {
   expect(rule(bad)).toContainEqual(expect.stringContaining(fault))
 })
 
+test('functions inside a function are counted apart', () => {
+  const text = `const outer = () => {\n  return { ${functionOf(70).replace('function ', '').trim()} }\n}`
+
+  expect(functionsOf(file('src/a.ts', text))).toEqual([
+    { path: 'src/a.ts', name: 'outer', lines: 3 },
+    { path: 'src/a.ts', name: 'a', lines: 70 },
+  ])
+})
+
 test('what is declared in a file is not taken for a global', () => {
   const text =
     'function take(window: number, { crypto }: { crypto: 1 }) { return { window, x: state.document, crypto } }'
 
   expect(staysPure([file('src/client/client.ts', text)])).toEqual([])
 })
+
+/** The text of a function `a` with this many lines. */
+function functionOf(lines: number): string {
+  return `function a() {\n${'a()\n'.repeat(lines - 2)}}\n`
+}
 
 function importsOf(files: File[]): { from: string; to: string }[] {
   return files.flatMap((source) =>
@@ -311,6 +376,44 @@ function nodesOf(source: File): ts.Node[] {
   visit(ts.createSourceFile(source.path, source.text, ts.ScriptTarget.Latest, true))
   parsed.set(source, nodes)
   return nodes
+}
+
+interface FunctionSize {
+  readonly path: string
+  readonly name: string
+  /** Without the bodies of the functions inside, which are counted apart; each leaves the line on which it begins. */
+  readonly lines: number
+}
+
+function functionsOf(source: File): FunctionSize[] {
+  return nodesOf(source)
+    .filter(hasBody)
+    .map((node) => ({ path: source.path, name: nameOf(node), lines: ownLines(node) }))
+}
+
+type WithBody = ts.FunctionLikeDeclaration & { body: ts.ConciseBody }
+
+function hasBody(node: ts.Node): node is WithBody {
+  return ts.isFunctionLike(node) && 'body' in node && node.body !== undefined
+}
+
+function nameOf(node: WithBody): string {
+  const { parent } = node
+  if (node.name) return node.name.getText()
+  return ts.isVariableDeclaration(parent) || ts.isPropertyAssignment(parent) ? parent.name.getText() : 'nameless'
+}
+
+function ownLines(node: WithBody): number {
+  const inside = (one: ts.Node): number => {
+    let lines = 0
+    ts.forEachChild(one, (child) => void (lines += hasBody(child) ? span(child.body) - 1 : inside(child)))
+    return lines
+  }
+  return span(node) - inside(node)
+}
+
+function span(node: ts.Node): number {
+  return node.getText().split('\n').length
 }
 
 /** The names that a file uses and does not declare: `Date`, and of `Math` also `Math.random`. */
