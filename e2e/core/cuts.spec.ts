@@ -1,10 +1,8 @@
 import type { Page } from '@playwright/test'
 import { ascending, numberIn, seeded, unique } from '../support/numbers.js'
+import { announceSeed } from '../support/seed.js'
 import { expect, test } from '../support/test.js'
 import { judge, type PageLog } from '../support/verdict.js'
-
-/** A failure prints it; set HOLDFAST_SEED to draw the same again. */
-const seed = Number(process.env['HOLDFAST_SEED'] ?? Date.now() % 2 ** 31)
 
 const logOf = (page: Page): Promise<PageLog> =>
   page.evaluate(() => ({ delivered: harness.delivered, states: harness.states }))
@@ -34,8 +32,7 @@ test('of 500 messages over 20 cuts only those are missing that had left the brow
   link,
 }) => {
   const [cuts, perCut] = [20, 25]
-  const random = seeded(seed)
-  console.log(`HOLDFAST_SEED=${seed}`)
+  const random = seeded(announceSeed())
 
   await page.evaluate((url) => harness.start(url), link.url)
   for (let cut = 0; cut < cuts; cut++) {

@@ -3,6 +3,7 @@ import { createFaultProxy, type FaultProxy } from '../../test/support/fault-prox
 import type { TabLog } from '../fixtures/reliable.js'
 import { startCompanion, type Companion } from '../support/companion.js'
 import { ascending, numbers, seeded, unique } from '../support/numbers.js'
+import { announceSeed } from '../support/seed.js'
 import { expect, test as base } from '../support/test.js'
 
 const FAULTS = 40
@@ -77,9 +78,7 @@ const start = ({ name, page }: Tab, url: string): Promise<void> =>
 
 /** Both sides send all the while, and every now and then something breaks. */
 async function suffer(tabs: Tab[], companion: Companion, way: FaultProxy): Promise<void> {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
-  console.log(`SEED=${seed}`)
-  const random = seeded(seed)
+  const random = seeded(announceSeed())
   const faults = faultsOf(tabs, companion, way, random)
   const names = tabs.map(({ name }) => name)
   for (let count = 0; count < FAULTS; count++) {
