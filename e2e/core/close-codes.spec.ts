@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test'
 import type { WebSocket } from 'ws'
+import { passTime } from '../support/pass-time.js'
 import { createScriptedServer, textOf } from '../support/scripted-server.js'
 import { expect, test } from '../support/test.js'
 
@@ -25,6 +26,7 @@ const closeWith =
 
 test('4403 stops the client, and the application learns code and reason', async ({ page }) => {
   const server = await createScriptedServer(closeWith(4403, 'not for yöu'))
+  await page.clock.install()
 
   await page.evaluate((url) => harness.start(url), server.url)
   await page.evaluate(() => harness.untilStatus('closed'))
@@ -36,10 +38,9 @@ test('4403 stops the client, and the application learns code and reason', async 
     closeCode: 4403,
     closeReason: 'not for yöu',
   })
-  // Five times the longest wait of this client.
-  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 250)))
+  await passTime(page, `${server.url}/later`)
   expect(await page.evaluate(() => harness.dials.length)).toBe(1)
-  expect(server.paths).toHaveLength(1)
+  expect(server.paths).toEqual(['/', '/later'])
   await server.close()
 })
 
@@ -82,6 +83,7 @@ for (const { code, reason } of [
 
 test('4401 is retried once with a url that was asked for anew, then ends in UNAUTHORIZED', async ({ page }) => {
   const server = await createScriptedServer(closeWith(4401, 'token expired'))
+  await page.clock.install()
 
   await page.evaluate(
     (urls) => harness.start(urls),
@@ -90,7 +92,8 @@ test('4401 is retried once with a url that was asked for anew, then ends in UNAU
   await page.evaluate(() => harness.untilStatus('closed'))
 
   expect(await reasonOf(page)).toMatchObject({ name: 'RefusedError', code: 'UNAUTHORIZED', closeCode: 4401 })
-  expect(server.paths).toEqual(['/?ticket=one', '/?ticket=two'])
+  await passTime(page, `${server.url}/later`)
+  expect(server.paths).toEqual(['/?ticket=one', '/?ticket=two', '/later'])
   await server.close()
 })
 

@@ -1,9 +1,11 @@
 import { numberIn, numbers } from '../support/numbers.js'
+import { passTime } from '../support/pass-time.js'
 import { createScriptedServer } from '../support/scripted-server.js'
 import { expect, test } from '../support/test.js'
 
 test('close() during a wait leaves nothing that dials', async ({ page, link }) => {
   link.refuse()
+  await page.clock.install()
   await page.evaluate((url) => harness.start(url, { retryDelayMs: { min: 100, max: 100 } }), link.url)
   await page.evaluate(() => harness.until(({ states }) => states.filter(({ code }) => code).length >= 2))
 
@@ -13,20 +15,21 @@ test('close() during a wait leaves nothing that dials', async ({ page, link }) =
   })
   await link.heal()
   const { acceptedConnections } = link.stats
-  // Three times as long as the longest wait, and each thing that wakes a waiting client.
+  // Each event that wakes a waiting client.
   await page.evaluate(() => {
     dispatchEvent(new Event('online'))
     document.dispatchEvent(new Event('resume'))
     document.dispatchEvent(new Event('visibilitychange'))
-    return new Promise((resolve) => setTimeout(resolve, 300))
   })
+  await passTime(page, link.url)
 
   expect(await page.evaluate(() => harness.dials.length)).toBe(dials)
-  expect(link.stats.acceptedConnections).toBe(acceptedConnections)
+  expect(link.stats.acceptedConnections).toBe(acceptedConnections + 1)
   expect(await page.evaluate(() => harness.states.at(-1))).toMatchObject({ status: 'closed', code: undefined })
 })
 
 test('close() while the url provider thinks leaves nothing that dials', async ({ page, server }) => {
+  await page.clock.install()
   const isAborted = await page.evaluate(async (url) => {
     let answer: (target: string) => void = () => {}
     let isStopped = false
@@ -39,12 +42,12 @@ test('close() while the url provider thinks leaves nothing that dials', async ({
     client.connect()
     await client.close()
     answer(url)
-    await new Promise((resolve) => setTimeout(resolve, 100))
     return isStopped
   }, server.url)
+  await passTime(page, server.url)
 
   expect(isAborted).toBe(true)
-  expect(server.acceptedConnections).toBe(0)
+  expect(server.acceptedConnections).toBe(1)
 })
 
 test('close() of a connection says 1000 to the server, and send() then throws', async ({ page }) => {

@@ -1,4 +1,5 @@
 import { createFaultProxy } from '../../test/support/fault-proxy.js'
+import { numberIn } from '../support/numbers.js'
 import { expect, test } from '../support/test.js'
 
 const heartbeatMs = { interval: 500, timeout: 800 }
@@ -80,17 +81,19 @@ test('any frame counts as life, and its absence as death', async ({ page, server
 })
 
 test('without a ping a silent link is never suspected', async ({ page, server, link }) => {
+  await page.clock.install()
   await page.evaluate(({ url, heartbeat }) => harness.start(url, { heartbeatMs: heartbeat }), {
     url: link.url,
     heartbeat: { interval: 20, timeout: 20 },
   })
   await page.evaluate(() => harness.untilStatus('connected'))
 
-  // Ten times as long as a heartbeat would take to give it up.
-  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 400)))
+  await page.clock.runFor(60_000)
+  await page.evaluate(() => harness.send(1))
+  await server.when(({ messages }) => messages.length > 0)
 
-  expect(server.messages).toEqual([])
-  expect(await page.evaluate(() => harness.states.at(-1)?.status)).toBe('connected')
+  expect(server.messages.map(({ text }) => numberIn(text))).toEqual([1])
+  expect(await page.evaluate(() => harness.states.map(({ status }) => status))).toEqual(['connecting', 'connected'])
 })
 
 test('the round trip is measured', async ({ page, server, link }) => {

@@ -154,27 +154,32 @@ test('the credential is never in the url, and asked anew after a refusal', async
 })
 
 test('a credential that expires is refreshed on the connection that is up', async ({ page, serve }) => {
-  const seen: unknown[] = []
+  const seen: { auth: unknown; expiresAt: number }[] = []
   const { url, server, handled } = await serve({
     authenticate({ auth }) {
-      seen.push(auth)
-      return { user: 'ann', expiresAt: Date.now() + 2_000 }
+      const expiresAt = Date.now() + 2_000
+      seen.push({ auth, expiresAt })
+      return { user: 'ann', expiresAt }
     },
   })
 
-  const states = await page.evaluate(async (target) => {
+  await page.evaluate((target) => {
     let count = 0
     const statuses: string[] = []
     const client = Holdfast.createClient({ url: target, dialect: Holdfast.reliable(), auth: () => ++count })
+    Object.assign(globalThis, { client, statuses })
     client.lifecycle.on('state', ({ status }) => statuses.push(status))
     client.connect()
-    await new Promise((resolve) => setTimeout(resolve, 4_000)) // Two lives of a credential.
+  }, url)
+  await expect.poll(() => Date.now() > (seen[0]?.expiresAt ?? Infinity) && seen.length).toBeGreaterThan(2)
+  const states = await page.evaluate(async () => {
+    const { client, statuses } = globalThis as unknown as { client: typeof tab.client; statuses: string[] }
     await client.send('message', 'still here').delivered
     return statuses
-  }, url)
+  })
 
   expect(states).toEqual(['connecting', 'handshaking', 'connected'])
-  expect(seen.slice(0, 2)).toEqual([1, 2])
+  expect(seen.slice(0, 3).map(({ auth }) => auth)).toEqual([1, 2, 3])
   expect(handled).toHaveLength(1)
   expect(server.errorCount).toBe(0)
 })
@@ -310,13 +315,18 @@ test('a link that dies in silence is found, and what was missed comes in order',
     await client.send('message', 'one').delivered
   }, way.url)
 
+  const disconnected = new Promise((resolve) => sessions[0]!.lifecycle.once('disconnected', resolve))
   way.blackhole()
   sessions[0]?.send('message', 'in the dark')
   const delivered = page.evaluate(() => {
     const { client } = globalThis as unknown as { client: typeof tab.client }
     return client.send('message', 'two').delivered
   })
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  await page.waitForFunction(() => {
+    const { client } = globalThis as unknown as { client: typeof tab.client }
+    return client.getState().status !== 'connected'
+  })
+  await disconnected
   await way.heal()
   await delivered
 

@@ -10,6 +10,7 @@ import { findRedisServer } from '../../scripts/system-packages.mjs'
 import { createFaultProxy, type FaultProxy } from '../../test/support/fault-proxy.js'
 import { createSocketIoServer, type SocketIoServer } from '../../test/support/socketio-server.js'
 import type { SocketIoStart } from '../fixtures/socketio.js'
+import { passTime } from '../support/pass-time.js'
 import { expect, test as base } from '../support/test.js'
 
 interface Fixtures {
@@ -152,6 +153,7 @@ test('a namespace that is refused ends in a typed error, and is not dialled agai
   const server = await serve()
   let dials = 0
   server.io.engine.on('connection', () => dials++)
+  await page.clock.install()
   await start(page, { url: server.url, dialect: { namespace: '/nowhere' } })
 
   const code = await page.evaluate(async () => {
@@ -160,7 +162,9 @@ test('a namespace that is refused ends in a typed error, and is not dialled agai
   })
 
   expect(code).toBe('REFUSED_BY_SERVER')
-  expect(dials).toBe(1)
+  const { href } = new URL('/socket.io/?EIO=4&transport=websocket', `ws://127.0.0.1:${server.port}`)
+  await passTime(page, href)
+  expect(dials).toBe(2) // The second is that of passTime.
 })
 
 test('with acknowledgements nothing is lost over 20 cuts, a reload and a restart', async ({ page, serve, linkTo }) => {

@@ -7,10 +7,11 @@ import { WebSocketServer, type ServerOptions } from 'ws'
 import { createFaultProxy, type FaultProxy } from '../../test/support/fault-proxy.js'
 import type { Which } from '../fixtures/websocket-libraries.js'
 import { startEchoProcess } from '../support/echo-process.js'
+import { passTime } from '../support/pass-time.js'
 import { expect, test as base } from '../support/test.js'
 
-/** Long enough for a forgotten socket to come back, in milliseconds: the class waits 50 at most. */
-const HAUNTED_MS = 400
+/** Long enough for a forgotten socket to come back, in milliseconds of the page's time: the class waits 50 at most. */
+const HAUNTED_MS = 1_000
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -41,6 +42,7 @@ const test = base.extend<{ proxies: (port: number) => Promise<FaultProxy> }>({
     await Promise.all(made.map((proxy) => proxy.close()))
   },
   page: async ({ page, origin }, use) => {
+    await page.clock.install()
     await page.goto(`${origin}/websocket-libraries.html`)
     await use(page)
   },
@@ -104,8 +106,10 @@ test.describe('graphql-ws', () => {
 
     expect(await page.evaluate(() => libraries.query('you'))).toEqual({ hello: 'hello you' })
     expect(await page.evaluate(() => libraries.counts.filter((count) => count === 0).length)).toBe(4)
-    await sleep(HAUNTED_MS)
-    expect(server.clients.size).toBe(1)
+    const { acceptedConnections } = link.stats
+    await passTime(page, link.url, HAUNTED_MS)
+    expect(link.stats.acceptedConnections).toBe(acceptedConnections + 1)
+    await expect.poll(() => server.clients.size).toBe(1)
     expect(await page.evaluate(() => libraries.endings)).toEqual([])
 
     await page.evaluate(() => libraries.dispose())
@@ -164,12 +168,14 @@ test.describe('y-websocket', () => {
 
       const words = await page.evaluate(() => libraries.text(0).trim().split(' ').sort())
       expect(words).toEqual(['alone', 'first', 'left', 'left', 'right', 'right'])
-      await sleep(HAUNTED_MS)
-      expect(server.clients.size).toBe(2)
+      const { acceptedConnections } = link.stats
+      await passTime(page, link.url, HAUNTED_MS)
+      expect(link.stats.acceptedConnections).toBe(acceptedConnections + 1)
+      await expect.poll(() => server.clients.size).toBe(2)
       await page.evaluate(() => libraries.destroy())
       await expect.poll(() => server.clients.size).toBe(0)
-      await sleep(HAUNTED_MS)
-      expect(server.clients.size).toBe(0)
+      await passTime(page, link.url, HAUNTED_MS)
+      expect(link.stats.acceptedConnections).toBe(acceptedConnections + 2)
       await stop(server)
     })
   }
@@ -195,8 +201,10 @@ test.describe('rxjs', () => {
     await came(3)
 
     expect(await page.evaluate(() => libraries.values)).toEqual([{ number: 1 }, [2], 'grüße'])
-    await sleep(HAUNTED_MS)
-    expect(link.connections).toBe(1)
+    const { acceptedConnections } = link.stats
+    await passTime(page, link.url, HAUNTED_MS)
+    expect(link.stats.acceptedConnections).toBe(acceptedConnections + 1)
+    await expect.poll(() => link.connections).toBe(1)
     await page.evaluate(() => libraries.unsubscribe())
     await expect.poll(() => link.connections).toBe(0)
     await echo.kill()
