@@ -41,6 +41,10 @@ const test = base.extend<{ problems: string[] }, { demoUrl: string }>({
 })
 
 const PAGES = ['/script-tag.html', '/esm.html', '/react.html']
+/** One page for each dialect, and for each user interface: `panel.js` with `plain`, React with `reliable`. */
+const DIALECTS = ['/script-tag.html', '/react.html']
+/** One page for each user interface, both with `reliable`. */
+const INTERFACES = ['/esm.html', '/react.html']
 
 const part = (page: Page, name: string): Locator => page.locator(`[data-part="${name}"]`)
 const button = (page: Page, name: string): Locator => page.getByRole('button', { name, exact: true })
@@ -56,105 +60,100 @@ async function open(page: Page, path: string): Promise<void> {
 }
 
 for (const path of PAGES) {
-  test.describe(path, () => {
-    test('echoes what is typed, and measures round trips', async ({ page }) => {
-      await open(page, path)
+  test(`${path} echoes what is typed over one socket, and measures round trips`, async ({ page }) => {
+    let sockets = 0
+    page.on('websocket', () => sockets++)
+    await open(page, path)
 
-      await page.getByLabel('Message').fill('Ahoy <b>there</b>')
-      await page.getByLabel('Message').press('Enter')
+    await page.getByLabel('Message').fill('Ahoy <b>there</b>')
+    await page.getByLabel('Message').press('Enter')
 
-      await expect(part(page, 'echoes').getByText('Ahoy <b>there</b>')).toBeVisible()
-      await expect(part(page, 'detail')).toContainText('Round trip')
-      await expect(count(page, 'Delivered')).toHaveText('1')
-      await expect(page.locator('.round-trip-last')).toHaveCount(1)
-    })
+    await expect(part(page, 'echoes').getByText('Ahoy <b>there</b>')).toBeVisible()
+    await expect(part(page, 'detail')).toContainText('Round trip')
+    await expect(count(page, 'Delivered')).toHaveText('1')
+    await expect(page.locator('.round-trip-last')).toHaveCount(1)
+    expect(sockets).toBe(1)
+  })
 
-    test('counts down after a refusal, keeps the queue over a reload, and drains it', async ({ page }) => {
-      await open(page, path)
+  test(`${path} counts down after a refusal, keeps the queue over a reload, and drains it`, async ({ page }) => {
+    await open(page, path)
 
-      await button(page, 'Refuse for 10 s').click()
-      await expect(part(page, 'status')).toHaveText('Waiting')
-      await expect(part(page, 'countdown')).toHaveText(/^\d\.\d s$/)
-      await button(page, 'Send 100').click()
-      await expect(count(page, 'In the queue')).toHaveText('100')
-      await expect(part(page, 'queue').getByText('stored').first()).toBeVisible()
-      await page.reload()
+    await button(page, 'Refuse for 10 s').click()
+    await expect(part(page, 'status')).toHaveText('Waiting')
+    await expect(part(page, 'countdown')).toHaveText(/^\d\.\d s$/)
+    await button(page, 'Send 100').click()
+    await expect(count(page, 'In the queue')).toHaveText('100')
+    await expect(part(page, 'queue').getByText('stored').first()).toBeVisible()
+    await page.reload()
 
-      await expect(part(page, 'echoes').getByText('100 of 100')).toBeVisible({ timeout: BACK_WITHIN_MS })
-      await expect(part(page, 'notes')).toContainText('100 restored')
-      await expect(count(page, 'In the queue')).toHaveText('0')
-      const echoes = await part(page, 'echoes').locator('.text').allTextContents()
-      expect(echoes).toEqual(Array.from({ length: 50 }, (_, index) => `${100 - index} of 100`))
-    })
+    await expect(part(page, 'echoes').getByText('100 of 100')).toBeVisible({ timeout: BACK_WITHIN_MS })
+    await expect(part(page, 'notes')).toContainText('100 restored')
+    await expect(count(page, 'In the queue')).toHaveText('0')
+    const echoes = await part(page, 'echoes').locator('.text').allTextContents()
+    expect(echoes).toEqual(Array.from({ length: 50 }, (_, index) => `${100 - index} of 100`))
+  })
+}
 
-    test('removes one message from the queue, and then all', async ({ page }) => {
-      await open(page, path)
-      await button(page, 'Refuse for 10 s').click()
-      await expect(part(page, 'status')).not.toHaveText('Connected')
-      await button(page, 'Send 100').click()
+for (const path of DIALECTS) {
+  test(`${path} comes back after a cut and after a restart`, async ({ page }) => {
+    await open(page, path)
 
-      await button(page, 'Remove “1 of 100”').press('Enter')
+    await button(page, 'Cut').click()
+    await expect(count(page, 'Outages')).toHaveText('1')
+    await expect(part(page, 'status')).toHaveText('Connected', { timeout: BACK_WITHIN_MS })
+    await button(page, 'Restart').click()
 
-      await expect(count(page, 'In the queue')).toHaveText('99')
-      await expect(button(page, 'Remove “2 of 100”')).toBeFocused()
-      await button(page, 'Clear').click()
-      await expect(count(page, 'In the queue')).toHaveText('0')
-    })
+    await expect(count(page, 'Outages')).toHaveText('2')
+    await expect(part(page, 'log')).toContainText('close code 1001')
+    await expect(part(page, 'status')).toHaveText('Connected', { timeout: BACK_WITHIN_MS })
+  })
 
-    test('comes back after a cut and after a restart', async ({ page }) => {
-      await open(page, path)
+  test(`${path} finds out that the link is stalled, and makes another`, async ({ page }) => {
+    await open(page, path)
 
-      await button(page, 'Cut').click()
-      await expect(count(page, 'Outages')).toHaveText('1')
-      await expect(part(page, 'status')).toHaveText('Connected', { timeout: BACK_WITHIN_MS })
-      await button(page, 'Restart').click()
+    await button(page, 'Stall').click()
+    await expect(button(page, 'Un-stall')).toHaveAttribute('aria-pressed', 'true')
 
-      await expect(count(page, 'Outages')).toHaveText('2')
-      await expect(part(page, 'log')).toContainText('close code 1001')
-      await expect(part(page, 'status')).toHaveText('Connected', { timeout: BACK_WITHIN_MS })
-    })
+    await expect(part(page, 'log')).toContainText('HEARTBEAT_TIMEOUT')
+    await expect(part(page, 'status')).toHaveText('Connected', { timeout: BACK_WITHIN_MS })
+    await expect(button(page, 'Stall')).toHaveAttribute('aria-pressed', 'false')
+  })
+}
 
-    test('finds out that the link is stalled, and makes another', async ({ page }) => {
-      await open(page, path)
+for (const path of INTERFACES) {
+  test(`${path} removes one message from the queue, and then all`, async ({ page }) => {
+    await open(page, path)
+    await button(page, 'Refuse for 10 s').click()
+    await expect(part(page, 'status')).not.toHaveText('Connected')
+    await button(page, 'Send 100').click()
 
-      await button(page, 'Stall').click()
-      await expect(button(page, 'Un-stall')).toHaveAttribute('aria-pressed', 'true')
+    await button(page, 'Remove “1 of 100”').press('Enter')
 
-      await expect(part(page, 'log')).toContainText('HEARTBEAT_TIMEOUT')
-      await expect(part(page, 'status')).toHaveText('Connected', { timeout: BACK_WITHIN_MS })
-      await expect(button(page, 'Stall')).toHaveAttribute('aria-pressed', 'false')
-    })
+    await expect(count(page, 'In the queue')).toHaveText('99')
+    await expect(button(page, 'Remove “2 of 100”')).toBeFocused()
+    await button(page, 'Clear').click()
+    await expect(count(page, 'In the queue')).toHaveText('0')
+  })
 
-    test('survives a short stall without an outage', async ({ page }) => {
-      await open(page, path)
+  test(`${path} survives a short stall without an outage`, async ({ page }) => {
+    await open(page, path)
 
-      await button(page, 'Stall').click()
-      await button(page, 'Un-stall').click()
-      await button(page, 'Send').click()
+    await button(page, 'Stall').click()
+    await button(page, 'Un-stall').click()
+    await button(page, 'Send').click()
 
-      await expect(part(page, 'echoes').getByText('Hello')).toBeVisible()
-      await expect(count(page, 'Outages')).toHaveText('0')
-    })
+    await expect(part(page, 'echoes').getByText('Hello')).toBeVisible()
+    await expect(count(page, 'Outages')).toHaveText('0')
+  })
 
-    test('stays closed until it is told to connect', async ({ page }) => {
-      await open(page, path)
+  test(`${path} stays closed until it is told to connect`, async ({ page }) => {
+    await open(page, path)
 
-      await button(page, 'Close').click()
-      await expect(part(page, 'status')).toHaveText('Closed')
-      await button(page, 'Connect').click()
+    await button(page, 'Close').click()
+    await expect(part(page, 'status')).toHaveText('Closed')
+    await button(page, 'Connect').click()
 
-      await expect(part(page, 'status')).toHaveText('Connected')
-    })
-
-    test('opens exactly one socket', async ({ page }) => {
-      let sockets = 0
-      page.on('websocket', () => sockets++)
-
-      await open(page, path)
-      await expect(part(page, 'detail')).toContainText('Round trip')
-
-      expect(sockets).toBe(1)
-    })
+    await expect(part(page, 'status')).toHaveText('Connected')
   })
 }
 
