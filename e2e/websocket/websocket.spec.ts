@@ -94,9 +94,9 @@ test('close() on a dead link ends after closeTimeoutMs, and does not wait a minu
 
 test('close() waits for more than that while bytes are leaving', async ({ page, server, link }) => {
   // Some seconds longer than what the browser has handed over rests in the buffers between, which it cannot see.
-  await open(page, link.url, { closeTimeoutMs: 5_000 })
+  await open(page, link.url, { closeTimeoutMs: 3_000 })
   await heard(page, 1)
-  link.throttle(3_000_000)
+  link.throttle(6_000_000)
 
   await page.evaluate(() => {
     const { socket } = globalThis as unknown as Socket
