@@ -20,6 +20,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: ['test/simulation/**'],
+          // The clock is fake, but the cores are shared with the compiler and other lanes of `npm test`.
+          testTimeout: 20_000,
           typecheck: { enabled: true, include: ['test/types/*.test-d.{ts,tsx}'], tsconfig: './tsconfig.json' },
         },
       },

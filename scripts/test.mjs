@@ -12,21 +12,26 @@ const vitest = (project, ...options) => [
   ),
 ]
 
-/** In this order. A step without a `report` counts as one check; one whose `needs` failed is not run, and fails. */
+/**
+ * A step without a `report` counts as one check; one whose `needs` failed is not run, and fails. The steps of a lane
+ * run in this order, and the lanes beside each other. The lane `e2e` follows alone: beside a compiler a browser is late,
+ * and its tests would fail for that.
+ */
 const steps = [
-  { name: 'format', command: ['prettier', ['--check', '.']] },
-  { name: 'lint', command: ['oxlint', ['--type-aware', '--deny-warnings']] },
-  { name: 'types', command: ['tsc', ['--noEmit']] },
-  { name: 'unit', command: vitest('unit', '--coverage'), report: fromVitest, minutes: 5 },
-  { name: 'simulation', command: vitest('simulation'), report: fromVitest, minutes: 5 },
-  { name: 'build', command: ['npm', ['run', 'build']] },
-  { name: 'publint', command: ['publint', ['--strict']], needs: 'build' },
-  { name: 'type doors', command: ['attw', ['--pack', '--profile', 'esm-only']], needs: 'build' },
-  { name: 'size', command: ['size-limit', []], needs: 'build' },
-  { name: 'package', command: ['node', ['scripts/check-package.mjs']], needs: 'build', minutes: 4 },
-  { name: 'browser', command: ['node', ['scripts/find-browser.mjs']], minutes: 9 },
-  { name: 'programs', command: ['node', ['scripts/system-packages.mjs']], minutes: 9 },
+  { lane: 'checks', name: 'format', command: ['prettier', ['--check', '.']] },
+  { lane: 'checks', name: 'lint', command: ['oxlint', ['--type-aware', '--deny-warnings']] },
+  { lane: 'checks', name: 'types', command: ['tsc', ['--noEmit']] },
+  { lane: 'tests', name: 'unit', command: vitest('unit', '--coverage'), report: fromVitest, minutes: 8 },
+  { lane: 'tests', name: 'simulation', command: vitest('simulation'), report: fromVitest, minutes: 8 },
+  { lane: 'checks', name: 'build', command: ['npm', ['run', 'build']] },
+  { lane: 'checks', name: 'publint', command: ['publint', ['--strict']], needs: 'build' },
+  { lane: 'checks', name: 'type doors', command: ['attw', ['--pack', '--profile', 'esm-only']], needs: 'build' },
+  { lane: 'checks', name: 'size', command: ['size-limit', []], needs: 'build' },
+  { lane: 'checks', name: 'package', command: ['node', ['scripts/check-package.mjs']], needs: 'build' },
+  { lane: 'machine', name: 'browser', command: ['node', ['scripts/find-browser.mjs']], minutes: 9 },
+  { lane: 'machine', name: 'programs', command: ['node', ['scripts/system-packages.mjs']], minutes: 9 },
   {
+    lane: 'e2e',
     name: 'e2e',
     command: ['playwright', ['test']],
     report: fromPlaywright,
@@ -37,19 +42,31 @@ const steps = [
 
 rmSync('test-results', { recursive: true, force: true })
 const deadline = Date.now() + TOTAL_MS
-const results = []
-for (const step of steps) results.push(await take(step))
-summarize(results)
+const results = new Map()
+await Promise.all(['tests', 'checks', 'machine'].map((lane) => takeLane(lane, { capture: true })))
+await takeLane('e2e', { capture: false })
+summarize(steps.map(({ name }) => results.get(name)))
 
-async function take({ name, command: [program, args], report, needs = [], minutes = 2 }) {
-  const missing = [needs].flat().filter((need) => results.some((result) => result.name === need && result.failed > 0))
+async function takeLane(lane, options) {
+  for (const step of steps) if (step.lane === lane) results.set(step.name, await take(step, options))
+}
+
+/** With `capture` the output of the step is shown when it has ended, so that lanes do not mix theirs. */
+async function take({ name, command: [program, args], report, needs = [], minutes = 4 }, { capture }) {
+  const missing = [needs].flat().filter((need) => results.get(need).failed > 0)
   if (missing.length > 0) {
     return { name, seconds: 0, passed: 0, failed: 1, skipped: 0, reason: `needs ${missing.join(' and ')}` }
   }
 
-  console.log(`\n── ${name} ──`)
+  const title = `\n── ${name} ──`
+  if (!capture) console.log(title)
   const start = Date.now()
-  const { ok, reason } = await run(program, args, { timeoutMs: Math.min(minutes * MINUTE_MS, deadline - start) })
+  const { ok, output, reason } = await run(program, args, {
+    timeoutMs: Math.min(minutes * MINUTE_MS, deadline - start),
+    capture,
+    env: capture && process.stdout.hasColors?.() ? { FORCE_COLOR: '1' } : {},
+  })
+  if (capture) console.log(`${title}\n${output.trimEnd()}`)
   const seconds = (Date.now() - start) / 1000
   return { name, seconds, ...count(ok, reason, report && read(name, report)) }
 }

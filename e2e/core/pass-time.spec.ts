@@ -1,6 +1,6 @@
-import { passTime } from './support/pass-time.js'
-import { createScriptedServer } from './support/scripted-server.js'
-import { expect, test } from './support/test.js'
+import { passTime } from '../support/pass-time.js'
+import { createScriptedServer } from '../support/scripted-server.js'
+import { expect, test } from '../support/test.js'
 
 test('a connection that the page begins later is counted before the time has passed', async ({ page }) => {
   const server = await createScriptedServer(() => {})
