@@ -238,6 +238,12 @@ const MUTANTS = [
     to: '',
   },
   {
+    name: 'who has named the writer before a request begins gets no reply',
+    file: 'src/server/uplink.ts',
+    from: 'running.join(session)\n',
+    to: '',
+  },
+  {
     name: 'a request is not answered whose reply never entered its stream',
     file: 'src/server/connection/uplink.ts',
     from: 'isTold && !replies ? 0 : n',

@@ -269,7 +269,7 @@ export function createConnection(
   const link: SessionLink = {
     inbox,
     lane: (writer) => (state.status === 'attached' ? state.uplink.lane(writer) : undefined),
-    repeated: (writer) => whenOpen((uplink) => uplink.repeated(writer)),
+    repeated: (message) => whenOpen((uplink) => uplink.repeated(message)),
     deliver: (sent) => whenOpen(() => downlink.deliver(sent)),
     writeVolatile: (frame: Body) => whenOpen(() => downlink.writeVolatile(frame)),
     idle() {

@@ -39,7 +39,8 @@ export interface Uplink {
   receive(message: UpMessage): 'queued' | 'repeat' | 'ignored'
   skip(writer: string, sequence: number): void
   cancel(writer: string, sequence: number): void
-  repeated(writer: string): void
+  /** A message that waited was done with before its turn came. */
+  repeated(message: UpMessage): void
   /** The acknowledgement that is due, if there is one. */
   acks(): (DownFrame & { t: 'a' }) | undefined
   leave(): void
@@ -47,8 +48,8 @@ export interface Uplink {
 
 interface Entry {
   readonly lane: Lane<Replied>
-  /** The message that ran when the writer came here, and whose reply comes here too. */
-  readonly answered: number | undefined
+  /** The last messages that ran since the writer came here, one after the other: their replies come here too. */
+  answered: { readonly from: number; readonly to: number }
   /** Up to here the client knows the outcome. */
   told: number
   /** Requests up to here were answered before: in the stream that goes on, or nowhere that the client could look. */
@@ -72,7 +73,7 @@ export function createUplink(
   const entries = new Map<string, Entry>()
   const due = new Set<string>()
   const schedule = createAckSchedule()
-  const follower = { moved }
+  const follower = { began, moved }
   let isHeld = false
   let hasLeft = false
 
@@ -83,10 +84,9 @@ export function createUplink(
     lane.running?.join(session)
     const { n } = lane.cursor
     inbox.introduce(writer, Math.max(n, Math.min(lane.running?.sequence ?? 0, goesOnAt - 1)))
-    const answered = lane.running?.sequence
     const entry = {
       lane,
-      answered,
+      answered: lane.running ? { from: lane.running.sequence, to: lane.running.sequence } : { from: n + 1, to: n },
       told: isTold ? n : Math.min(n, goesOnAt - 1),
       // Where no stream goes on, the client takes what the welcome covers for lost.
       answeredUpTo: isTold && !replies ? 0 : n,
@@ -105,19 +105,31 @@ export function createUplink(
     return true
   }
 
+  /** The reply comes here, whichever connection has it handled: this one's client waits for it, or is about to ask. */
+  function began(writer: string): void {
+    const entry = entries.get(writer)
+    const running = entry?.lane.running
+    if (!entry || !running) return
+    running.join(session)
+    const { from, to } = entry.answered
+    entry.answered = { from: running.sequence === to + 1 ? from : running.sequence, to: running.sequence }
+  }
+
   function moved(writer: string): void {
     const entry = entries.get(writer)
-    if (entry && entry.lane.followers.size > 1) overtaken(entry)
+    if (entry) overtaken(entry)
     if (entry && ackOf(entry) > entry.told) acknowledge(writer)
     session.work()
   }
 
   /** What another connection has sent too, and had handled, is acknowledged here and must not fill the window any longer. */
-  function overtaken({ lane, answered }: Entry): void {
-    for (const { sequence, isRequest } of inbox.settle(lane.writer, lane.cursor.n)) {
-      // Its reply is in the other one's stream.
-      if (isRequest && sequence !== answered) session.append(lostReply(lane.writer, sequence))
-    }
+  function overtaken(entry: Entry): void {
+    for (const message of inbox.settle(entry.lane.writer, entry.lane.cursor.n)) conclude(entry, message)
+  }
+
+  /** A request that waited, and was done with elsewhere: without a reply here its client would wait for ever. */
+  function conclude({ answered: { from, to } }: Entry, { writer, sequence, isRequest }: UpMessage): void {
+    if (isRequest && (sequence < from || sequence > to)) session.append(lostReply(writer, sequence))
   }
 
   const acknowledge = (writer: string): void => {
@@ -214,11 +226,16 @@ export function createUplink(
       session.work()
     },
     cancel(writer, sequence) {
-      if (inbox.cancel(writer, sequence)) return
       const running = entries.get(writer)?.lane.running
+      // It may wait here, and run for another connection.
       if (running?.sequence === sequence) running.abort()
+      else inbox.cancel(writer, sequence)
     },
-    repeated: acknowledge,
+    repeated(message) {
+      const entry = entries.get(message.writer)
+      if (entry) conclude(entry, message)
+      acknowledge(message.writer)
+    },
     acks() {
       schedule.clear()
       const numbers: [string, number][] = []

@@ -3,6 +3,8 @@ import type { Cursor } from '../stores/stream-store.js'
 
 /** Whoever wants to know how far a writer is done with. */
 export interface Follower {
+  /** A handler of the lane begins, of whichever connection: it is the one that is `running`. */
+  began(writer: string): void
   /** The lane has moved on, or is free again. */
   moved(writer: string): void
 }
@@ -10,7 +12,7 @@ export interface Follower {
 /** A message whose handler runs. */
 export interface Running<Audience> {
   readonly sequence: number
-  /** The reply goes to the session that asked, and to those that have taken its writer over. */
+  /** The reply goes to the session that asked, and to all others that have named its writer. */
   join(one: Audience): void
   /** Nobody waits for the reply any more. */
   abort(): void
@@ -136,6 +138,7 @@ function createLane<Audience>(
       running = next
       isFresh = !isRetransmitted
       if (isFresh) cursor = { ...cursor, isWitnessed: true }
+      for (const follower of [...followers]) follower.began(writer)
     },
     outcome(rejection) {
       const n = Math.max(cursor.n, running?.sequence ?? 0)

@@ -12,8 +12,8 @@ import { settle } from '../base/when-done.js'
 export interface WorkSource {
   readonly inbox: Inbox
   lane(writer: string): Lane<Replied> | undefined
-  /** A message of the writer was done with before its turn came: the client has missed the word. */
-  repeated(writer: string): void
+  /** The message was done with before its turn came: the client has missed the word. */
+  repeated(message: UpMessage): void
   /** Nothing runs and nothing waits. */
   idle(): void
 }
@@ -82,10 +82,10 @@ export function createWorker(
     return true
   }
 
-  function repeat(from: WorkSource, { writer, bytes }: UpMessage): true {
+  function repeat(from: WorkSource, message: UpMessage): true {
     from.inbox.shift()
-    from.inbox.give(bytes)
-    from.repeated(writer)
+    from.inbox.give(message.bytes)
+    from.repeated(message)
     return true
   }
 

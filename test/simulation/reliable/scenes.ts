@@ -8,7 +8,7 @@ type Cue = { readonly at: number } & Act
 type Scene = (chance: Chance, start: number, setup: { readonly delayMaxMs: number }) => Cue[]
 
 /** In so many runs one of them is played, among all else that happens. */
-const SCENE_CHANCE = 0.2
+const SCENE_CHANCE = 0.3
 
 /** The longest of them. */
 const SCENE_MS = 5_000
@@ -89,7 +89,25 @@ const fullDisk: Scene = (chance) => {
   ]
 }
 
-const SCENES = [numberTwice, leapIntoDrain, lostOutcome, expelledAsker, refusedPush, fullDisk] as const
+/** The words of two connections that its client has left come while it says the same on a third, in another session. */
+const lateAsker: Scene = (chance, start, { delayMaxMs }) => {
+  const page = some(chance)
+  const late = (afterMs: number): number => 1_400 - afterMs + chance.between(0, Math.ceil(delayMaxMs / 2))
+  return [
+    { at: start, type: 'lag', page, forMs: late(0) },
+    // The session would fence the connections.
+    { at: start + 300, type: 'expel', session: some(chance), code: 4_200 },
+    { at: start + 600, type: 'send', page, count: 8, wish: wish(0) },
+    { at: start + 600, type: 'ask', page, wish: wish(chance.between(100, 500)) },
+    { at: start + 1_000, type: 'lag', page, forMs: late(1_000) },
+    { at: start + 1_400, type: 'reconnect', page },
+  ]
+}
+
+const SCENES = [
+  ...[numberTwice, leapIntoDrain, lostOutcome, expelledAsker, refusedPush, fullDisk],
+  ...[lateAsker],
+] as const
 
 /** The cues of a scene, or none. */
 export function drawScene(chance: Chance, setup: Parameters<Scene>[2]): Cue[] {

@@ -155,6 +155,100 @@ describe('skip', () => {
   })
 })
 
+describe('a request that another connection has handled', () => {
+  /** Two connections have said the same, and the handler of the first message runs for the one. */
+  function openTwice(options: Parameters<typeof createFakeWorld>[0] = {}) {
+    const { world, handled } = open(options)
+    const finishers: (() => void)[] = []
+    world.engine.on('session', (session) => {
+      const wait = (value: unknown) => () => new Promise<unknown>((resolve) => finishers.push(() => resolve(value)))
+      session.on('slow', wait(undefined))
+      session.handle('slow', wait('done'))
+    })
+    const late = world.welcome({ writers: { A: 1 } })
+    late.say(m('A', 1, { e: 'slow' }), m('A', 2, { e: 'slow', r: 1 }))
+    const client = world.welcome({ writers: { A: 1 } })
+    const finish = async (): Promise<void> => {
+      finishers.shift()?.()
+      await world.clock.advance(25)
+    }
+    return { world, handled, late, client, finish }
+  }
+
+  const repeats = [m('A', 1, { e: 'slow', u: 1 }), m('A', 2, { e: 'slow', u: 1, r: 1 })]
+
+  test('is answered in the session that asks again, though the other is gone by then', async () => {
+    const { late, client, finish } = openTwice()
+    client.say(...repeats)
+
+    await finish()
+    late.drop()
+    await finish()
+
+    expect(client.of('r')).toMatchObject([{ w: 'A', n: 2, d: 'done' }])
+    expect(client.of('a').at(-1)).toEqual({ t: 'a', w: { A: 2 } })
+  })
+
+  test('is answered once, also where it is asked again after that', async () => {
+    const { world, client, finish } = openTwice()
+    await finish()
+    await finish()
+
+    client.say(...repeats)
+    await world.clock.advance(25)
+
+    expect(client.of('r')).toMatchObject([{ w: 'A', n: 2, d: 'done' }])
+  })
+
+  test('leaves the window of the one that asks again, though its turn has not come', async () => {
+    const { late, client, finish } = openTwice({ limits: { window: { messages: 3 } } })
+    client.say(m('B', 1, { e: 'slow' }), ...repeats)
+
+    late.drop()
+    await finish()
+    client.say(m('A', 3))
+
+    expect(client.of('a')).toEqual([{ t: 'a', w: { A: 1 } }])
+    expect(client.closed).toBeUndefined()
+  })
+
+  test('is called off for all who ask', async () => {
+    const { world, late, client, finish } = openTwice()
+    let signal: AbortSignal | undefined
+    world.sessions[0]?.handleAny((_event, _data, context) => {
+      signal = context.signal
+      return new Promise(() => {})
+    })
+    late.say(m('A', 3, { e: 'any', r: 1 }))
+    client.say(...repeats, m('A', 3, { e: 'any', u: 1, r: 1 }))
+    await finish()
+    await finish()
+
+    client.say({ t: 'cancel', w: 'A', s: 3 })
+
+    expect(signal?.aborted).toBe(true)
+  })
+
+  test('has lost its result where another server has handled it', async () => {
+    const streams = memoryStreams()
+    const { world, handled } = open({ streams })
+    let finish = (): void => {}
+    world.engine.on('session', (session) =>
+      session.on('slow', () => new Promise<void>((resolve) => (finish = resolve))),
+    )
+    const client = world.welcome({ writers: { A: 1, B: 1 } })
+    client.say(m('B', 1, { e: 'slow' }), m('A', 1, { r: 1 }))
+
+    await streams.open(world.platform).advance('', 'A', { n: 1, isWitnessed: true, rejected: [] })
+    world.welcome({ writers: { A: 2 } })
+    finish()
+    await world.clock.advance(25)
+
+    expect(handled).toEqual([])
+    expect(client.of('r')).toMatchObject([{ w: 'A', n: 1, error: { code: 'RESULT_LOST' } }])
+  })
+})
+
 describe('a stream that goes on', () => {
   const resume = (world: FakeWorld, client: FakeClient): FakeClient => {
     const again = world.connect()

@@ -2,7 +2,9 @@ import { describe, expect, test, vi } from 'vitest'
 import type { Rejection } from '../../../src/protocol/frames.js'
 import { createLanes, NO_CURSOR, type Lane } from '../../../src/server/ordering/writer-lane.js'
 
-const follower = (): { moved: ReturnType<typeof vi.fn<(writer: string) => void>> } => ({ moved: vi.fn() })
+type Told = ReturnType<typeof vi.fn<(writer: string) => void>>
+
+const follower = (): { began: Told; moved: Told } => ({ began: vi.fn(), moved: vi.fn() })
 
 const run = (lane: Lane<string>, sequence: number, isRetransmitted = false): void =>
   lane.begin({ sequence, join: () => {}, abort: () => {} }, isRetransmitted)
@@ -37,12 +39,13 @@ describe('a lane', () => {
     expect(lanes.size).toBe(0)
   })
 
-  test('tells its followers when it moves and when it is free', () => {
+  test('tells its followers when a handler begins, when it moves and when it is free', () => {
     const one = follower()
     const lane = createLanes<string>(8).open('', 'A', NO_CURSOR, one)
 
     handle(lane, 1)
 
+    expect(one.began.mock.calls).toEqual([['A']])
     expect(one.moved.mock.calls).toEqual([['A'], ['A']])
     expect(lane.cursor.n).toBe(1)
   })
