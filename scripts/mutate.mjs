@@ -138,13 +138,13 @@ const MUTANTS = [
   {
     name: 'server forgets that a stream has overflowed',
     file: 'src/server/session/stream-writer.ts',
-    from: "if (result === 'overflow') return events.over('overflow')",
+    from: "if (result === 'overflow') return incomplete('overflow')",
     to: "if (result === 'overflow') return",
   },
   {
     name: 'server does not notice that its store went back in time',
     file: 'src/server/session/stream-writer.ts',
-    from: "if (result.sequence !== ++stored) return events.over('lost')",
+    from: "if (result.sequence !== ++stored) return incomplete('lost')",
     to: '',
   },
   {
@@ -239,7 +239,7 @@ const MUTANTS = [
   },
   {
     name: 'who has named the writer before a request begins gets no reply',
-    file: 'src/server/uplink.ts',
+    file: 'src/server/connection/uplink.ts',
     from: 'running.join(session)\n',
     to: '',
   },
@@ -248,6 +248,12 @@ const MUTANTS = [
     file: 'src/server/connection/uplink.ts',
     from: 'isTold && !replies ? 0 : n',
     to: 'isTold || replies ? 0 : n',
+  },
+  {
+    name: 'a session that has ended for want of a message is turned away only once',
+    file: 'src/server/engine/tombstones.ts',
+    from: 'has: (id) => addedAt.has(id)',
+    to: 'has: (id) => addedAt.delete(id)',
   },
   {
     name: 'a session goes on that has ended for want of a message',

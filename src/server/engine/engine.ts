@@ -146,7 +146,7 @@ export function createEngine<C extends Contract = Untyped>(
     failed(id) {
       const known = sessions.get(id)
       if (known) known.doubt()
-      else if (condemned.has(id)) condemned.add(id)
+      else condemned.renew(id)
     },
     introduce(session) {
       if (strangers.delete(session)) events.emit('session', session.door)
@@ -157,12 +157,14 @@ export function createEngine<C extends Contract = Untyped>(
     },
   }
 
-  /** Ends a stream that nobody may go on with. */
+  /** Ends a stream that nobody may go on with; with its session, where something is missing in it. */
   function forsake({ id, epoch }: Attached, session?: ServerSession): undefined {
     session?.end('lost')
+    if (session) condemned.add(id)
+    else condemned.renew(id)
     settle(
       () => core.streams.end(id, epoch),
-      () => condemned.delete(id),
+      () => {},
       () => condemned.add(id),
     )
   }

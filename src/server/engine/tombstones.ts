@@ -1,11 +1,14 @@
-/** Streams that the store may still resume, and that nobody must go on with: something is missing in them. */
+/**
+ * Streams with which nobody must go on: something is missing in them. That the store has ended one does not take it out:
+ * a store that goes back in time has it again.
+ */
 export interface Condemned {
   /** Whether the stream may be one of them: while some had to be forgotten, it may be any. */
   has(id: string): boolean
   /** Also when it is one already: the store may have been asked for it since. */
   add(id: string): void
-  /** The store has ended it. */
-  delete(id: string): void
+  /** The store was asked for this stream just now, and may hold it for as long again. Nothing where it is none of them. */
+  renew(id: string): void
 }
 
 /**
@@ -17,16 +20,20 @@ export function createCondemned({ max, forMs }: { max: number; forMs: number }, 
   const addedAt = new Map<string, number>()
   let isAnyUntil = -Infinity
 
+  function add(id: string): void {
+    addedAt.delete(id)
+    addedAt.set(id, now())
+    const [oldest] = addedAt
+    if (addedAt.size <= max || !oldest) return
+    addedAt.delete(oldest[0])
+    isAnyUntil = Math.max(isAnyUntil, oldest[1] + forMs)
+  }
+
   return {
     has: (id) => addedAt.has(id) || now() < isAnyUntil,
-    add(id) {
-      addedAt.delete(id)
-      addedAt.set(id, now())
-      const [oldest] = addedAt
-      if (addedAt.size <= max || !oldest) return
-      addedAt.delete(oldest[0])
-      isAnyUntil = Math.max(isAnyUntil, oldest[1] + forMs)
+    add,
+    renew(id) {
+      if (addedAt.has(id)) add(id)
     },
-    delete: (id) => void addedAt.delete(id),
   }
 }

@@ -92,9 +92,15 @@ export function createStreamWriter(
     if (result === 'gone') return gone()
     // Answers come in the order of the calls.
     pending.splice(pending.indexOf(mine), 1)
-    if (result === 'overflow') return events.over('overflow')
-    if (result.sequence !== ++stored) return events.over('lost')
+    if (result === 'overflow') return incomplete('overflow')
+    if (result.sequence !== ++stored) return incomplete('lost')
     events.appended(result)
+  }
+
+  /** Something is missing, whatever the store says of the stream when it goes back in time. */
+  function incomplete(reason: EndReason): void {
+    events.condemned()
+    events.over(reason)
   }
 
   function gone(): void {

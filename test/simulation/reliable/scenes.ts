@@ -104,9 +104,20 @@ const lateAsker: Scene = (chance, start, { delayMaxMs }) => {
   ]
 }
 
+/** The store has ended a session for want of a message, goes back to before that, and does not know that it did. */
+const endedInVain: Scene = (chance, start, { delayMaxMs }) => {
+  // Its client has come back once by then, and is on its way again.
+  const afterMs = chance.between(50, 200 + 4 * delayMaxMs)
+  return [
+    { at: start, type: 'store', forMs: 20 },
+    { at: start + 1, type: 'push', session: some(chance), count: 3 },
+    { at: start + afterMs, type: 'rollback', ...LIVE, backMs: afterMs + 10, isBlind: true },
+  ]
+}
+
 const SCENES = [
   ...[numberTwice, leapIntoDrain, lostOutcome, expelledAsker, refusedPush, fullDisk],
-  ...[lateAsker],
+  ...[lateAsker, endedInVain],
 ] as const
 
 /** The cues of a scene, or none. */

@@ -192,6 +192,86 @@ describe('a store that goes back in time', () => {
   })
 })
 
+describe('a store that goes back in time and does not know', () => {
+  /** The store takes nothing while it is away. */
+  function openBlind() {
+    const store = createMemoryStreams({ messagesMax: 2 })
+    const state = { isAway: false }
+    const streams: StreamStore = {
+      open(platform) {
+        const opened = store.open(platform)
+        return {
+          ...opened,
+          append(...args) {
+            if (state.isAway) throw new Error('away')
+            return opened.append(...args)
+          },
+        }
+      },
+    }
+    const world = createFakeWorld({ streams })
+    const client = world.welcome()
+    const resume = (): FakeClient => {
+      const again = world.connect()
+      again.say({ ...hello, stream: { id: sessionOf(client), s: 0 } })
+      return again
+    }
+    return { world, store, state, client, resume }
+  }
+
+  test('resumes no session that it had ended for want of a message', () => {
+    const { world, store, state, resume } = openBlind()
+    const snapshot = store.snapshot()
+    state.isAway = true
+    world.session.send('news', 'lost')
+    state.isAway = false
+
+    store.restore(snapshot, true)
+    expect(resume().closed?.code).toBe(1013)
+    store.restore(snapshot, true)
+    expect(resume().closed?.code).toBe(1013)
+    expect(resume().of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
+  })
+
+  test('resumes no session that has ended since it forgot a message', () => {
+    const { world, store, client, resume } = openBlind()
+    const snapshot = store.snapshot()
+    world.session.send('news', 'forgotten')
+
+    store.restore(snapshot, true)
+    world.session.send('news', 'kept')
+
+    expect(client.closed?.code).toBe(4409)
+    expect(resume().closed?.code).toBe(1013)
+    expect(resume().of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
+  })
+
+  test('resumes no session that it was found to have forgotten something of', () => {
+    const { world, store, client, resume } = openBlind()
+    const snapshot = store.snapshot()
+    world.session.send('news', 'forgotten')
+    client.drop()
+
+    store.restore(snapshot, true)
+    expect(resume().closed?.code).toBe(1013)
+    store.restore(snapshot, true)
+
+    expect(resume().closed?.code).toBe(1013)
+    expect(resume().of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
+  })
+
+  test('resumes no session that had overflowed', () => {
+    const { world, store, resume } = openBlind()
+    const snapshot = store.snapshot()
+    for (let n = 1; n <= 3; n++) world.session.send('news', n)
+
+    store.restore(snapshot, true)
+
+    expect(resume().closed?.code).toBe(1013)
+    expect(resume().of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
+  })
+})
+
 test('resumes no session that ends while its client is on its way back, for want of a message', async () => {
   const inner = memoryStreams()
   let isAway = false

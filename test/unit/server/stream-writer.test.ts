@@ -103,12 +103,12 @@ describe('append', () => {
     expect(told).toEqual(['1: a', '2: b', '3: c', '4: d'])
   })
 
-  test('ends the stream when there is no room', () => {
+  test('ends the stream when there is no room, and condemns it', () => {
     const { writer, told } = open()
 
     for (const payload of 'abcdef') writer.append(entry(payload))
 
-    expect(told.at(-1)).toBe('over: overflow')
+    expect(told.slice(-2)).toEqual(['condemned', 'over: overflow'])
   })
 
   test('ends the stream when another server has it, and says what is lost', () => {
@@ -121,7 +121,7 @@ describe('append', () => {
     expect(errors).toMatchObject([{ code: 'SESSION_ENDED' }])
   })
 
-  test('ends the stream when the store went back in time', () => {
+  test('ends the stream when the store went back in time, and condemns it', () => {
     const { writer, told, store } = open()
     const snapshot = store.snapshot()
     writer.append(entry('a'))
@@ -129,7 +129,7 @@ describe('append', () => {
     store.restore(snapshot)
     writer.append(entry('b'))
 
-    expect(told).toEqual(['1: a', 'over: lost'])
+    expect(told).toEqual(['1: a', 'condemned', 'over: lost'])
     expect(writer.isBehind(0)).toBe(true)
   })
 

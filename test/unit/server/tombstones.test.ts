@@ -6,14 +6,13 @@ function open() {
   return { clock, condemned: createCondemned({ max: 2, forMs: 1_000 }, () => clock.now) }
 }
 
-test('knows whom it was told of, until the store has ended it', () => {
+test('knows those that it was told of, and no others by being asked', () => {
   const { condemned } = open()
 
   condemned.add('one')
-  condemned.add('two')
-  condemned.delete('two')
+  condemned.renew('two')
 
-  expect(['one', 'two', 'three'].map(condemned.has)).toEqual([true, false, false])
+  expect(['one', 'two'].map(condemned.has)).toEqual([true, false])
 })
 
 test('takes every stream for condemned while one is forgotten that the store may still have', () => {
@@ -30,13 +29,13 @@ test('takes every stream for condemned while one is forgotten that the store may
   expect(['one', 'two', 'three', 'any'].map(condemned.has)).toEqual([false, true, true, false])
 })
 
-test('counts from when it was told of a stream last', () => {
+test.each(['add', 'renew'] as const)('counts from when it was told of a stream last: %s', (tell) => {
   const { clock, condemned } = open()
   condemned.add('one')
   condemned.add('two')
   clock.now = 5_000
 
-  condemned.add('one')
+  condemned[tell]('one')
   condemned.add('three')
 
   expect(['one', 'two', 'three', 'any'].map(condemned.has)).toEqual([true, false, true, false])
