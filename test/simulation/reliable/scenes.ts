@@ -89,18 +89,23 @@ const fullDisk: Scene = (chance) => {
   ]
 }
 
-/** The words of two connections that its client has left come while it says the same on a third, in another session. */
-const lateAsker: Scene = (chance, start, { delayMaxMs }) => {
+/**
+ * A page has found a message, and asks behind it. The words of a connection that it has left come while the message is
+ * being handled for the next, in another session: it is the older one that has the request handled then.
+ */
+const lateAsker: Scene = (chance) => {
   const page = some(chance)
-  const late = (afterMs: number): number => 1_400 - afterMs + chance.between(0, Math.ceil(delayMaxMs / 2))
+  // Later, yet another session would make it known that the reply is lost.
+  const start = FAULTY_MS - chance.between(1_000, 1_400)
   return [
-    { at: start, type: 'lag', page, forMs: late(0) },
-    // The session would fence the connections.
-    { at: start + 300, type: 'expel', session: some(chance), code: 4_200 },
-    { at: start + 600, type: 'send', page, count: 8, wish: wish(0) },
-    { at: start + 600, type: 'ask', page, wish: wish(chance.between(100, 500)) },
-    { at: start + 1_000, type: 'lag', page, forMs: late(1_000) },
-    { at: start + 1_400, type: 'reconnect', page },
+    { at: start, type: 'refuse', forMs: 300, isSilent: false },
+    { at: start + 1, type: 'reconnect', page },
+    { at: start + 10, type: 'send', page, count: 1, wish: wish(600) },
+    { at: start + 100, type: 'crash', page, isSilent: false, backAfterMs: 50 },
+    { at: start + 250, type: 'ask', page: some(chance), wish: wish(chance.between(0, 300)) },
+    { at: start + 320, type: 'lag', page: some(chance), forMs: chance.between(600, 900) },
+    // The server takes it for alive.
+    { at: start + 900, type: 'cut', link: some(chance), tellClientMs: 0, tellServerMs: 2_000, keep: 6 },
   ]
 }
 
