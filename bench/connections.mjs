@@ -112,14 +112,15 @@ function cpuMicros() {
 
 /** Opens so many connections, and answers once each is open and, with a subprotocol, welcome. */
 function connectClients() {
-  process.on('message', async ({ port, count, subprotocol }) => {
+  const connectAll = async ({ port, count, subprotocol }) => {
     let left = count
     const work = async () => {
       while (left-- > 0) await connect(port, subprotocol)
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
     process.send('done')
-  })
+  }
+  process.on('message', (question) => void connectAll(question))
   process.on('disconnect', () => process.exit())
 }
 
@@ -128,7 +129,7 @@ async function connect(port, subprotocol) {
   await once(socket, 'open')
   if (!subprotocol) return
   const welcomed = new Promise((resolve) => {
-    socket.on('message', (data) => {
+    socket.on('message', (/** @type {Buffer} */ data) => {
       if (JSON.parse(data.toString()).t === 'welcome') resolve()
     })
   })

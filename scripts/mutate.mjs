@@ -11,9 +11,9 @@ import { parseArgs } from 'node:util'
 const MUTANTS = [
   {
     name: 'server looks no cursors up: what was handled is handled again',
-    file: 'src/server/connection/uplink.ts',
-    from: 'open(writer, goesOnAt, known.get(writer) ?? NO_CURSOR, true)',
-    to: 'open(writer, goesOnAt, NO_CURSOR, true)',
+    file: 'src/server/connection/receiver.ts',
+    from: 'cursors.get(writer), true)',
+    to: 'undefined, true)',
   },
   {
     name: 'server takes the last message for a gap when it is repeated',
@@ -35,26 +35,26 @@ const MUTANTS = [
   },
   {
     name: 'server does not hold the first flight where something is lost',
-    file: 'src/server/connection/uplink.ts',
-    from: 'isHeld ||= goesOnAt >',
-    to: 'isHeld ||= false && goesOnAt >',
+    file: 'src/server/ordering/incoming-messages.ts',
+    from: '+ 1) this.#isHeld = true',
+    to: '+ 1) this.#isHeld = false',
   },
   {
     name: 'resume does not lift the hold',
-    file: 'src/server/connection/uplink.ts',
-    from: 'isHeld = false\n        done()',
-    to: 'done()',
+    file: 'src/server/connection/receiver.ts',
+    from: 'this.#incoming.lift()\n',
+    to: '',
   },
   {
     name: 'resume does not raise the cursors',
-    file: 'src/server/connection/uplink.ts',
-    from: 'raise(named, lift, failed)',
+    file: 'src/server/connection/receiver.ts',
+    from: 'this.#raise(named, lift)',
     to: 'lift()',
   },
   {
     name: 'server leaves the older connection of a session alone',
     file: 'src/server/session/session.ts',
-    from: "old?.close(SUPERSEDED, 'superseded', explanation('superseded'))",
+    from: "old?.close(SUPERSEDED, 'superseded', superseded())",
     to: '',
   },
   {
@@ -78,13 +78,13 @@ const MUTANTS = [
   {
     name: 'handlers are never told of a possible duplicate',
     file: 'src/server/session/handler-queue.ts',
-    from: 'message.isRetransmitted && !lane.cursor.isWitnessed',
+    from: 'message.isRetransmitted && !lane.cursor.hasSeenAll',
     to: 'false',
   },
   {
     name: 'handlers are told of a possible duplicate at every repeat',
     file: 'src/server/session/handler-queue.ts',
-    from: 'message.isRetransmitted && !lane.cursor.isWitnessed',
+    from: 'message.isRetransmitted && !lane.cursor.hasSeenAll',
     to: 'message.isRetransmitted',
   },
   {
@@ -107,21 +107,21 @@ const MUTANTS = [
   },
   {
     name: 'server acknowledges one too many',
-    file: 'src/server/connection/uplink.ts',
+    file: 'src/server/ordering/incoming-messages.ts',
     from: 'numbers.push([writer, n])',
     to: 'numbers.push([writer, n + 1])',
   },
   {
     name: 'server acknowledges what it has received, not what it has handled',
-    file: 'src/server/connection/uplink.ts',
-    from: 'Math.min(lane.cursor.n, inbox.last(lane.writer) ?? 0)',
-    to: 'inbox.last(lane.writer) ?? 0',
+    file: 'src/server/ordering/writer-state.ts',
+    from: 'return Math.min(this.lane.cursor.n, this.last)',
+    to: 'return this.last',
   },
   {
     name: 'server advances the cursor before the handler is done',
     file: 'src/server/ordering/writer-lane.ts',
-    from: 'running = next\n',
-    to: 'running = next\n      cursor = { ...cursor, n: next.sequence }\n',
+    from: 'this.#running = running\n',
+    to: 'this.#running = running\n    this.#cursor = { ...this.#cursor, n: running.sequence }\n',
   },
   {
     name: 'client acknowledges one too many',
@@ -138,13 +138,13 @@ const MUTANTS = [
   {
     name: 'server forgets that a stream has overflowed',
     file: 'src/server/session/stream-writer.ts',
-    from: "if (result === 'overflow') return incomplete('overflow')",
+    from: "if (result === 'overflow') return this.#incomplete('overflow')",
     to: "if (result === 'overflow') return",
   },
   {
     name: 'server does not notice that its store went back in time',
     file: 'src/server/session/stream-writer.ts',
-    from: "if (result.sequence !== ++stored) return incomplete('lost')",
+    from: "if (result.sequence !== ++this.#stored) return this.#incomplete('lost')",
     to: '',
   },
   {
@@ -167,8 +167,8 @@ const MUTANTS = [
   },
   {
     name: 'server does not heed what is leapt over',
-    file: 'src/server/connection/uplink.ts',
-    from: 'inbox.skip(writer, sequence)',
+    file: 'src/server/connection/receiver.ts',
+    from: 'this.#incoming.skip(writer, sequence)',
     to: '',
   },
   {
@@ -192,19 +192,19 @@ const MUTANTS = [
   {
     name: 'each connection has a lane of its own',
     file: 'src/server/ordering/writer-lane.ts',
-    from: 'const lane = lanes.get(key) ?? create(key',
-    to: 'const lane = create(key',
+    from: 'const lane = this.#lanes.get(key) ?? this.#create(key',
+    to: 'const lane = this.#create(key',
   },
   {
     name: 'server forgets what its store could not keep',
     file: 'src/server/session/handler-queue.ts',
-    from: 'lane.hoard(cursor)',
+    from: 'lane.keepUnpersisted(cursor)',
     to: '',
   },
   {
     name: 'a welcome does not name what was rejected',
-    file: 'src/server/connection/uplink.ts',
-    from: 'no.push(...lane.cursor.rejected.filter(([, sequence]) => sequence >= goesOnAt))',
+    file: 'src/server/ordering/incoming-messages.ts',
+    from: 'no.push(...rejected.filter(([, sequence]) => sequence >= goesOnAt))',
     to: '',
   },
   {
@@ -228,26 +228,26 @@ const MUTANTS = [
   {
     name: 'a reply is not kept for a client that is away',
     file: 'src/server/session/handler-queue.ts',
-    from: 'if (message.isRequest) audience',
-    to: 'if (message.isRequest && source) audience',
+    from: 'if (message.isRequest) call.reply',
+    to: 'if (message.isRequest && this.#source) call.reply',
   },
   {
     name: 'who comes while a request is concluded gets no reply',
     file: 'src/server/session/handler-queue.ts',
-    from: 'one.append(reply)\n',
+    from: 'target.append(this.#reply)\n',
     to: '',
   },
   {
     name: 'who has named the writer before a request begins gets no reply',
-    file: 'src/server/connection/uplink.ts',
-    from: 'running.join(session)\n',
-    to: '',
+    file: 'src/server/connection/receiver.ts',
+    from: 'this.#incoming.began(writer)?.join(this.#session)',
+    to: 'this.#incoming.began(writer)',
   },
   {
     name: 'a request is not answered whose reply never entered its stream',
-    file: 'src/server/connection/uplink.ts',
-    from: 'isTold && !replies ? 0 : n',
-    to: 'isTold || replies ? 0 : n',
+    file: 'src/server/ordering/writer-state.ts',
+    from: 'isCovered && !isResumed ? 0 : n',
+    to: 'isCovered || isResumed ? 0 : n',
   },
   {
     name: 'a session that has ended for want of a message is turned away only once',
@@ -258,14 +258,14 @@ const MUTANTS = [
   {
     name: 'a session goes on that has ended for want of a message',
     file: 'src/server/session/stream-writer.ts',
-    from: "pending.length && reason !== 'bye'",
-    to: 'pending.length && (KEPT_IN_STORE.has(reason) || isDoubted)',
+    from: "this.#pending?.size && reason !== 'bye'",
+    to: 'this.#pending?.size && (KEPT_IN_STORE.has(reason) || this.#isDoubted)',
   },
   {
     name: 'a server that drains heeds what is leapt over',
-    file: 'src/server/connection/connection.ts',
-    from: "(frame.t === 'm' || frame.t === 'skip')",
-    to: "frame.t === 'm'",
+    file: 'src/server/connection/receiver.ts',
+    from: 'if (this.#host.isDraining) return\n',
+    to: '',
   },
   {
     name: 'what waits behind a message waits on when the store refuses that',

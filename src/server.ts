@@ -1,6 +1,7 @@
 export { createEchoServer } from './server/echo/echo-server.js'
 export { memoryStreams } from './server/stores/memory-streams.js'
 export { createServer } from './server/http/server.js'
+export type { MaybePromise } from './shared/maybe-promise.js'
 export type {
   EndReason,
   MessageContext,
@@ -27,7 +28,6 @@ export type {
   Attached,
   AttachRequest,
   LostReason,
-  MaybePromise,
   StreamEntry,
   StreamMessage,
   Streams,

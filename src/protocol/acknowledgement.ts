@@ -11,6 +11,10 @@ export const ACK_DELAY_MS = 25
 /** … or for so many messages. */
 export const ACK_MESSAGES_MAX = 16
 
+/** When an acknowledgement is due that stands for `count` messages, the last of them handled at `now`. */
+export const ackDeadline = (count: number, deadline: number, now: number): number =>
+  count >= ACK_MESSAGES_MAX ? now : Math.min(deadline, now + ACK_DELAY_MS)
+
 /** When to acknowledge: acknowledgements are cumulative, so that one may stand for many. */
 export interface AckSchedule {
   /** When one is due, on the clock of `handled`; `Infinity` when nothing is to be acknowledged. */
@@ -30,8 +34,7 @@ export function createAckSchedule(): AckSchedule {
       return deadline
     },
     handled(now) {
-      count++
-      deadline = count >= ACK_MESSAGES_MAX ? now : Math.min(deadline, now + ACK_DELAY_MS)
+      deadline = ackDeadline(++count, deadline, now)
     },
     clear() {
       count = 0

@@ -177,4 +177,6 @@ function checked(shapes: Readonly<Record<string, Shape>>, value: unknown): objec
 const show = (value: unknown): string =>
   typeof value === 'object' && value !== null ? 'an object' : String(value).slice(0, 80)
 
-const badFrame = (what: string): RemoteProtocolError => new RemoteProtocolError('BAD_FRAME', `The peer sent ${what}`)
+/** @param what such as `a frame of unknown type` */
+export const badFrame = (what: string): RemoteProtocolError =>
+  new RemoteProtocolError('BAD_FRAME', `The peer sent ${what}`)

@@ -5,26 +5,33 @@ export interface WindowMax {
 }
 
 /** What is unacknowledged on a connection. The sender keeps within it, the receiver checks that it does. */
-export interface Window {
+export class MessageWindow {
+  readonly #max: WindowMax
+  #messages = 0
+  #bytes = 0
+
+  constructor(max: WindowMax) {
+    this.#max = max
+  }
+
   /** Whether `bytes` more may be sent. A single message may exceed the bytes. */
-  fits(bytes: number): boolean
-  take(bytes: number): void
-  give(bytes: number): void
-}
+  fits(bytes: number): boolean {
+    if (this.#messages >= this.#max.messages) return false
+    return this.#messages === 0 || this.#bytes + bytes <= this.#max.bytes
+  }
 
-export function createWindow(max: WindowMax): Window {
-  let messages = 0
-  let total = 0
+  take(bytes: number): void {
+    this.#messages++
+    this.#bytes += bytes
+  }
 
-  return {
-    fits: (bytes) => messages < max.messages && (messages === 0 || total + bytes <= max.bytes),
-    take(bytes) {
-      messages++
-      total += bytes
-    },
-    give(bytes) {
-      messages--
-      total -= bytes
-    },
+  give(bytes: number): void {
+    this.#messages--
+    this.#bytes -= bytes
+  }
+
+  clear(): void {
+    this.#messages = 0
+    this.#bytes = 0
   }
 }

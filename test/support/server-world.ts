@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { HoldfastError } from '../../src/shared/errors.js'
 import type { Session } from '../../src/server/base/api.js'
-import type { Connection } from '../../src/server/connection/connection-host.js'
+import type { SocketConnection } from '../../src/server/connection/connection-host.js'
 import { createEngine, type Engine } from '../../src/server/engine/engine.js'
 import type { EngineOptions, UpgradeRequest } from '../../src/server/base/options.js'
 import type { ServerPlatform } from '../../src/server/base/platform.js'
@@ -12,7 +12,7 @@ export type Frame = Record<string, unknown> & { t: string }
 
 /** A client in the hands of a test: what it says is said, and what it hears is kept. */
 export interface FakeClient {
-  readonly connection: Connection
+  readonly connection: SocketConnection
   /** Every frame that the server has sent, oldest first. */
   readonly frames: readonly Frame[]
   /** How the server has closed the connection. */

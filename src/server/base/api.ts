@@ -9,7 +9,7 @@ import type {
   Untyped,
 } from '../../shared/contract.js'
 import type { HoldfastError } from '../../shared/errors.js'
-import type { MaybePromise } from '../stores/stream-store.js'
+import type { MaybePromise } from '../../shared/maybe-promise.js'
 
 /** What a handler is told beside the payload. */
 export interface MessageContext {

@@ -1,14 +1,18 @@
-import { ConnectionLostError, HoldfastError, RemoteProtocolError } from '../../shared/errors.js'
+import { ConnectionLostError, HoldfastError, RemoteProtocolError, StorageError } from '../../shared/errors.js'
 import {
   BAD_REQUEST,
   FORBIDDEN,
+  GOING_AWAY,
   INTERNAL_ERROR,
   LINK_ABANDONED,
   MESSAGE_TOO_BIG,
+  NORMAL_CLOSURE,
   RATE_LIMITED,
+  SUPERSEDED,
   TRY_AGAIN_LATER,
   UNAUTHORIZED,
 } from '../../protocol/close-codes.js'
+import type { EndReason } from './api.js'
 
 /** Why a client is not let in: the error that it is sent, and whether the fault is ours. */
 export interface Refusal {
@@ -30,6 +34,19 @@ export const REFUSAL_CODES: Record<Refusal['reason'], number> = {
   failed: INTERNAL_ERROR,
 }
 
+/** How a connection is closed whose session has ended. */
+export const SESSION_CLOSE_CODES: Record<EndReason, number> = {
+  bye: NORMAL_CLOSURE,
+  closed: NORMAL_CLOSURE,
+  expired: TRY_AGAIN_LATER,
+  overflow: TRY_AGAIN_LATER,
+  evicted: TRY_AGAIN_LATER,
+  lost: SUPERSEDED,
+  superseded: SUPERSEDED,
+  failed: INTERNAL_ERROR,
+  stopped: GOING_AWAY,
+}
+
 /** The client's faults are told to it in words. What went wrong inside is not its business. */
 export function closingOf(error: HoldfastError): Closing {
   if (!(error instanceof RemoteProtocolError)) {
@@ -39,14 +56,17 @@ export function closingOf(error: HoldfastError): Closing {
   return { code: error.code === 'TOO_LARGE' ? MESSAGE_TOO_BIG : BAD_REQUEST, told: error }
 }
 
-export const badFrame = (what: string): RemoteProtocolError =>
-  new RemoteProtocolError('BAD_FRAME', `The peer sent ${what}`)
-
 export const tooLarge = (bytes: number, bytesMax: number): RemoteProtocolError =>
   new RemoteProtocolError('TOO_LARGE', `The peer sent a frame of ${bytes} bytes; it must have at most ${bytesMax}`)
 
 export const crowded = (bytesMax: number): RemoteProtocolError =>
   new RemoteProtocolError('RATE_LIMITED', `The peer sent more than ${bytesMax} bytes that must wait`)
+
+export const tooFrequent = (perSecond: number): RemoteProtocolError =>
+  new RemoteProtocolError('RATE_LIMITED', `The peer sent more than ${perSecond} frames per second`)
+
+export const storeFailed = (cause: unknown): StorageError =>
+  new StorageError('STORAGE_FAILED', 'The store failed; closing the connection', cause)
 
 export const noHello = (withinMs: number): HoldfastError =>
   new HoldfastError('HELLO_TIMEOUT', `No hello within ${withinMs} ms`)
@@ -56,6 +76,15 @@ export const noSession = (): HoldfastError =>
 
 export const superseded = (): HoldfastError =>
   new HoldfastError('SUPERSEDED', 'Another connection has this session now')
+
+/** The error for a client whose session has ended; none where the application has ended it, with its own reason. */
+export function endError(reason: EndReason): HoldfastError | undefined {
+  if (reason === 'superseded' || reason === 'lost') return superseded()
+  if (reason === 'overflow') return new HoldfastError('OVERFLOW', 'More is unacknowledged than is kept')
+  return reason === 'failed' ? serverFailed() : undefined
+}
+
+export const serverFailed = (): HoldfastError => new HoldfastError('STORAGE_FAILED', 'The server failed')
 
 export const notReading = (peer: string, bytes: number): ConnectionLostError =>
   lost('CONNECTION_CLOSED', `${peer} does not read: ${bytes} bytes wait for it`, TRY_AGAIN_LATER, 'does not read')

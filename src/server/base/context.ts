@@ -1,35 +1,37 @@
 import type { HoldfastError } from '../../shared/errors.js'
 import type { Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
-import type { Lanes } from '../ordering/writer-lane.js'
+import type { WriterLanes } from '../ordering/writer-lane.js'
 import type { Deadlines } from './deadlines.js'
 import type { ResolvedOptions } from './options.js'
 import type { ServerPlatform } from './platform.js'
 import type { Rooms } from './rooms.js'
 import type { StreamEntry, Streams } from '../stores/stream-store.js'
 
-/** What can be replied to: a session. */
-export interface Replied {
+/** A session, as the receiver of replies. */
+export interface ReplyTarget {
   append(entry: StreamEntry): boolean
 }
 
-/** A session, from a room's side. */
-export interface Member extends Replied {
+/** A session, as the member of a room. */
+export interface Member extends ReplyTarget {
   sendVolatile(frame: Body): void
 }
 
 /** What all parts of one engine share. */
-export interface Core {
+export interface EngineContext {
   readonly platform: ServerPlatform
   readonly options: ResolvedOptions
   readonly codec: FrameCodec
+  /** The first frame of every connection, encoded once. */
+  readonly greeting: Body
   readonly streams: Streams
   readonly deadlines: Deadlines
-  readonly lanes: Lanes<Replied>
+  readonly lanes: WriterLanes<ReplyTarget>
   readonly rooms: Rooms<Member>
-  /** After this nothing has any effect: the process is as good as dead. */
+  /** After this nothing has any effect: for its clients the process is dead. */
   isStopped(): boolean
-  /** A handler begins, 1, or ends, -1. */
-  running(change: 1 | -1): void
+  /** Counts a handler that begins, 1, or ends, -1. */
+  countRunning(change: 1 | -1): void
   report(error: HoldfastError): void
 }

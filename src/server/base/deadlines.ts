@@ -1,115 +1,133 @@
 import { createAlarm } from '../../shared/deadline-timer.js'
 import type { ServerPlatform } from './platform.js'
 
-/** One thing's deadline. */
-export interface Deadline {
-  /** Rings at `at`, on the monotonic clock, and then no more until it is set anew; `Infinity`: never. */
-  set(at: number): void
+/** An object with a deadline. */
+export interface Timed {
+  /** The deadline has come. */
+  elapsed(now: number): void
 }
 
-/** The deadlines of many things, in a binary heap over a single timer. */
+/** The deadlines of many objects, in a binary heap over a single timer. */
 export interface Deadlines {
-  create(ring: (now: number) => void): Deadline
-  /** Nothing rings any more. */
+  create(timed: Timed): Deadline
+  /** No deadline comes any more. */
   cancel(): void
 }
 
-interface Node {
-  at: number
-  /** Where it stands in the heap; -1: nowhere. */
-  index: number
-  readonly ring: (now: number) => void
+/** The deadline of one object. */
+export class Deadline {
+  /** The order of the heap; changed by the heap only. */
+  at = Infinity
+  /** The place in the heap; -1: none. */
+  index = -1
+  readonly timed: Timed
+  readonly #heap: DeadlineHeap
+
+  constructor(timed: Timed, heap: DeadlineHeap) {
+    this.timed = timed
+    this.#heap = heap
+  }
+
+  /** `elapsed` is called at `at`, on the monotonic clock, and then no more until this is set anew; `Infinity`: never. */
+  set(at: number): void {
+    if (this.index >= 0 && this.at === at) return
+    this.#heap.move(this, at)
+  }
 }
 
-/** @example const deadline = createDeadlines(platform).create((now) => sendPing(now)) */
-export function createDeadlines(platform: ServerPlatform): Deadlines {
-  const heap: Node[] = []
-  /** Those that ring in this round. */
-  const due = new Set<Node>()
-  let isCancelled = false
-  const alarm = createAlarm(platform, elapsed)
+/** @example const deadline = createDeadlines(platform).create({ elapsed: (now) => sendPing(now) }) */
+export const createDeadlines = (platform: ServerPlatform): Deadlines => new DeadlineHeap(platform)
 
-  const put = (node: Node, index: number): void => {
-    heap[index] = node
+class DeadlineHeap implements Deadlines {
+  readonly #nodes: Deadline[] = []
+  /** Those that have come in this round. */
+  readonly #due = new Set<Deadline>()
+  #isCancelled = false
+  readonly #alarm: ReturnType<typeof createAlarm>
+
+  constructor(platform: ServerPlatform) {
+    this.#alarm = createAlarm(platform, (now) => this.#elapsed(now))
+  }
+
+  create(timed: Timed): Deadline {
+    return new Deadline(timed, this)
+  }
+
+  cancel(): void {
+    this.#isCancelled = true
+    this.#nodes.length = 0
+    this.#due.clear()
+    this.#alarm.cancel()
+  }
+
+  move(node: Deadline, at: number): void {
+    this.#remove(node)
+    this.#due.delete(node)
+    if (at === Infinity || this.#isCancelled) return
+    node.at = at
+    node.index = this.#nodes.length
+    this.#nodes.push(node)
+    this.#rise(node)
+    this.#schedule()
+  }
+
+  #elapsed(now: number): void {
+    for (let node = this.#nodes[0]; node && node.at <= now; node = this.#nodes[0]) {
+      this.#remove(node)
+      this.#due.add(node)
+    }
+    // A deadline that is set into the past meanwhile comes in the next round: the others have their turn first.
+    for (const node of this.#due) {
+      this.#due.delete(node)
+      node.timed.elapsed(now)
+    }
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    const [first] = this.#nodes
+    if (first && !this.#isCancelled) this.#alarm.by(first.at)
+  }
+
+  #put(node: Deadline, index: number): void {
+    this.#nodes[index] = node
     node.index = index
   }
 
-  const rise = (node: Node): void => {
+  #rise(node: Deadline): void {
     let { index } = node
     while (index > 0) {
       const parent = (index - 1) >> 1
-      const above = heap[parent]
+      const above = this.#nodes[parent]
       if (!above || above.at <= node.at) break
-      put(above, index)
+      this.#put(above, index)
       index = parent
     }
-    put(node, index)
+    this.#put(node, index)
   }
 
-  const sink = (node: Node): void => {
+  #sink(node: Deadline): void {
     let { index } = node
     for (;;) {
-      const left = heap[2 * index + 1]
-      const right = heap[2 * index + 2]
+      const left = this.#nodes[2 * index + 1]
+      const right = this.#nodes[2 * index + 2]
       const child = left && right && right.at < left.at ? right : left
       if (!child || child.at >= node.at) break
       const below = child.index
-      put(child, index)
+      this.#put(child, index)
       index = below
     }
-    put(node, index)
+    this.#put(node, index)
   }
 
-  const remove = (node: Node): void => {
+  #remove(node: Deadline): void {
     const { index } = node
     if (index < 0) return
     node.index = -1
-    const last = heap.pop()
+    const last = this.#nodes.pop()
     if (!last || last === node) return
-    put(last, index)
-    rise(last)
-    sink(last)
-  }
-
-  function elapsed(now: number): void {
-    for (let node = heap[0]; node && node.at <= now; node = heap[0]) {
-      remove(node)
-      due.add(node)
-    }
-    // One that sets itself into the past again rings in the next round: it must not keep everybody else from his turn.
-    for (const node of due) {
-      due.delete(node)
-      node.ring(now)
-    }
-    arm()
-  }
-
-  const arm = (): void => {
-    if (heap[0] && !isCancelled) alarm.by(heap[0].at)
-  }
-
-  return {
-    create(ring) {
-      const node: Node = { at: Infinity, index: -1, ring }
-      return {
-        set(at) {
-          if (node.index >= 0 && node.at === at) return
-          remove(node)
-          due.delete(node)
-          if (at === Infinity || isCancelled) return
-          node.at = at
-          node.index = heap.length
-          heap.push(node)
-          rise(node)
-          arm()
-        },
-      }
-    },
-    cancel() {
-      isCancelled = true
-      heap.length = 0
-      due.clear()
-      alarm.cancel()
-    },
+    this.#put(last, index)
+    this.#rise(last)
+    this.#sink(last)
   }
 }

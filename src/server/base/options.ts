@@ -3,7 +3,9 @@ import type { WindowMax } from '../../protocol/window.js'
 import { isObject } from '../../shared/validate.js'
 import { checkFunction, checkGroup, refuse } from '../validate.js'
 import { memoryStreams } from '../stores/memory-streams.js'
-import type { MaybePromise, StreamStore } from '../stores/stream-store.js'
+import type { MaybePromise } from '../../shared/maybe-promise.js'
+import type { Rate } from '../ordering/token-bucket.js'
+import type { StreamStore } from '../stores/stream-store.js'
 
 /** The upgrade request of a connection. */
 export interface UpgradeRequest {
@@ -85,6 +87,12 @@ export interface ResolvedOptions {
   readonly limits: Limits
   readonly heartbeat: Heartbeat
   readonly origins: ReadonlySet<string> | undefined
+  /** How many frames a connection may send that no window bounds. */
+  readonly frameRate: Rate
+  /** How many messages of a session are handled. */
+  readonly messageRate: Rate
+  /** How many frames of a connection may wait for an answer of the store or of `authenticate`. */
+  readonly queueMax: WindowMax
 }
 
 const WINDOW: WindowMax = { messages: 512, bytes: 2 ** 20 }
@@ -112,15 +120,19 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
   if (!isObject(limits)) refuse('limits', limits, 'an object')
   const { window, ...others } = limits
   if (origins !== undefined) checkOrigins(origins)
+  const resolved: Limits = {
+    ...checkGroup<keyof typeof LIMITS>('limits', others, LIMITS),
+    window: checkGroup<keyof WindowMax>('limits.window', window, WINDOW),
+  }
   return {
     authenticate,
     streams,
-    limits: {
-      ...checkGroup<keyof typeof LIMITS>('limits', others, LIMITS),
-      window: checkGroup<keyof WindowMax>('limits.window', window, WINDOW),
-    },
+    limits: resolved,
     heartbeat: checkGroup<keyof Heartbeat>('heartbeatMs', options.heartbeatMs, { interval: 25_000, timeout: 15_000 }),
     origins: origins && new Set(origins),
+    frameRate: { perSecond: resolved.framesPerSecond, burst: resolved.framesBurst },
+    messageRate: { perSecond: resolved.messagesPerSecond, burst: resolved.messagesBurst },
+    queueMax: { messages: resolved.window.messages + resolved.framesBurst, bytes: resolved.window.bytes },
   }
 }
 

@@ -1,12 +1,12 @@
-import type { MaybePromise } from '../stores/stream-store.js'
+import type { MaybePromise } from '../../shared/maybe-promise.js'
 
 /**
- * Goes on with what an operation gives: at once where it is no promise, so that a synchronous store keeps everything
- * synchronous. Exactly one of the two is called.
+ * Continues with the result of an operation: at once where it is no promise, so that a synchronous store keeps everything
+ * synchronous. Exactly one of the two functions is called.
  *
- * @example settle(() => store.attach(request), welcome, fail)
+ * @example whenDone(() => store.attach(request), welcome, fail)
  */
-export function settle<T>(
+export function whenDone<T>(
   run: () => MaybePromise<T>,
   onValue: (value: T) => void,
   onError: (cause: unknown) => void,

@@ -1,82 +1,129 @@
 import { HoldfastError, textOf } from '../../shared/errors.js'
 import { isObject } from '../../shared/validate.js'
-import type { Core } from '../base/context.js'
-import type { Identity, UpgradeRequest } from '../base/options.js'
+import type { EngineContext } from '../base/context.js'
+import type { Credential, Identity, UpgradeRequest } from '../base/options.js'
 import type { Refusal } from '../base/close-reasons.js'
-import { settle } from '../base/when-done.js'
+import { whenDone } from '../base/when-done.js'
 
-/** Who a client is, and for how long that is believed. */
-export interface Gate {
-  /** When `elapsed` wants to be called; `Infinity` while nothing expires. */
-  readonly deadline: number
-  /** Asks `authenticate`; exactly one of the two is called, unless the gate is closed first. */
-  check(auth: unknown, admitted: (user: string) => void, refused: (refusal: Refusal) => void): void
-  /** `{ within }`: ask for a fresh credential. A refusal: none came in time. */
-  elapsed(now: number): { readonly within: number } | Refusal | undefined
-  /** The connection is gone. */
-  close(): void
-}
-
-/** How long before its end a client is asked for a fresh credential, in milliseconds. */
+/** How long before its end a credential is renewed, in milliseconds. */
 const REAUTH_MS = 30_000
 
-/** @param request the upgrade of the connection */
-export function createGate({ platform, options }: Core, request: UpgradeRequest): Gate {
-  const controller = new AbortController()
-  let user: string | undefined
-  let expiresAt = Infinity
-  let askAt = Infinity
-  let isAsked = false
-  let asks = 0
+/** The result of a check: exactly one of the two is called, unless the connection is gone first. */
+export interface AuthenticationResult {
+  accepted(user: string): void
+  refused(refusal: Refusal): void
+}
 
-  function admit(identity: Identity): string {
-    if (user !== undefined && identity.user !== user) {
-      throw new HoldfastError('UNAUTHORIZED', 'The credential is of another user')
-    }
-    user = identity.user
-    // A deadline must not move when somebody sets the clock.
-    const { expiresAt: until = Infinity } = identity
-    expiresAt = until === Infinity ? Infinity : platform.now() + until - platform.wallNow()
-    // One that lives shortly is asked for at half its time: each answer must buy some quiet.
-    askAt = expiresAt - Math.min(REAUTH_MS, (expiresAt - platform.now()) / 2)
-    isAsked = false
-    if (expiresAt <= platform.now()) throw outdated()
-    return user
+/** The user of one connection, and until when its credential is valid. */
+export class Authenticator {
+  readonly #context: Pick<EngineContext, 'platform' | 'options'>
+  readonly #request: UpgradeRequest
+  #user: string | undefined = undefined
+  #expiresAt = Infinity
+  #renewAt = Infinity
+  #isRenewing = false
+  #checks = 0
+  #isClosed = false
+  /** Made for the first `authenticate` that reads its signal. */
+  #controller: AbortController | undefined = undefined
+
+  /** @param request the upgrade of the connection */
+  constructor(context: Pick<EngineContext, 'platform' | 'options'>, request: UpgradeRequest) {
+    this.#context = context
+    this.#request = request
   }
 
-  return {
-    get deadline() {
-      return isAsked ? expiresAt : askAt
-    },
-    check(auth, admitted, refused) {
-      const ask = ++asks
-      const isCurrent = (): boolean => ask === asks && !controller.signal.aborted
-      const decide = (answer: unknown): void => {
-        if (!isCurrent()) return
-        let name: string
-        try {
-          name = admit(identityOf(answer))
-        } catch (cause) {
-          return refused(refusalOf(cause))
-        }
-        admitted(name)
-      }
-      settle<unknown>(
-        () => options.authenticate({ auth, request, signal: controller.signal }),
-        decide,
-        (cause) => void (isCurrent() && refused(refusalOf(cause))),
-      )
-    },
-    elapsed(now) {
-      if (now >= expiresAt) return refusalOf(outdated())
-      if (isAsked || now < askAt) return undefined
-      isAsked = true
-      return { within: Math.max(0, Math.floor(expiresAt - now)) }
-    },
-    close() {
-      expiresAt = askAt = Infinity
-      controller.abort()
-    },
+  /** When `elapsed` must be called; `Infinity` while nothing expires. */
+  get deadline(): number {
+    return this.#isRenewing ? this.#expiresAt : this.#renewAt
+  }
+
+  /** The client's address, for messages. */
+  get peer(): string {
+    return this.#request.remoteAddress ?? 'a client'
+  }
+
+  /** Aborts when the connection is gone. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#isClosed) this.#controller.abort()
+    return this.#controller.signal
+  }
+
+  /** Calls `authenticate`. The result of an earlier check that is under way is ignored. */
+  check(auth: unknown, result: AuthenticationResult): void {
+    const check = ++this.#checks
+    whenDone<unknown>(
+      () => this.#context.options.authenticate(new ConnectionCredential(auth, this.#request, this)),
+      (answer) => {
+        if (this.#isCurrent(check)) this.#decide(answer, result)
+      },
+      (cause) => {
+        if (this.#isCurrent(check)) result.refused(refusalOf(cause))
+      },
+    )
+  }
+
+  /** `{ within }`: the client must renew its credential in so many milliseconds. A refusal: it did not do so in time. */
+  elapsed(now: number): { readonly within: number } | Refusal | undefined {
+    if (now >= this.#expiresAt) return refusalOf(outdated())
+    if (this.#isRenewing || now < this.#renewAt) return undefined
+    this.#isRenewing = true
+    return { within: Math.max(0, Math.floor(this.#expiresAt - now)) }
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#isClosed = true
+    this.#expiresAt = this.#renewAt = Infinity
+    this.#controller?.abort()
+  }
+
+  #isCurrent(check: number): boolean {
+    return check === this.#checks && !this.#isClosed
+  }
+
+  #decide(answer: unknown, result: AuthenticationResult): void {
+    let user: string
+    try {
+      user = this.#accept(identityOf(answer))
+    } catch (cause) {
+      return result.refused(refusalOf(cause))
+    }
+    result.accepted(user)
+  }
+
+  #accept({ user, expiresAt = Infinity }: Identity): string {
+    if (this.#user !== undefined && user !== this.#user) {
+      throw new HoldfastError('UNAUTHORIZED', 'The credential is of another user')
+    }
+    this.#user = user
+    const { platform } = this.#context
+    const now = platform.now()
+    // On the monotonic clock: setting the wall clock must not move a deadline.
+    this.#expiresAt = expiresAt === Infinity ? Infinity : now + expiresAt - platform.wallNow()
+    // A credential valid for less than 60 s is renewed after half its lifetime.
+    this.#renewAt = this.#expiresAt - Math.min(REAUTH_MS, (this.#expiresAt - now) / 2)
+    this.#isRenewing = false
+    if (this.#expiresAt <= now) throw outdated()
+    return user
+  }
+}
+
+/** What `authenticate` is given. */
+class ConnectionCredential implements Credential {
+  readonly auth: unknown
+  readonly request: UpgradeRequest
+  readonly #authenticator: Authenticator
+
+  constructor(auth: unknown, request: UpgradeRequest, authenticator: Authenticator) {
+    this.auth = auth
+    this.request = request
+    this.#authenticator = authenticator
+  }
+
+  get signal(): AbortSignal {
+    return this.#authenticator.signal
   }
 }
 

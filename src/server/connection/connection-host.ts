@@ -5,30 +5,34 @@ import type { ServerSession } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
 
 /** A connection, from its socket's side. */
-export interface Connection {
-  /** The client sent this. Never throws. */
-  receive(frame: Received): void
-  /** The socket is gone. */
+export interface SocketConnection {
+  /**
+   * The client has sent a frame. Never throws.
+   *
+   * @param bytes its length on the wire, where that is known; otherwise it is counted
+   */
+  receive(frame: Received, bytes?: number): void
+  /** The socket is closed. */
   closed(code: number, reason: string): void
 }
 
 /** A connection, from the engine's side. */
-export interface ServerConnection extends Connection {
-  /** Says that the server will close soon, and closes with 1012 when nothing runs any more. */
+export interface EngineConnection extends SocketConnection {
+  /** Tells the client that the server will close soon, and closes with 1012 when no handler runs any more. */
   drain(afterMs: number): void
-  /** @param error sent first, so that a browser learns why */
+  /** @param error sent before the close frame, so that a browser can read the cause */
   close(code: number, reason: string, error?: HoldfastError, afterMs?: number): void
 }
 
-/** What a connection asks of the engine. */
+/** The engine, from a connection's side. */
 export interface ConnectionHost {
   /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
-  session(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined
+  openSession(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined
   /** A stream was attached for a connection that is gone. */
-  tooLate(attached: Attached): void
-  /** A stream could not be attached, or perhaps it was. */
-  failed(id: string): void
-  /** The application may meet the session now. */
-  introduce(session: ServerSession): void
-  gone(connection: ServerConnection): void
+  attachedTooLate(attached: Attached): void
+  /** The store failed to attach a stream, or has attached it and failed to answer. */
+  attachFailed(id: string): void
+  /** The session is announced to the application, if it was not yet. */
+  announce(session: ServerSession): void
+  gone(connection: EngineConnection): void
 }

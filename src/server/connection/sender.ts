@@ -1,7 +1,8 @@
 import type { Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import type { DownFrame } from '../../protocol/frames.js'
-import type { Limits } from '../base/options.js'
+import type { EngineContext } from '../base/context.js'
+import { Fifo } from '../ordering/fifo.js'
 import type { StreamMessage } from '../stores/stream-store.js'
 
 /** A socket, from the engine's side. No method may throw. */
@@ -15,91 +16,93 @@ export interface ServerSocket {
   readonly bufferedAmount: number
 }
 
-/** What one connection writes. While the socket is full, the stream waits here and volatile messages are dropped. */
-export interface Downlink {
-  /** The last message of the stream that was written. */
-  readonly sequence: number
-  /** When `elapsed` wants to be called; `Infinity` while everything is written. */
-  readonly deadline: number
-  /** The stream's messages begin after `sequence`. */
-  start(sequence: number): void
-  /** A frame that cannot wait. */
-  write(frame: DownFrame): void
-  deliver(message: StreamMessage): void
-  writeVolatile(frame: Body): void
-  /** `stalled`: for too long nothing has left the socket although it is full. */
-  elapsed(now: number): 'stalled' | undefined
-  /** The client was heard: perhaps the socket has drained. */
-  pump(): void
-}
-
-/** How often a full socket is looked at, in milliseconds: nobody tells when it drains. */
+/** How often the buffer of a full socket is measured, in milliseconds: there is no event for a buffer that has drained. */
 const POLL_MS = 50
 
-export function createDownlink(
-  socket: ServerSocket,
-  codec: FrameCodec,
-  { bufferedBytesMax, stalledMs }: Pick<Limits, 'bufferedBytesMax' | 'stalledMs'>,
-  now: () => number,
-): Downlink {
-  let backlog: StreamMessage[] = []
-  let head = 0
-  let sequence = 0
-  let deadline = Infinity
-  let fullSince = Infinity
+/** What one connection writes. While its socket is full, the messages of the stream wait, and volatile ones are dropped. */
+export class Sender {
+  readonly #context: Pick<EngineContext, 'platform' | 'options'>
+  readonly #codec: FrameCodec
+  readonly #socket: ServerSocket
+  /** Messages of the stream that were not written yet. */
+  readonly #backlog = new Fifo<StreamMessage>()
+  #sequence = 0
+  #deadline = Infinity
+  #fullSince = Infinity
 
-  const isFull = (): boolean => socket.bufferedAmount >= bufferedBytesMax
-
-  const pump = (): void => {
-    if (!isFull()) fullSince = Infinity // It may be full again at once: of other bytes, since somebody reads.
-    while (head < backlog.length && !isFull()) {
-      const message = backlog[head++]
-      if (!message) break
-      sequence = message.sequence
-      const frame = { ...message.head, s: message.sequence, g: message.tag } as DownFrame
-      socket.send(codec.write(frame, message.payload))
-    }
-    if (head === backlog.length) {
-      backlog = []
-      head = 0
-    }
-    watch()
+  constructor(context: Pick<EngineContext, 'platform' | 'options' | 'codec'>, socket: ServerSocket) {
+    this.#context = context
+    this.#codec = context.codec
+    this.#socket = socket
   }
 
-  const watch = (): void => {
-    const isWaiting = isFull()
-    if (isWaiting) fullSince = Math.min(fullSince, now())
-    else fullSince = Infinity
-    // A client that goes on talking must not put the look at its socket off for ever.
-    deadline = isWaiting || head < backlog.length ? Math.min(deadline, now() + POLL_MS) : Infinity
+  /** The last message of the stream that was written. */
+  get sequence(): number {
+    return this.#sequence
   }
 
-  return {
-    get sequence() {
-      return sequence
-    },
-    get deadline() {
-      return deadline
-    },
-    start(from) {
-      sequence = from
-    },
-    write(frame) {
-      socket.send(codec.write(frame))
-    },
-    deliver(message) {
-      backlog.push(message)
-      pump()
-    },
-    writeVolatile(frame) {
-      if (!isFull()) socket.send(frame)
-    },
-    elapsed(at) {
-      if (at < deadline) return undefined
-      deadline = Infinity
-      pump()
-      return at - fullSince >= stalledMs ? 'stalled' : undefined
-    },
-    pump,
+  /** When `elapsed` must be called; `Infinity` while everything is written. */
+  get deadline(): number {
+    return this.#deadline
+  }
+
+  /** The stream's messages begin after `sequence`. */
+  start(sequence: number): void {
+    this.#sequence = sequence
+  }
+
+  /** Writes a frame at once, even to a full socket. */
+  write(frame: DownFrame): void {
+    this.#socket.send(this.#codec.write(frame))
+  }
+
+  /** Writes a message of the stream as soon as the socket has room. */
+  deliver(message: StreamMessage): void {
+    this.#backlog.push(message)
+    this.pump()
+  }
+
+  /** Writes an encoded frame, unless the socket is full. */
+  writeVolatile(frame: Body): void {
+    if (!this.#isFull()) this.#socket.send(frame)
+  }
+
+  /** `stalled`: the socket has been full for too long, and no byte has left it. */
+  elapsed(now: number): 'stalled' | undefined {
+    if (now < this.#deadline) return undefined
+    this.#deadline = Infinity
+    this.pump()
+    return now - this.#fullSince >= this.#context.options.limits.stalledMs ? 'stalled' : undefined
+  }
+
+  /** Writes what the socket has room for. */
+  pump(): void {
+    // It may be full again at once, of other bytes: the client reads.
+    if (!this.#isFull()) this.#fullSince = Infinity
+    while (this.#backlog.size > 0 && !this.#isFull()) {
+      const message = this.#backlog.shift()
+      if (message) this.#writeMessage(message)
+    }
+    this.#watch()
+  }
+
+  #writeMessage({ head, payload, sequence, tag }: StreamMessage): void {
+    this.#sequence = sequence
+    // A head with these two fields is a frame of its type.
+    const frame = { ...head, s: sequence, g: tag } as DownFrame
+    this.#socket.send(this.#codec.write(frame, payload))
+  }
+
+  #isFull(): boolean {
+    return this.#socket.bufferedAmount >= this.#context.options.limits.bufferedBytesMax
+  }
+
+  #watch(): void {
+    const isFull = this.#isFull()
+    if (!isFull) this.#fullSince = Infinity
+    else if (this.#fullSince === Infinity) this.#fullSince = this.#context.platform.now()
+    // The frames of a client that does not read must not postpone the next measurement.
+    const isWaiting = isFull || this.#backlog.size > 0
+    this.#deadline = isWaiting ? Math.min(this.#deadline, this.#context.platform.now() + POLL_MS) : Infinity
   }
 }

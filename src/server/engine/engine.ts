@@ -3,21 +3,22 @@ import { createEvents } from '../../shared/emitter.js'
 import { HoldfastError, RefusedError } from '../../shared/errors.js'
 import { FORBIDDEN, GOING_AWAY, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
-import { createLanes } from '../ordering/writer-lane.js'
+import type { DownFrame } from '../../protocol/frames.js'
+import { WriterLanes } from '../ordering/writer-lane.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
 import { checkGroup } from '../validate.js'
-import { createCondemned } from './tombstones.js'
-import type { Connection, ConnectionHost, ServerConnection } from '../connection/connection-host.js'
-import { createConnection } from '../connection/connection.js'
-import type { Core, Member, Replied } from '../base/context.js'
+import { createTombstones } from './tombstones.js'
+import type { ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
+import { Connection } from '../connection/connection.js'
+import type { EngineContext, Member, ReplyTarget } from '../base/context.js'
 import { createDeadlines } from '../base/deadlines.js'
 import type { ServerSocket } from '../connection/sender.js'
 import { requireName } from '../session/handlers.js'
-import { resolveOptions, type EngineOptions, type UpgradeRequest } from '../base/options.js'
+import { resolveOptions, type EngineOptions, type ResolvedOptions, type UpgradeRequest } from '../base/options.js'
 import type { ServerPlatform } from '../base/platform.js'
 import { createRooms } from '../base/rooms.js'
-import { createSession, type ServerSession, type SessionState } from '../session/session.js'
-import { settle } from '../base/when-done.js'
+import { ServerSession, type SessionHost } from '../session/session.js'
+import { whenDone } from '../base/when-done.js'
 import type { Attached } from '../stores/stream-store.js'
 
 /** How a server takes its leave. */
@@ -36,7 +37,7 @@ export interface Engine<C extends Contract = Untyped> {
   /** How many errors there were since the start: what the event `error` told. */
   readonly errorCount: number
   /** A connection was opened: greets it. The socket's frames and its end go to what is returned. */
-  accept(socket: ServerSocket, request: UpgradeRequest): Connection
+  accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection
   on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown): () => void
   /** Everybody in a room, also those that are away. */
   to(room: string): Target<C>
@@ -69,12 +70,12 @@ export function createEngine<C extends Contract = Untyped>(
   platform: ServerPlatform,
 ): Engine<C> {
   const options = resolveOptions(engineOptions)
-  const connections = new Set<ServerConnection>()
+  const connections = new Set<EngineConnection>()
   const sessions = new Map<string, ServerSession>()
   /** Those that are away, the one that left first before the others. */
   const away = new Set<ServerSession>()
   /** Those that the application has not met. */
-  const strangers = new Set<ServerSession>()
+  const unannounced = new Set<ServerSession>()
   const events = createEvents<ServerEvents>((error, event) => {
     errorCount++
     // A listener of errors that throws would be told of itself for ever.
@@ -92,16 +93,17 @@ export function createEngine<C extends Contract = Untyped>(
     events.emit('error', error)
   }
 
-  const core: Core = {
+  const context: EngineContext = {
     platform,
     options,
     codec: jsonFrames,
+    greeting: jsonFrames.write(greetingOf(options)),
     streams: options.streams.open(platform),
     deadlines: createDeadlines(platform),
-    lanes: createLanes<Replied>(options.limits.window.messages),
+    lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
     rooms: createRooms<Member>(),
     isStopped: () => status === 'stopped',
-    running(change) {
+    countRunning(change) {
       runningCount += change
       checkDrained()
     },
@@ -109,47 +111,52 @@ export function createEngine<C extends Contract = Untyped>(
   }
 
   // An attach that is under way may keep a stream for twice its time.
-  const condemned = createCondemned({ max: options.limits.sessionsMax, forMs: 2 * core.streams.ttlMs }, platform.now)
+  const tombstones = createTombstones(
+    { max: options.limits.sessionsMax, forMs: 2 * context.streams.ttlMs },
+    platform.now,
+  )
 
   function checkDrained(): void {
     if (runningCount === 0 && connections.size === 0) drained?.()
   }
 
-  const changed = (session: ServerSession, state: SessionState): void => {
-    if (state === 'condemned') return condemned.add(session.id)
-    away.delete(session)
-    if (state === 'away') away.add(session)
-    if (state === 'ended' && sessions.get(session.id) === session) sessions.delete(session.id)
+  const sessionHost: SessionHost = {
+    sessionChanged(session, state) {
+      if (state === 'incomplete') return tombstones.add(session.id)
+      away.delete(session)
+      if (state === 'away') away.add(session)
+      if (state === 'ended' && sessions.get(session.id) === session) sessions.delete(session.id)
+    },
   }
 
   const host: ConnectionHost = {
-    session(user, { stream }, attached) {
+    openSession(user, { stream }, attached) {
       const old = stream && sessions.get(stream.id)
       if (old?.user === user && !attached.resumed) old.end(attached.lost === 'overflow' ? 'overflow' : 'lost')
       const known = attached.resumed ? sessions.get(attached.id) : undefined
-      if (known?.isBehind(attached.sequence)) return forsake(attached, known)
+      if (known?.isBehind(attached.sequence)) return abandon(attached, known)
       if (known) return known
-      if (attached.resumed && condemned.has(attached.id)) return forsake(attached)
-      if (!makeRoom()) return forsake(attached)
+      if (attached.resumed && tombstones.has(attached.id)) return abandon(attached)
+      if (!makeRoom()) return abandon(attached)
       const { id, sequence, resumed } = attached
       const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
-      const session = createSession(core, { id, user }, start, changed)
+      const session = new ServerSession(context, sessionHost, { id, user }, start)
       sessions.set(id, session)
-      strangers.add(session)
+      unannounced.add(session)
       return session
     },
-    tooLate(attached) {
+    attachedTooLate(attached) {
       const known = sessions.get(attached.id)
       if (known) known.renew(attached)
-      else if (!attached.resumed || condemned.has(attached.id)) forsake(attached)
+      else if (!attached.resumed || tombstones.has(attached.id)) abandon(attached)
     },
-    failed(id) {
+    attachFailed(id) {
       const known = sessions.get(id)
       if (known) known.doubt()
-      else condemned.renew(id)
+      else tombstones.renew(id)
     },
-    introduce(session) {
-      if (strangers.delete(session)) events.emit('session', session.door)
+    announce(session) {
+      if (unannounced.delete(session)) events.emit('session', session.publicSession)
     },
     gone(connection) {
       connections.delete(connection)
@@ -158,14 +165,14 @@ export function createEngine<C extends Contract = Untyped>(
   }
 
   /** Ends a stream that nobody may go on with; with its session, where something is missing in it. */
-  function forsake({ id, epoch }: Attached, session?: ServerSession): undefined {
+  function abandon({ id, epoch }: Attached, session?: ServerSession): undefined {
     session?.end('lost')
-    if (session) condemned.add(id)
-    else condemned.renew(id)
-    settle(
-      () => core.streams.end(id, epoch),
+    if (session) tombstones.add(id)
+    else tombstones.renew(id)
+    whenDone(
+      () => context.streams.end(id, epoch),
       () => {},
-      () => condemned.add(id),
+      () => tombstones.add(id),
     )
   }
 
@@ -176,13 +183,13 @@ export function createEngine<C extends Contract = Untyped>(
     return oldest !== undefined
   }
 
-  function accept(socket: ServerSocket, request: UpgradeRequest): Connection {
+  function accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection {
     if (status === 'closed' || status === 'stopped') {
       socket.terminate()
-      return NOBODY
+      return NO_CONNECTION
     }
     const isFull = connections.size >= options.limits.connectionsMax
-    const connection = createConnection(core, host, socket, request)
+    const connection = new Connection(context, host, socket, request)
     connections.add(connection)
     if (status === 'draining') connection.close(SERVICE_RESTART, 'draining')
     else if (isFull) connection.close(TRY_AGAIN_LATER, 'full', tooMany(), REFUSED_AFTER_MS)
@@ -194,7 +201,7 @@ export function createEngine<C extends Contract = Untyped>(
     options.origins !== undefined && origin !== undefined && !options.origins.has(origin)
 
   /** After the upgrade, since a browser tells its page nothing of an upgrade that fails. */
-  function refuse(connection: ServerConnection, { origin }: UpgradeRequest): void {
+  function refuse(connection: EngineConnection, { origin }: UpgradeRequest): void {
     const error = new RefusedError('FORBIDDEN', `Pages of ${origin?.slice(0, 200)} may not connect`)
     report(error)
     connection.close(FORBIDDEN, error.code, error)
@@ -204,12 +211,12 @@ export function createEngine<C extends Contract = Untyped>(
   const target = (members: () => Iterable<Member>): Target<C> => ({
     send(event, ...[data]) {
       requireName(event)
-      const entry = { head: { t: 'm', e: event }, payload: core.codec.encode(event, data) } as const
+      const entry = { head: { t: 'm', e: event }, payload: context.codec.encode(event, data) } as const
       for (const member of members()) member.append(entry)
     },
     volatile(event, ...[data]) {
       requireName(event)
-      const frame = core.codec.write({ t: 'v', e: event }, core.codec.encode(event, data))
+      const frame = context.codec.write({ t: 'v', e: event }, context.codec.encode(event, data))
       for (const member of members()) member.sendVolatile(frame)
     },
   })
@@ -226,7 +233,7 @@ export function createEngine<C extends Contract = Untyped>(
         for (const connection of [...connections]) connection.close(SERVICE_RESTART, 'drained')
         resolve()
       }
-      const overdue = core.deadlines.create(finish)
+      const overdue = context.deadlines.create({ elapsed: finish })
       overdue.set(platform.now() + timeoutMs)
       drained = finish
       const all = [...connections]
@@ -249,7 +256,7 @@ export function createEngine<C extends Contract = Untyped>(
     },
     accept,
     on: events.on,
-    to: (room) => target(() => core.rooms.members(room)),
+    to: (room) => target(() => context.rooms.members(room)),
     broadcast: (event, ...data) => target(() => [...sessions.values()]).send(event, ...data),
     report,
     drain,
@@ -258,16 +265,24 @@ export function createEngine<C extends Contract = Untyped>(
       status = 'closed'
       for (const session of [...sessions.values()]) session.end('stopped', GOING_AWAY, 'server is shutting down')
       for (const connection of [...connections]) connection.close(GOING_AWAY, 'server is shutting down')
-      core.deadlines.cancel()
+      context.deadlines.cancel()
       drained?.()
     },
     stop() {
       status = 'stopped'
-      core.deadlines.cancel()
+      context.deadlines.cancel()
     },
   }
 }
 
-const NOBODY: Connection = { receive: () => {}, closed: () => {} }
+const greetingOf = ({ limits, heartbeat }: ResolvedOptions): DownFrame => ({
+  t: 'greeting',
+  v: 1,
+  frame: limits.frameBytesMax,
+  window: limits.window,
+  heartbeat,
+})
+
+const NO_CONNECTION: SocketConnection = { receive: () => {}, closed: () => {} }
 
 const tooMany = (): HoldfastError => new HoldfastError('SERVER_FAILED', 'There are too many connections')

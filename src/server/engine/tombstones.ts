@@ -2,7 +2,7 @@
  * Streams with which nobody must go on: something is missing in them. That the store has ended one does not take it out:
  * a store that goes back in time has it again.
  */
-export interface Condemned {
+export interface Tombstones {
   /** Whether the stream may be one of them: while some had to be forgotten, it may be any. */
   has(id: string): boolean
   /** Also when it is one already: the store may have been asked for it since. */
@@ -13,9 +13,9 @@ export interface Condemned {
 
 /**
  * @param limits how many are remembered, and after how many milliseconds the store has forgotten one by itself
- * @example createCondemned({ max: 200_000, forMs: 240_000 }, platform.now).add(session.id)
+ * @example createTombstones({ max: 200_000, forMs: 240_000 }, platform.now).add(session.id)
  */
-export function createCondemned({ max, forMs }: { max: number; forMs: number }, now: () => number): Condemned {
+export function createTombstones({ max, forMs }: { max: number; forMs: number }, now: () => number): Tombstones {
   // The oldest first.
   const addedAt = new Map<string, number>()
   let isAnyUntil = -Infinity

@@ -1,54 +1,51 @@
-import { createWindow, type WindowMax } from '../../protocol/window.js'
+import { MessageWindow, type WindowMax } from '../../protocol/window.js'
+import { Fifo } from './fifo.js'
 
-/** Lets things pass one by one, or makes them wait in line while something else must be settled first. */
-export interface Turnstile<Item> {
-  /** Now, or when the turnstile is open and all before it have passed; false when the line has no room for it. */
-  enter(item: Item): boolean
-  /** Whatever enters from now on waits. */
-  close(): void
-  /** Lets those in line pass, until one of them closes it again. */
-  open(): void
-  /** Forgets who waits. */
-  clear(): void
-}
+/**
+ * Hands items over one by one in order, or keeps them while an answer is awaited that must come first.
+ *
+ * @example
+ * const queue = new PausableQueue<Frame>({ messages: 512, bytes: 2 ** 20 })
+ * if (queue.enter(frame, bytes)) handle(frame)
+ */
+export class PausableQueue<Item> {
+  readonly #room: MessageWindow
+  readonly #items = new Fifo<{ readonly item: Item; readonly bytes: number }>()
+  #isPaused = false
 
-/** @param max how long the line may become; a single item may have more bytes */
-export function createTurnstile<Item>(
-  pass: (item: Item) => void,
-  max: WindowMax,
-  bytesOf: (item: Item) => number,
-): Turnstile<Item> {
-  let room = createWindow(max)
-  let line: Item[] = []
-  let isClosed = false
+  /** @param max how much may wait; a single item may have more bytes */
+  constructor(max: WindowMax) {
+    this.#room = new MessageWindow(max)
+  }
 
-  return {
-    enter(item) {
-      if (!isClosed && !line.length) {
-        pass(item)
-        return true
-      }
-      const bytes = bytesOf(item)
-      if (!room.fits(bytes)) return false
-      room.take(bytes)
-      line.push(item)
-      return true
-    },
-    close() {
-      isClosed = true
-    },
-    open() {
-      isClosed = false
-      while (line.length && !isClosed) {
-        // Closed again, it may have been opened again meanwhile: each takes from the same line.
-        const [next] = line.splice(0, 1) as [Item]
-        room.give(bytesOf(next))
-        pass(next)
-      }
-    },
-    clear() {
-      line = []
-      room = createWindow(max)
-    },
+  /** `pass`: it is this item's turn now. `wait`: `next` will return it. `full`: there is no room for it. */
+  enter(item: Item, bytes: number): 'pass' | 'wait' | 'full' {
+    if (!this.#isPaused && this.#items.size === 0) return 'pass'
+    if (!this.#room.fits(bytes)) return 'full'
+    this.#room.take(bytes)
+    this.#items.push({ item, bytes })
+    return 'wait'
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+  }
+
+  /** Takes the next item out that has waited; undefined when there is none, or while the queue is paused. */
+  next(): Item | undefined {
+    if (this.#isPaused) return undefined
+    const first = this.#items.shift()
+    if (!first) return undefined
+    this.#room.give(first.bytes)
+    return first.item
+  }
+
+  clear(): void {
+    this.#items.clear()
+    this.#room.clear()
   }
 }

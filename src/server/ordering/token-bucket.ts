@@ -4,30 +4,34 @@ export interface Rate {
   readonly burst: number
 }
 
-/** A token bucket: it fills steadily up to `burst`, and each taking empties it by one. */
-export interface Bucket {
+/**
+ * A token bucket: it fills steadily up to `burst`, and each `take` empties it by one. It starts full.
+ *
+ * @example new TokenBucket({ perSecond: 100, burst: 200 }).take(platform.now())
+ */
+export class TokenBucket {
+  readonly #rate: Rate
+  #tokens: number
+  #filledAt = -Infinity
+
+  constructor(rate: Rate) {
+    this.#rate = rate
+    this.#tokens = rate.burst
+  }
+
   /** Whether there was a token; if so it is gone. */
-  take(now: number): boolean
+  take(now: number): boolean {
+    const { perSecond, burst } = this.#rate
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) * perSecond) / 1000)
+    this.#filledAt = now
+    // A bucket that lacks one token by a rounding error only would set the same timer for ever.
+    if (this.#tokens < 1 - 1e-6) return false
+    this.#tokens -= 1
+    return true
+  }
+
   /** When the next token will be there, on the clock of `take`; in the past when it is there already. */
-  readonly nextAt: number
-}
-
-/** @example createBucket({ perSecond: 100, burst: 200 }, platform.now()).take(platform.now()) */
-export function createBucket({ perSecond, burst }: Rate, startedAt: number): Bucket {
-  let tokens = burst
-  let filledAt = startedAt
-
-  return {
-    take(now) {
-      tokens = Math.min(burst, tokens + ((now - filledAt) * perSecond) / 1000)
-      filledAt = now
-      // What is missing by a rounding error only would ring the same timer for ever.
-      if (tokens < 1 - 1e-6) return false
-      tokens -= 1
-      return true
-    },
-    get nextAt() {
-      return filledAt + ((1 - tokens) * 1000) / perSecond
-    },
+  get nextAt(): number {
+    return this.#filledAt + ((1 - this.#tokens) * 1000) / this.#rate.perSecond
   }
 }

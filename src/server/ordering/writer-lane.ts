@@ -1,176 +1,185 @@
 import type { Rejection } from '../../protocol/frames.js'
 import type { Cursor } from '../stores/stream-store.js'
 
-/** Whoever wants to know how far a writer is done with. */
-export interface Follower {
-  /** A handler of the lane begins, of whichever connection: it is the one that is `running`. */
-  began(writer: string): void
-  /** The lane has moved on, or is free again. */
-  moved(writer: string): void
+/** A connection that has named a writer. */
+export interface LaneSubscriber {
+  /** A handler of the lane begins, for this connection or another one: `lane.running` is set. */
+  onBegin(writer: string): void
+  /** The cursor of the lane has advanced, or its handler has ended. */
+  onAdvance(writer: string): void
 }
 
-/** A message whose handler runs. */
-export interface Running<Audience> {
+/** A handler that runs for a message of the writer. */
+export interface RunningHandler<Target> {
   readonly sequence: number
-  /** The reply goes to the session that asked, and to all others that have named its writer. */
-  join(one: Audience): void
-  /** Nobody waits for the reply any more. */
+  /** The reply also goes to this session. */
+  join(target: Target): void
+  /** The client does not wait for the reply any more. */
   abort(): void
 }
 
-/**
- * One writer of one user, across all connections and sessions: one message of it is handled at a time, and a handler
- * that outlives its connection still holds the lane.
- */
-export interface Lane<Audience> {
-  readonly writer: string
-  readonly cursor: Cursor
-  readonly running: Running<Audience> | undefined
-  readonly followers: Set<Follower>
-  /** What the store knows: another process may be ahead. */
-  refresh(cursor: Cursor): void
-  /** A handler begins; one for a message that was never sent before makes this life the writer's witness. */
-  begin(running: Running<Audience>, isRetransmitted: boolean): void
-  /** The cursor as it will be when the running message is done with. */
-  outcome(rejection: Rejection | undefined): Cursor
-  /** The cursor as it will be when the sequences below `sequence` are leapt over. */
-  leap(sequence: number, isWitnessed: boolean): Cursor
-  /** The store has the cursor; followers learn of it. */
-  advance(cursor: Cursor): void
-  /** The store could not keep the cursor: this process remembers it until it can. */
-  hoard(cursor: Cursor): void
-  /** The handler has ended. */
-  end(): void
-  /** The last to leave a lane that nobody holds turns off the light. */
-  leave(follower: Follower): void
-}
+export const NO_CURSOR: Cursor = { n: 0, hasSeenAll: false, rejected: [] }
 
-/** Every lane that somebody follows or holds; the others are forgotten, since the store has their cursors. */
-export interface Lanes<Audience> {
-  readonly size: number
-  open(user: string, writer: string, cursor: Cursor, follower: Follower): Lane<Audience>
-}
+/** How many lanes may wait, without a subscriber, for a store that does not keep their cursors. */
+const UNPERSISTED_MAX = 10_000
 
-export const NO_CURSOR: Cursor = { n: 0, isWitnessed: false, rejected: [] }
+/** The lanes with a subscriber or a running handler. The others are deleted, since the store has their cursors. */
+export class WriterLanes<Target> {
+  readonly #rejectionsMax: number
+  readonly #unpersistedMax: number
+  readonly #lanes = new Map<string, WriterLane<Target>>()
+  /** Lanes that are kept only for the cursor that the store does not have; in the order in which they became idle. */
+  readonly #unpersisted = new Set<string>()
+  /** Whether a cursor is lost that the store did not keep either: the cursors of the store do not cover everything any more. */
+  #hasForgotten = false
 
-/** How many lanes may wait, with nobody there, for a store that does not keep their cursors. */
-const HOARDS_MAX = 10_000
-
-/** @param rejectionsMax how many rejections of a writer are remembered */
-export function createLanes<Audience>(rejectionsMax: number, hoardsMax = HOARDS_MAX): Lanes<Audience> {
-  const lanes = new Map<string, Lane<Audience>>()
-  /** Lanes that only their hoard keeps; the one that was left first before the others. */
-  const hoards = new Set<string>()
-  /** Something was done of which neither the store nor this process knows: the store's word is no witness any more. */
-  let hasForgotten = false
-
-  function idle(key: string, isHoarding: boolean): void {
-    hoards.delete(key)
-    if (isHoarding) hoards.add(key)
-    else lanes.delete(key)
-    const [oldest] = hoards
-    if (hoards.size <= hoardsMax || oldest === undefined) return
-    hasForgotten = true
-    idle(oldest, false)
+  /**
+   * @param rejectionsMax how many rejections of a writer are remembered
+   * @param unpersistedMax how many idle lanes are kept for cursors that the store does not have
+   */
+  constructor(rejectionsMax: number, unpersistedMax = UNPERSISTED_MAX) {
+    this.#rejectionsMax = rejectionsMax
+    this.#unpersistedMax = unpersistedMax
   }
 
-  function create(key: string, writer: string): Lane<Audience> {
-    const lane = createLane<Audience>(writer, rejectionsMax, (isHoarding) => {
-      // Another may have taken the place of one that was forgotten.
-      if (lanes.get(key) === lane) idle(key, isHoarding)
-    })
-    lanes.set(key, lane)
+  get size(): number {
+    return this.#lanes.size
+  }
+
+  /**
+   * Subscribes to the lane of a writer, which is made if there is none.
+   *
+   * @param cursor the one of the store
+   */
+  open(user: string, writer: string, cursor: Cursor, subscriber: LaneSubscriber): WriterLane<Target> {
+    // A writer has no space in its name.
+    const key = `${writer} ${user}`
+    const lane = this.#lanes.get(key) ?? this.#create(key, writer)
+    this.#unpersisted.delete(key)
+    lane.refresh(this.#hasForgotten ? { ...cursor, hasSeenAll: false } : cursor)
+    lane.subscribers.add(subscriber)
     return lane
   }
 
-  return {
-    get size() {
-      return lanes.size
-    },
-    open(user, writer, cursor, follower) {
-      // A writer has no space in its name.
-      const key = `${writer} ${user}`
-      const lane = lanes.get(key) ?? create(key, writer)
-      hoards.delete(key)
-      lane.refresh(hasForgotten ? { ...cursor, isWitnessed: false } : cursor)
-      lane.followers.add(follower)
-      return lane
-    },
+  /** The lane has no subscriber and no running handler. */
+  idle(key: string, lane: WriterLane<Target>, isUnpersisted: boolean): void {
+    // There may be another lane by now, in the place of one that was forgotten.
+    if (this.#lanes.get(key) === lane) this.#retire(key, isUnpersisted)
+  }
+
+  #create(key: string, writer: string): WriterLane<Target> {
+    const lane = new WriterLane<Target>(writer, key, this, this.#rejectionsMax)
+    this.#lanes.set(key, lane)
+    return lane
+  }
+
+  #retire(key: string, isUnpersisted: boolean): void {
+    this.#unpersisted.delete(key)
+    if (isUnpersisted) this.#unpersisted.add(key)
+    else this.#lanes.delete(key)
+    const [oldest] = this.#unpersisted
+    if (this.#unpersisted.size <= this.#unpersistedMax || oldest === undefined) return
+    this.#hasForgotten = true
+    this.#retire(oldest, false)
   }
 }
 
-/** @param idle told when nobody follows the lane and nothing runs */
-function createLane<Audience>(
-  writer: string,
-  rejectionsMax: number,
-  idle: (isHoarding: boolean) => void,
-): Lane<Audience> {
-  let cursor = NO_CURSOR
-  let running: Running<Audience> | undefined
-  /** Whether what runs was never sent before: whatever the store says meanwhile, this life is witness. */
-  let isFresh = false
-  let isHoarding = false
-  const followers = new Set<Follower>()
+/**
+ * One writer of one user, across all connections and sessions: its messages are handled one at a time, and a handler
+ * that outlives its connection still occupies the lane.
+ */
+export class WriterLane<Target> {
+  readonly writer: string
+  readonly subscribers = new Set<LaneSubscriber>()
+  readonly #key: string
+  readonly #lanes: WriterLanes<Target>
+  readonly #rejectionsMax: number
+  #cursor = NO_CURSOR
+  #running: RunningHandler<Target> | undefined = undefined
+  /** Whether the running message was never sent before: then this process has seen all, whatever the store says. */
+  #isFresh = false
+  #isUnpersisted = false
 
-  const rest = (): void => {
-    if (followers.size === 0 && !running) idle(isHoarding)
+  constructor(writer: string, key: string, lanes: WriterLanes<Target>, rejectionsMax: number) {
+    this.writer = writer
+    this.#key = key
+    this.#lanes = lanes
+    this.#rejectionsMax = rejectionsMax
   }
 
-  const tell = (): void => {
-    for (const follower of [...followers]) follower.moved(writer)
+  get cursor(): Cursor {
+    return this.#cursor
   }
 
-  return {
-    writer,
-    followers,
-    get cursor() {
-      return cursor
-    },
-    get running() {
-      return running
-    },
-    refresh(known) {
-      if (known.n > cursor.n) cursor = known
-      // A message that is running has made this life its witness, and the store does not know yet.
-      else if (known.n === cursor.n) cursor = { ...known, isWitnessed: known.isWitnessed || cursor.isWitnessed }
-    },
-    begin(next, isRetransmitted) {
-      running = next
-      isFresh = !isRetransmitted
-      if (isFresh) cursor = { ...cursor, isWitnessed: true }
-      for (const follower of [...followers]) follower.began(writer)
-    },
-    outcome(rejection) {
-      const n = Math.max(cursor.n, running?.sequence ?? 0)
-      // By number, not by sequence: with leaps, the messages of one window may lie far apart.
-      return {
-        ...cursor,
-        n,
-        rejected: rejection ? [...cursor.rejected, rejection].slice(-rejectionsMax) : cursor.rejected,
-      }
-    },
-    leap: (sequence, isWitnessed) => ({ ...cursor, n: sequence - 1, isWitnessed: cursor.isWitnessed && isWitnessed }),
-    advance(next) {
-      if (next.n >= cursor.n) {
-        cursor = { ...next, isWitnessed: next.isWitnessed || isFresh }
-        isHoarding = false
-      }
-      rest()
-      tell()
-    },
-    hoard(next) {
-      if (next.n >= cursor.n) cursor = next
-      isHoarding = true
-    },
-    end() {
-      running = undefined
-      isFresh = false
-      rest()
-      tell()
-    },
-    leave(follower) {
-      followers.delete(follower)
-      rest()
-    },
+  get running(): RunningHandler<Target> | undefined {
+    return this.#running
+  }
+
+  /** Takes over the cursor of the store: another process may be ahead. */
+  refresh(stored: Cursor): void {
+    const known = this.#cursor
+    if (stored.n > known.n) this.#cursor = stored
+    // The store has not heard yet that a running message has made this process see all.
+    else if (stored.n === known.n) this.#cursor = { ...stored, hasSeenAll: stored.hasSeenAll || known.hasSeenAll }
+  }
+
+  /** A handler begins. After a message that was never sent before, this process has seen all of the writer. */
+  begin(running: RunningHandler<Target>, isRetransmitted: boolean): void {
+    this.#running = running
+    this.#isFresh = !isRetransmitted
+    if (this.#isFresh) this.#cursor = { ...this.#cursor, hasSeenAll: true }
+    for (const subscriber of [...this.subscribers]) subscriber.onBegin(this.writer)
+  }
+
+  /** The cursor once the running message is done. */
+  outcome(rejection: Rejection | undefined): Cursor {
+    const cursor = this.#cursor
+    const n = Math.max(cursor.n, this.#running?.sequence ?? 0)
+    if (!rejection) return { ...cursor, n }
+    // Bounded by number, not by sequence: with leaps, the messages of one window may lie far apart.
+    return { ...cursor, n, rejected: [...cursor.rejected, rejection].slice(-this.#rejectionsMax) }
+  }
+
+  /** The cursor once the sequences below `sequence` are leapt over. */
+  leap(sequence: number, hasSeenAll: boolean): Cursor {
+    return { ...this.#cursor, n: sequence - 1, hasSeenAll: this.#cursor.hasSeenAll && hasSeenAll }
+  }
+
+  /** The store has kept the cursor. */
+  advance(cursor: Cursor): void {
+    if (cursor.n >= this.#cursor.n) {
+      this.#cursor = this.#isFresh && !cursor.hasSeenAll ? { ...cursor, hasSeenAll: true } : cursor
+      this.#isUnpersisted = false
+    }
+    this.#rest()
+    this.#notify()
+  }
+
+  /** The store could not keep the cursor: this process remembers it until the store can. */
+  keepUnpersisted(cursor: Cursor): void {
+    if (cursor.n >= this.#cursor.n) this.#cursor = cursor
+    this.#isUnpersisted = true
+  }
+
+  /** The handler has ended. */
+  end(): void {
+    this.#running = undefined
+    this.#isFresh = false
+    this.#rest()
+    this.#notify()
+  }
+
+  /** Unsubscribes; the lane is deleted when it has no subscriber and no running handler. */
+  leave(subscriber: LaneSubscriber): void {
+    this.subscribers.delete(subscriber)
+    this.#rest()
+  }
+
+  #rest(): void {
+    if (this.subscribers.size === 0 && !this.#running) this.#lanes.idle(this.#key, this, this.#isUnpersisted)
+  }
+
+  #notify(): void {
+    for (const subscriber of [...this.subscribers]) subscriber.onAdvance(this.writer)
   }
 }

@@ -1,7 +1,7 @@
 import { HoldfastError, ListenerError, textOf } from '../../shared/errors.js'
 import type { Body } from '../../protocol/codec.js'
-import type { FrameCodec } from '../../protocol/frame-codec.js'
-import type { MessageContext } from '../base/api.js'
+import type { EngineContext } from '../base/context.js'
+import { HandlerContext } from './handler-context.js'
 
 /** How the handling of a message ended. */
 export type Outcome =
@@ -15,19 +15,12 @@ export interface Incoming {
   readonly isRequest: boolean
 }
 
-type Handler = (data: unknown, context: MessageContext) => unknown
-type AnyHandler = (event: string, data: unknown, context: MessageContext) => unknown
+type Handler = (data: unknown, context: HandlerContext) => unknown
+type AnyHandler = (event: string, data: unknown, context: HandlerContext) => unknown
 
-/** The handlers of one session. */
-export interface Handlers {
-  on(event: string, handler: Handler): () => void
-  onAny(handler: AnyHandler): () => void
-  /** @throws {TypeError} when there is one */
-  handle(request: string, handler: Handler): () => void
-  /** @throws {TypeError} when there is one */
-  handleAny(handler: AnyHandler): () => void
-  /** Calls who is bound; `ended` is called once, at once unless a handler gives a promise. */
-  run(incoming: Incoming, context: MessageContext, ended: (outcome: Outcome) => void): void
+/** One binding of a handler: a function that is bound twice is called twice. */
+interface Binding<Bound> {
+  readonly handler: Bound
 }
 
 /** The longest error text that goes to a client, in characters. */
@@ -35,107 +28,136 @@ const MESSAGE_LENGTH_MAX = 1_000
 
 const DONE: Outcome = { status: 'done', payload: '' }
 
-/** @param report told of each handler that threw something other than a `HoldfastError`, and of names without a handler */
-export function createHandlers(codec: FrameCodec, report: (error: HoldfastError) => void): Handlers {
-  const listeners = new Map<string, Handler[]>()
-  const responders = new Map<string, Handler>()
-  const anyListeners: AnyHandler[] = []
-  let anyResponder: AnyHandler | undefined
+/** The handlers of one session. */
+export class Handlers {
+  readonly #context: Pick<EngineContext, 'codec' | 'report'>
+  readonly #listeners = new Map<string, Binding<Handler>[]>()
+  readonly #responders = new Map<string, Handler>()
+  #anyListeners: readonly Binding<AnyHandler>[] = []
+  #anyResponder: AnyHandler | undefined = undefined
 
-  const bound = ({ event, isRequest }: Incoming): Handler[] => {
-    const own = isRequest ? responders.get(event) : listeners.get(event)
-    if (own) return [own].flat()
-    const any = isRequest ? [anyResponder].flatMap((one) => one ?? []) : anyListeners
-    return any.map((handler) => (data, context) => handler(event, data, context))
+  /** @param context its `report` hears of each handler that threw no `HoldfastError`, and of names without a handler */
+  constructor(context: Pick<EngineContext, 'codec' | 'report'>) {
+    this.#context = context
   }
 
-  const rejection = (event: string, cause: unknown, isAborted: boolean): Outcome => {
-    if (!(cause instanceof HoldfastError) && !isAborted) {
-      report(new ListenerError('LISTENER_THREW', `A handler of "${event}" threw: ${textOf(cause)}`, cause))
+  on(event: string, handler: Handler): () => void {
+    requireName(event)
+    requireFunction(handler)
+    const binding = { handler }
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), binding])
+    return () => {
+      const left = (this.#listeners.get(event) ?? []).filter((one) => one !== binding)
+      if (left.length) this.#listeners.set(event, left)
+      else this.#listeners.delete(event)
     }
-    const code = cause instanceof HoldfastError ? cause.code : 'REJECTED'
-    const message = cause instanceof Error ? textOf(cause.message) : textOf(cause)
-    return { status: 'rejected', code, message: message.slice(0, MESSAGE_LENGTH_MAX) }
   }
 
-  const encoded = ({ event, isRequest }: Incoming, result: unknown): Outcome => {
+  onAny(handler: AnyHandler): () => void {
+    requireFunction(handler)
+    const binding = { handler }
+    this.#anyListeners = [...this.#anyListeners, binding]
+    return () => {
+      this.#anyListeners = this.#anyListeners.filter((one) => one !== binding)
+    }
+  }
+
+  /** @throws {TypeError} when there is one */
+  handle(request: string, handler: Handler): () => void {
+    requireName(request)
+    requireFunction(handler)
+    if (this.#responders.has(request)) {
+      throw new TypeError(`The request "${request}" has a handler; it must have only one`)
+    }
+    this.#responders.set(request, handler)
+    return () => {
+      if (this.#responders.get(request) === handler) this.#responders.delete(request)
+    }
+  }
+
+  /** @throws {TypeError} when there is one */
+  handleAny(handler: AnyHandler): () => void {
+    requireFunction(handler)
+    if (this.#anyResponder) throw new TypeError('There is a handler of any request; there must be only one')
+    this.#anyResponder = handler
+    return () => {
+      if (this.#anyResponder === handler) this.#anyResponder = undefined
+    }
+  }
+
+  /** Calls the handlers; `ended` is called once, at once unless a handler gives a promise. */
+  run(incoming: Incoming, context: HandlerContext, ended: (outcome: Outcome) => void): void {
+    const { event } = incoming
+    const results: unknown[] = []
+    let thrown: { cause: unknown } | undefined
+    let count = 0
+    for (const call of this.#calls(incoming, context)) {
+      count++
+      try {
+        results.push(call())
+      } catch (cause) {
+        thrown ??= { cause }
+      }
+    }
+    if (!count) return ended(this.#unhandled(event))
+    if (!results.some(isThenable)) {
+      return ended(thrown ? this.#rejection(event, thrown.cause, context) : this.#encoded(incoming, results[0]))
+    }
+    // All are awaited, so that none still runs when the next message is handled.
+    void Promise.allSettled(results).then((settled) => {
+      const failed = settled.find((one) => one.status === 'rejected')
+      const cause = thrown ?? (failed && { cause: failed.reason as unknown })
+      if (cause) return ended(this.#rejection(event, cause.cause, context))
+      const [first] = settled
+      ended(this.#encoded(incoming, first?.status === 'fulfilled' ? first.value : undefined))
+    })
+  }
+
+  #calls({ event, data, isRequest }: Incoming, context: HandlerContext): (() => unknown)[] {
+    if (isRequest) {
+      const own = this.#responders.get(event)
+      if (own) return [() => own(data, context)]
+      const any = this.#anyResponder
+      return any ? [() => any(event, data, context)] : []
+    }
+    const own = this.#listeners.get(event)
+    if (own)
+      return own.map(
+        ({ handler }) =>
+          () =>
+            handler(data, context),
+      )
+    return this.#anyListeners.map(
+      ({ handler }) =>
+        () =>
+          handler(event, data, context),
+    )
+  }
+
+  #unhandled(event: string): Outcome {
+    const message = `Nobody handles "${event.slice(0, 80)}"`
+    this.#context.report(new HoldfastError('NO_HANDLER', message))
+    return { status: 'rejected', code: 'NO_HANDLER', message }
+  }
+
+  #encoded({ event, isRequest }: Incoming, result: unknown): Outcome {
     if (!isRequest) return DONE
     try {
-      return { status: 'done', payload: codec.encode(event, result) }
+      return { status: 'done', payload: this.#context.codec.encode(event, result) }
     } catch (cause) {
-      return rejection(event, cause, false)
+      return this.#rejection(event, cause)
     }
   }
 
-  return {
-    on(event, handler) {
-      requireName(event)
-      requireFunction(handler)
-      // A function bound twice is bound twice.
-      const own: Handler = (data, context) => handler(data, context)
-      listeners.set(event, [...(listeners.get(event) ?? []), own])
-      return () => {
-        const left = (listeners.get(event) ?? []).filter((one) => one !== own)
-        if (left.length) listeners.set(event, left)
-        else listeners.delete(event)
-      }
-    },
-    onAny(handler) {
-      requireFunction(handler)
-      const own: AnyHandler = (event, data, context) => handler(event, data, context)
-      anyListeners.push(own)
-      return () => {
-        const index = anyListeners.indexOf(own)
-        if (index >= 0) anyListeners.splice(index, 1)
-      }
-    },
-    handle(request, handler) {
-      requireName(request)
-      requireFunction(handler)
-      if (responders.has(request)) throw new TypeError(`The request "${request}" has a handler; it must have only one`)
-      responders.set(request, handler)
-      return () => void (responders.get(request) === handler && responders.delete(request))
-    },
-    handleAny(handler) {
-      requireFunction(handler)
-      if (anyResponder) throw new TypeError('There is a handler of any request; there must be only one')
-      anyResponder = handler
-      return () => {
-        if (anyResponder === handler) anyResponder = undefined
-      }
-    },
-    run(incoming, context, ended) {
-      const { event, data } = incoming
-      const handlers = bound(incoming)
-      if (!handlers.length) {
-        const message = `Nobody handles "${event.slice(0, 80)}"`
-        report(new HoldfastError('NO_HANDLER', message))
-        return ended({ status: 'rejected', code: 'NO_HANDLER', message })
-      }
-      const results: unknown[] = []
-      let thrown: { cause: unknown } | undefined
-      for (const handler of handlers) {
-        try {
-          results.push(handler(data, context))
-        } catch (cause) {
-          thrown ??= { cause }
-        }
-      }
-      const isSynchronous = !results.some(isThenable)
-      if (isSynchronous)
-        return ended(thrown ? rejection(event, thrown.cause, context.signal.aborted) : encoded(incoming, results[0]))
-      // All are awaited, so that none still runs when the next message is handled.
-      void Promise.allSettled(results).then((settled) => {
-        const failed = settled.find((one) => one.status === 'rejected')
-        const cause = thrown ?? (failed && { cause: failed.reason as unknown })
-        const [first] = settled
-        ended(
-          cause
-            ? rejection(event, cause.cause, context.signal.aborted)
-            : encoded(incoming, first?.status === 'fulfilled' ? first.value : undefined),
-        )
-      })
-    },
+  #rejection(event: string, cause: unknown, context?: HandlerContext): Outcome {
+    const isOurs = cause instanceof HoldfastError
+    // A handler that was aborted may throw the reason of its signal.
+    if (!isOurs && !(context && HandlerContext.isAborted(context))) {
+      const message = `A handler of "${event}" threw: ${textOf(cause)}`
+      this.#context.report(new ListenerError('LISTENER_THREW', message, cause))
+    }
+    const text = cause instanceof Error ? textOf(cause.message) : textOf(cause)
+    return { status: 'rejected', code: isOurs ? cause.code : 'REJECTED', message: text.slice(0, MESSAGE_LENGTH_MAX) }
   }
 }
 

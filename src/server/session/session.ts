@@ -1,250 +1,274 @@
-import { createEvents } from '../../shared/emitter.js'
-import { DeliveryError, HoldfastError, type StorageError } from '../../shared/errors.js'
-import { GOING_AWAY, INTERNAL_ERROR, NORMAL_CLOSURE, SUPERSEDED, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
+import { createEvents, type Events } from '../../shared/emitter.js'
+import { DeliveryError, type HoldfastError, type StorageError } from '../../shared/errors.js'
+import { INTERNAL_ERROR, NORMAL_CLOSURE, SUPERSEDED } from '../../protocol/close-codes.js'
 import { sizeOf, type Body } from '../../protocol/codec.js'
-import type { EndReason, MessageContext, Session, SessionEvents } from '../base/api.js'
-import { refuse } from '../validate.js'
-import { superseded } from '../base/close-reasons.js'
-import type { Core, Member } from '../base/context.js'
-import { createHandlers, requireName } from './handlers.js'
-import { createStreamWriter } from './stream-writer.js'
+import type { EndReason, Session, SessionEvents } from '../base/api.js'
+import { endError, serverFailed, SESSION_CLOSE_CODES, superseded } from '../base/close-reasons.js'
+import type { EngineContext, Member } from '../base/context.js'
+import type { Deadline, Timed } from '../base/deadlines.js'
 import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
-import { createWorker, type WorkSource } from './handler-queue.js'
+import { refuse } from '../validate.js'
+import { HandlerContext } from './handler-context.js'
+import { HandlerQueue, type MessageSource, type QueueOwner } from './handler-queue.js'
+import { Handlers, requireName, type Incoming, type Outcome } from './handlers.js'
+import { PublicSession } from './public-session.js'
+import { StreamWriter, type StreamOwner, type StreamPosition } from './stream-writer.js'
 
 /** The connection that has a session, from the session's side. */
-export interface SessionLink extends WorkSource {
+export interface SessionLink extends MessageSource {
   deliver(message: StreamMessage): void
   writeVolatile(frame: Body): void
-  /** Closes the connection; the session is told nothing more. */
+  /** Closes the connection; the session is notified of nothing more. */
   close(code: number, reason: string, error?: HoldfastError): void
 }
 
-/** A session, from the engine's side. */
-export interface ServerSession extends Member {
+/** `incomplete`: a message is missing in its stream, which must not be resumed even if the store can. */
+export type SessionState = 'connected' | 'away' | 'ended' | 'incomplete'
+
+/** The engine, from a session's side. */
+export interface SessionHost {
+  sessionChanged(session: ServerSession, state: SessionState): void
+}
+
+const NO_ROOMS: ReadonlySet<string> = new Set()
+
+/** A session, through all its connections. Of its parts, those that many sessions never need are made when needed. */
+export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   readonly id: string
   readonly user: string
-  /** What the application sees. */
-  readonly door: Session
-  readonly isAway: boolean
-  readonly isIdle: boolean
-  /** A connection has it from now on, which is sent what was missed; an older one is closed with 4409. */
-  attach(link: SessionLink, attached: Pick<Attached, 'epoch' | 'messages'>, handled: number): void
+  readonly publicSession: Session
+  readonly #context: EngineContext
+  readonly #host: SessionHost
+  readonly #stream: StreamWriter
+  readonly #queue: HandlerQueue
+  readonly #deadline: Deadline
+  #handlers: Handlers | undefined = undefined
+  #events: Events<SessionEvents> | undefined = undefined
+  #lifecycle: Session['lifecycle'] | undefined = undefined
+  #rooms: Set<string> | undefined = undefined
+  #link: SessionLink | undefined = undefined
+  #hasEnded = false
+  #touchAt = Infinity
+  #expiresAt = Infinity
+
+  /** @param start where its stream stands */
+  constructor(
+    context: EngineContext,
+    host: SessionHost,
+    { id, user }: Pick<Session, 'id' | 'user'>,
+    start: StreamPosition,
+  ) {
+    this.id = id
+    this.user = user
+    this.#context = context
+    this.#host = host
+    this.publicSession = new PublicSession(this)
+    this.#stream = new StreamWriter(context, this, start)
+    this.#queue = new HandlerQueue(context, this)
+    this.#deadline = context.deadlines.create(this)
+  }
+
+  get isConnected(): boolean {
+    return this.#link !== undefined
+  }
+
+  get isAway(): boolean {
+    return !this.#link && !this.#hasEnded
+  }
+
+  get handlers(): Handlers {
+    this.#handlers ??= new Handlers(this.#context)
+    return this.#handlers
+  }
+
+  get rooms(): ReadonlySet<string> {
+    this.#rooms ??= new Set()
+    return this.#rooms
+  }
+
+  get lifecycle(): Session['lifecycle'] {
+    if (!this.#lifecycle) {
+      const { on, once } = (this.#events = createEvents<SessionEvents>(this.#context.report))
+      this.#lifecycle = { on, once }
+    }
+    return this.#lifecycle
+  }
+
+  send(event: string, data: unknown): void {
+    requireName(event)
+    const { codec, report } = this.#context
+    const entry = { head: { t: 'm', e: event }, payload: codec.encode(event, data) } as const
+    if (!this.#hasEnded) this.append(entry)
+    else report(new DeliveryError('SESSION_ENDED', `"${event}" was sent to a session that has ended`))
+  }
+
+  volatile(event: string, data: unknown): void {
+    requireName(event)
+    const { codec } = this.#context
+    this.sendVolatile(codec.write({ t: 'v', e: event }, codec.encode(event, data)))
+  }
+
+  sendVolatile(frame: Body): void {
+    this.#link?.writeVolatile(frame)
+  }
+
+  append(entry: StreamEntry): boolean {
+    if (this.#hasEnded) return false
+    this.#stream.append(entry)
+    return !this.#hasEnded
+  }
+
+  flush(): Promise<void> {
+    return this.#stream.flush()
+  }
+
+  join(room: string): void {
+    if (this.#hasEnded) return
+    this.#rooms ??= new Set()
+    this.#rooms.add(room)
+    this.#context.rooms.join(room, this)
+  }
+
+  leave(room: string): void {
+    this.#rooms?.delete(room)
+    this.#context.rooms.leave(room, this)
+  }
+
+  /** @throws {RangeError | TypeError} for a code or a reason that no close frame may have */
+  close(code = NORMAL_CLOSURE, reason = 'closed'): void {
+    checkClose(code, reason)
+    this.end('closed', code, reason)
+  }
+
+  /** A connection has the session from now on, and is sent what was missed; an older one is closed with 4409. */
+  attach(link: SessionLink, attached: Pick<Attached, 'epoch' | 'messages'>, handled: number): void {
+    const { platform, streams } = this.#context
+    const old = this.#link
+    this.#link = link
+    this.#queue.attach(link)
+    old?.close(SUPERSEDED, 'superseded', superseded())
+    this.#expiresAt = Infinity
+    this.#touchAt = platform.now() + streams.ttlMs / 3
+    for (const message of attached.messages) link.deliver(message)
+    this.#stream.renew(attached, handled)
+    if (this.#hasEnded) return
+    this.#schedule()
+    this.#host.sessionChanged(this, 'connected')
+    this.#events?.emit('connected', undefined)
+  }
+
   /** A connection was attached in the store and is gone already. */
-  renew(attached: Attached): void
-  /** Attaching failed, and perhaps took effect. */
-  doubt(): void
+  renew(attached: Attached): void {
+    this.#stream.renew(attached, 0)
+    if (this.#link || this.#hasEnded) return
+    this.#expireLater()
+  }
+
+  /** Attaching failed, and may have taken effect. */
+  doubt(): void {
+    this.#stream.doubt()
+  }
+
   /** Whether the store holds less of the stream than it was given. */
-  isBehind(sequence: number): boolean
-  /** The connection is gone: from now on it has so long to come back as the store keeps its stream. */
-  detach(link: SessionLink, closeCode: number, closeReason: string): void
+  isBehind(sequence: number): boolean {
+    return this.#stream.isBehind(sequence)
+  }
+
+  /** The connection is gone: the client may come back for as long as the store keeps the stream. */
+  detach(link: SessionLink, closeCode: number, closeReason: string): void {
+    if (link !== this.#link) return
+    this.#link = undefined
+    this.#queue.attach(undefined)
+    this.#touch()
+    this.#touchAt = Infinity
+    if (this.#hasEnded) return
+    this.#expireLater()
+    this.#host.sessionChanged(this, 'away')
+    this.#events?.emit('disconnected', { closeCode, closeReason })
+  }
+
   /** The client has handled the stream up to here; false when that is no news. */
-  acknowledge(sequence: number): boolean
-  work(): void
-  receiveVolatile(event: string, data: unknown): void
-  end(reason: EndReason, closeCode?: number, closeReason?: string): void
+  acknowledge(sequence: number): boolean {
+    const { platform, streams } = this.#context
+    this.#touchAt = platform.now() + streams.ttlMs / 3
+    return this.#stream.acknowledge(sequence)
+  }
+
+  receiveVolatile(event: string, data: unknown): void {
+    this.runHandlers({ event, data, isRequest: false }, new HandlerContext('', false, false), () => {})
+  }
+
+  runHandlers(incoming: Incoming, context: HandlerContext, ended: (outcome: Outcome) => void): void {
+    this.handlers.run(incoming, context, ended)
+  }
+
+  work(): void {
+    this.#queue.work()
+    this.#schedule()
+  }
+
+  elapsed(now: number): void {
+    if (this.#hasEnded) return
+    if (now >= this.#expiresAt) return this.end('expired')
+    if (now >= this.#touchAt) this.#touch()
+    if (now >= this.#queue.deadline) this.#queue.work()
+    this.#schedule()
+  }
+
+  end(reason: EndReason, closeCode = SESSION_CLOSE_CODES[reason], closeReason: string = reason): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#deadline.set(Infinity)
+    const link = this.#link
+    this.#link = undefined
+    this.#queue.attach(undefined)
+    link?.close(closeCode, closeReason, endError(reason))
+    for (const room of this.#rooms ?? NO_ROOMS) this.#context.rooms.leave(room, this)
+    this.#rooms?.clear()
+    this.#stream.end(reason)
+    this.#host.sessionChanged(this, 'ended')
+    if (link) this.#events?.emit('disconnected', { closeCode, closeReason })
+    this.#events?.emit('ended', { reason })
+  }
+
+  onAppended(message: StreamMessage): void {
+    this.#link?.deliver(message)
+  }
+
+  onStreamOver(reason: EndReason): void {
+    this.end(reason)
+  }
+
+  onStoreFailure(): void {
+    this.#link?.close(INTERNAL_ERROR, 'STORAGE_FAILED', serverFailed())
+  }
+
+  onIncomplete(): void {
+    this.#host.sessionChanged(this, 'incomplete')
+  }
+
+  /** Nothing is lost: the client should come back. */
+  onUnpersisted(error: StorageError): void {
+    this.#context.report(error)
+    this.#link?.close(INTERNAL_ERROR, error.code, error)
+  }
+
+  #schedule(): void {
+    if (!this.#hasEnded) this.#deadline.set(Math.min(this.#touchAt, this.#expiresAt, this.#queue.deadline))
+  }
+
+  #touch(): void {
+    const { platform, streams } = this.#context
+    this.#touchAt = platform.now() + streams.ttlMs / 3
+    this.#stream.touch()
+  }
+
+  #expireLater(): void {
+    const { platform, streams } = this.#context
+    this.#expiresAt = platform.now() + streams.ttlMs
+    this.#schedule()
+  }
 }
-
-/** How a connection is closed whose session has ended. */
-const CLOSE_CODES: Record<EndReason, number> = {
-  bye: NORMAL_CLOSURE,
-  closed: NORMAL_CLOSURE,
-  expired: TRY_AGAIN_LATER,
-  overflow: TRY_AGAIN_LATER,
-  evicted: TRY_AGAIN_LATER,
-  lost: SUPERSEDED,
-  superseded: SUPERSEDED,
-  failed: INTERNAL_ERROR,
-  stopped: GOING_AWAY,
-}
-
-/** `condemned`: the store may still have its stream, which must not be resumed since something is missing in it. */
-export type SessionState = 'here' | 'away' | 'ended' | 'condemned'
-
-/**
- * @param start the last message in the session's stream, and the last that is acknowledged
- * @param changed told of each change
- */
-export function createSession(
-  core: Core,
-  { id, user }: Pick<ServerSession, 'id' | 'user'>,
-  start: { readonly sequence: number; readonly acknowledged: number },
-  changed: (session: ServerSession, state: SessionState) => void,
-): ServerSession {
-  const { platform, streams, codec } = core
-  const rooms = new Set<string>()
-  const handlers = createHandlers(codec, core.report)
-  const lifecycle = createEvents<SessionEvents>(core.report)
-  const deadline = core.deadlines.create(elapsed)
-  let link: SessionLink | undefined
-  let hasEnded = false
-  let touchAt = Infinity
-  let expiresAt = Infinity
-
-  const schedule = (): void => {
-    if (!hasEnded) deadline.set(Math.min(touchAt, expiresAt, worker.deadline))
-  }
-
-  /** The client should come back: nothing is lost. */
-  const fail = (error: StorageError): void => {
-    core.report(error)
-    link?.close(INTERNAL_ERROR, error.code, error)
-  }
-
-  const stream = createStreamWriter(core, id, start, {
-    appended: (message) => link?.deliver(message),
-    over: (reason) => end(reason),
-    failed: () => link?.close(INTERNAL_ERROR, 'STORAGE_FAILED', serverFailed()),
-    condemned: () => changed(session, 'condemned'),
-  })
-
-  function touch(): void {
-    touchAt = platform.now() + streams.ttlMs / 3
-    stream.touch()
-  }
-
-  function elapsed(now: number): void {
-    if (hasEnded) return
-    if (now >= expiresAt) return end('expired')
-    if (now >= touchAt) touch()
-    if (now >= worker.deadline) worker.work()
-    schedule()
-  }
-
-  function append(entry: StreamEntry): boolean {
-    if (hasEnded) return false
-    stream.append(entry)
-    return !hasEnded
-  }
-
-  function end(reason: EndReason, closeCode = CLOSE_CODES[reason], closeReason: string = reason): void {
-    if (hasEnded) return
-    hasEnded = true
-    deadline.set(Infinity)
-    const last = link
-    link = undefined
-    worker.attach(undefined)
-    last?.close(closeCode, closeReason, explanation(reason))
-    for (const room of rooms) core.rooms.leave(room, session)
-    rooms.clear()
-    stream.end(reason)
-    changed(session, 'ended')
-    if (last) lifecycle.emit('disconnected', { closeCode, closeReason })
-    lifecycle.emit('ended', { reason })
-  }
-
-  const door: Session = {
-    id,
-    user,
-    rooms,
-    lifecycle: { on: lifecycle.on, once: lifecycle.once },
-    get isConnected() {
-      return link !== undefined
-    },
-    on: handlers.on,
-    onAny: handlers.onAny,
-    handle: handlers.handle,
-    handleAny: handlers.handleAny,
-    flush: stream.flush,
-    send(event, data?: unknown) {
-      requireName(event)
-      const entry = { head: { t: 'm', e: event }, payload: codec.encode(event, data) } as const
-      if (!hasEnded) append(entry)
-      else core.report(new DeliveryError('SESSION_ENDED', `"${event}" was sent to a session that has ended`))
-    },
-    volatile(event, data?: unknown) {
-      requireName(event)
-      session.sendVolatile(codec.write({ t: 'v', e: event }, codec.encode(event, data)))
-    },
-    join(room) {
-      if (hasEnded) return
-      rooms.add(room)
-      core.rooms.join(room, session)
-    },
-    leave(room) {
-      rooms.delete(room)
-      core.rooms.leave(room, session)
-    },
-    close(code = NORMAL_CLOSURE, reason = 'closed') {
-      checkClose(code, reason)
-      end('closed', code, reason)
-    },
-  }
-
-  const session: ServerSession = {
-    id,
-    user,
-    door,
-    get isAway() {
-      return !link && !hasEnded
-    },
-    get isIdle() {
-      return !worker.isRunning
-    },
-    append,
-    end,
-    sendVolatile: (frame) => link?.writeVolatile(frame),
-    work() {
-      worker.work()
-      schedule()
-    },
-    attach(next, attached, handled) {
-      const old = link
-      link = next
-      worker.attach(next)
-      old?.close(SUPERSEDED, 'superseded', explanation('superseded'))
-      expiresAt = Infinity
-      touchAt = platform.now() + streams.ttlMs / 3
-      for (const message of attached.messages) next.deliver(message)
-      stream.renew(attached, handled)
-      if (hasEnded) return
-      schedule()
-      changed(session, 'here')
-      lifecycle.emit('connected', undefined)
-    },
-    renew(attached) {
-      stream.renew(attached, 0)
-      if (link || hasEnded) return
-      expiresAt = platform.now() + streams.ttlMs
-      schedule()
-    },
-    doubt: stream.doubt,
-    isBehind: stream.isBehind,
-    detach(gone, closeCode, closeReason) {
-      if (gone !== link) return
-      link = undefined
-      worker.attach(undefined)
-      touch()
-      touchAt = Infinity
-      if (hasEnded) return
-      expiresAt = platform.now() + streams.ttlMs
-      schedule()
-      changed(session, 'away')
-      lifecycle.emit('disconnected', { closeCode, closeReason })
-    },
-    acknowledge(sequence) {
-      touchAt = platform.now() + streams.ttlMs / 3
-      return stream.acknowledge(sequence)
-    },
-    receiveVolatile(event, data) {
-      const context: MessageContext = { ...VOLATILE, signal: new AbortController().signal }
-      handlers.run({ event, data, isRequest: false }, context, () => {})
-    },
-  }
-
-  const worker = createWorker(core, session, handlers, fail)
-  return session
-}
-
-const VOLATILE = { id: '', isRetransmitted: false, maybeDuplicate: false }
-
-/** What a client is told whose session has ended; of an end that the application wanted, its own words. */
-function explanation(reason: EndReason): HoldfastError | undefined {
-  if (reason === 'superseded' || reason === 'lost') return superseded()
-  if (reason === 'overflow') return new HoldfastError('OVERFLOW', 'More is unacknowledged than is kept')
-  return reason === 'failed' ? serverFailed() : undefined
-}
-
-const serverFailed = (): HoldfastError => new HoldfastError('STORAGE_FAILED', 'The server failed')
 
 /** RFC 6455 sections 5.5.1 and 7.4.2. */
 function checkClose(code: number, reason: string): void {

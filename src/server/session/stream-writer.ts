@@ -1,43 +1,30 @@
 import { DeliveryError, StorageError } from '../../shared/errors.js'
 import type { EndReason } from '../base/api.js'
-import type { Core } from '../base/context.js'
-import { settle } from '../base/when-done.js'
+import type { EngineContext } from '../base/context.js'
+import { whenDone } from '../base/when-done.js'
+import { Fifo } from '../ordering/fifo.js'
 import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
 
-/** One session's stream, from the side of the server that has it. */
-export interface StreamWriter {
-  /** Puts an entry at the end. Entries keep their order, whatever becomes of the session's connections. */
-  append(entry: StreamEntry): void
-  /** The client has handled everything up to here; false when that is no news. */
-  acknowledge(sequence: number): boolean
-  /** The stream is wanted for another while. */
-  touch(): void
-  /** Resolves when everything appended so far is acknowledged; rejects when the stream ends first. */
-  flush(): Promise<void>
-  /** A connection was attached: what was appended under the older epoch had no effect, and is appended anew. */
-  renew(attached: Pick<Attached, 'epoch'>, handled: number): void
-  /** Attaching failed, and nobody knows whether it took effect: what fails now may still succeed at the next attach. */
-  doubt(): void
-  /** Whether the store holds less than was appended: it went back in time. */
-  isBehind(sequence: number): boolean
-  /** No entry is taken any more. Unless the store keeps the stream, it is ended there too. */
-  end(reason: EndReason): void
+/** A session, from its stream writer's side. */
+export interface StreamOwner {
+  readonly id: string
+  onAppended(message: StreamMessage): void
+  /** The stream cannot go on. */
+  onStreamOver(reason: EndReason): void
+  /** The store failed, and nothing is lost by it: the client should come back. */
+  onStoreFailure(): void
+  /** A message is missing in the stream, which must not be resumed even if the store can. */
+  onIncomplete(): void
 }
 
-/** What the writer tells its session. */
-export interface StreamWriterEvents {
-  appended(message: StreamMessage): void
-  /** The stream cannot go on. */
-  over(reason: EndReason): void
-  /** The store failed, and nothing is lost by it: the client should come back. */
-  failed(): void
-  /** The store may still resume this stream, and must not: something is missing in it. */
-  condemned(): void
+/** Where a stream stands: its last message, and the last one that is acknowledged. */
+export interface StreamPosition {
+  readonly sequence: number
+  readonly acknowledged: number
 }
 
 interface Pending {
   readonly entry: StreamEntry
-  readonly epoch: number
 }
 
 interface Flush {
@@ -46,136 +33,172 @@ interface Flush {
   reject(error: DeliveryError): void
 }
 
-/** The store has forgotten these streams by itself, has another's now, or shall keep them. */
+/** After these, the stream is not ended in the store: the store has ended it, another server has it, or it is kept. */
 const KEPT_IN_STORE: ReadonlySet<EndReason> = new Set<EndReason>(['overflow', 'lost', 'superseded', 'stopped'])
 
-/** How many entries may wait for an attach of which nobody knows whether it succeeded. */
+/** How many entries may wait for an attach that may have succeeded without an answer. */
 const PENDING_MAX = 10_000
 
-/** @param start the last message in the stream, and the last that is acknowledged */
-export function createStreamWriter(
-  { streams, report, isStopped }: Pick<Core, 'streams' | 'report' | 'isStopped'>,
-  id: string,
-  start: { readonly sequence: number; readonly acknowledged: number },
-  events: StreamWriterEvents,
-): StreamWriter {
-  let epoch = 0
-  let { sequence: stored, acknowledged } = start
-  let isDoubted = false
-  let hasEnded = false
-  /** What the store has not answered. */
-  let pending: Pending[] = []
-  const flushes: Flush[] = []
+/** The stream of one session, from the side of the server that has it. */
+export class StreamWriter {
+  readonly #context: Pick<EngineContext, 'streams' | 'report' | 'isStopped'>
+  readonly #owner: StreamOwner
+  #epoch = 0
+  #stored: number
+  #acknowledged: number
+  #isDoubted = false
+  #hasEnded = false
+  /** The entries that the store has not answered for. */
+  #pending: Fifo<Pending> | undefined = undefined
+  #flushes: Flush[] | undefined = undefined
 
-  const broken = (what: string) => (cause: unknown) =>
-    report(new StorageError('STORAGE_FAILED', `The store failed to ${what} a stream`, cause))
+  constructor(
+    context: Pick<EngineContext, 'streams' | 'report' | 'isStopped'>,
+    owner: StreamOwner,
+    { sequence, acknowledged }: StreamPosition,
+  ) {
+    this.#context = context
+    this.#owner = owner
+    this.#stored = sequence
+    this.#acknowledged = acknowledged
+  }
 
-  function put(entry: StreamEntry): void {
-    const mine: Pending = { entry, epoch }
-    pending.push(mine)
-    if (!epoch) return // No connection was attached yet: renewing appends it.
-    settle(
-      () => streams.append(id, epoch, entry),
+  /** Puts an entry at the end. Entries keep their order, whatever becomes of the session's connections. */
+  append(entry: StreamEntry): void {
+    const { streams } = this.#context
+    const epoch = this.#epoch
+    const mine: Pending = { entry }
+    this.#pending ??= new Fifo()
+    this.#pending.push(mine)
+    if (!epoch) return // No connection was attached yet: `renew` appends it.
+    whenDone(
+      () => streams.append(this.#owner.id, epoch, entry),
       (result) => {
-        if (isCurrent(mine.epoch)) answered(mine, result)
+        if (this.#isCurrent(epoch)) this.#answered(mine, result)
       },
       (cause) => {
-        if (!isCurrent(mine.epoch)) return
-        broken('append to')(cause)
-        events.over('failed')
+        if (!this.#isCurrent(epoch)) return
+        this.#report('append to', cause)
+        this.#owner.onStreamOver('failed')
       },
     )
   }
 
-  function answered(mine: Pending, result: StreamMessage | 'overflow' | 'gone'): void {
-    if (result === 'gone' && isDoubted && pending.length <= PENDING_MAX) return
-    if (result === 'gone') return gone()
-    // Answers come in the order of the calls.
-    pending.splice(pending.indexOf(mine), 1)
-    if (result === 'overflow') return incomplete('overflow')
-    if (result.sequence !== ++stored) return incomplete('lost')
-    events.appended(result)
+  /** The client has handled everything up to here; false when that is no news. */
+  acknowledge(sequence: number): boolean {
+    if (sequence <= this.#acknowledged) return false
+    this.#acknowledged = sequence
+    this.#resolveFlushes()
+    this.#notifyStore(sequence)
+    return true
   }
 
-  /** Something is missing, whatever the store says of the stream when it goes back in time. */
-  function incomplete(reason: EndReason): void {
-    events.condemned()
-    events.over(reason)
+  /** The store keeps the stream for another `ttlMs`. */
+  touch(): void {
+    this.#notifyStore(0)
   }
 
-  function gone(): void {
-    report(new DeliveryError('SESSION_ENDED', `${pending.length} messages were sent to a session that has ended`))
-    events.over('superseded')
+  /** Resolves when everything appended so far is acknowledged; rejects when the stream ends first. */
+  flush(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const sequence = this.#stored + (this.#pending?.size ?? 0)
+      if (this.#acknowledged >= sequence) return resolve()
+      if (this.#hasEnded) return reject(ended('before its client had everything'))
+      this.#flushes ??= []
+      this.#flushes.push({ sequence, resolve, reject })
+    })
   }
 
-  const isCurrent = (asked: number): boolean => asked === epoch && !hasEnded && !isStopped()
+  /** A connection was attached: entries appended under the older epoch had no effect, and are appended anew. */
+  renew({ epoch }: Pick<Attached, 'epoch'>, handled: number): void {
+    const again = this.#pending
+    this.#pending = undefined
+    this.#epoch = epoch
+    this.#isDoubted = false
+    // Not the last acknowledgement of an older connection: the store may have ignored it under the epoch of that one.
+    this.#acknowledged = handled
+    this.#resolveFlushes()
+    for (const { entry } of again ?? []) this.append(entry)
+  }
 
-  function tell(sequence: number): void {
-    const asked = epoch
-    settle(
-      () => streams.acknowledge(id, asked, sequence),
+  /** An attach failed, and may have taken effect: an operation that fails now may succeed after the next attach. */
+  doubt(): void {
+    this.#isDoubted = true
+  }
+
+  /** Whether the store holds less than was appended: it went back in time. */
+  isBehind(sequence: number): boolean {
+    return sequence < this.#stored
+  }
+
+  /** No entry is taken any more. Unless the store keeps the stream, it is ended there too. */
+  end(reason: EndReason): void {
+    this.#hasEnded = true
+    const flushes = this.#flushes ?? []
+    this.#flushes = undefined
+    for (const { reject } of flushes) reject(ended(`(${reason}) before its client had everything`))
+    // Also where it is ended in the store: a connection that attaches it meanwhile has it under an epoch of its own.
+    if (this.#pending?.size && reason !== 'bye') this.#owner.onIncomplete()
+    if (KEPT_IN_STORE.has(reason)) return
+    whenDone(
+      () => this.#context.streams.end(this.#owner.id, this.#epoch),
+      () => {},
+      (cause) => {
+        this.#report('end', cause)
+        this.#owner.onIncomplete()
+      },
+    )
+  }
+
+  #answered(mine: Pending, result: StreamMessage | 'overflow' | 'gone'): void {
+    const waiting = this.#pending?.size ?? 0
+    if (result === 'gone' && this.#isDoubted && waiting <= PENDING_MAX) return
+    if (result === 'gone') return this.#gone(waiting)
+    // Answers come in the order of the calls, so that it is the first, or behind others that were `gone`.
+    if (this.#pending?.first === mine) this.#pending.shift()
+    else this.#pending?.takeOut((one) => one === mine)
+    if (result === 'overflow') return this.#incomplete('overflow')
+    if (result.sequence !== ++this.#stored) return this.#incomplete('lost')
+    this.#owner.onAppended(result)
+  }
+
+  /** A message is missing, whatever the store says of the stream when it goes back in time. */
+  #incomplete(reason: EndReason): void {
+    this.#owner.onIncomplete()
+    this.#owner.onStreamOver(reason)
+  }
+
+  #gone(waiting: number): void {
+    const message = `${waiting} messages were sent to a session that has ended`
+    this.#context.report(new DeliveryError('SESSION_ENDED', message))
+    this.#owner.onStreamOver('superseded')
+  }
+
+  #isCurrent(epoch: number): boolean {
+    return epoch === this.#epoch && !this.#hasEnded && !this.#context.isStopped()
+  }
+
+  #notifyStore(sequence: number): void {
+    const epoch = this.#epoch
+    whenDone(
+      () => this.#context.streams.acknowledge(this.#owner.id, epoch, sequence),
       (isOurs) => {
-        if (!isOurs && !isDoubted && isCurrent(asked)) events.over('superseded')
+        if (!isOurs && !this.#isDoubted && this.#isCurrent(epoch)) this.#owner.onStreamOver('superseded')
       },
       (cause) => {
-        if (!isCurrent(asked)) return
-        broken('acknowledge')(cause)
-        events.failed()
+        if (!this.#isCurrent(epoch)) return
+        this.#report('acknowledge', cause)
+        this.#owner.onStoreFailure()
       },
     )
   }
 
-  function settleFlushes(): void {
-    while (flushes[0] && flushes[0].sequence <= acknowledged) flushes.shift()?.resolve()
+  #resolveFlushes(): void {
+    while (this.#flushes?.[0] && this.#flushes[0].sequence <= this.#acknowledged) this.#flushes.shift()?.resolve()
   }
 
-  return {
-    append: put,
-    acknowledge(sequence) {
-      if (sequence <= acknowledged) return false
-      acknowledged = sequence
-      settleFlushes()
-      tell(sequence)
-      return true
-    },
-    touch: () => tell(0),
-    flush: () =>
-      new Promise((resolve, reject) => {
-        const sequence = stored + pending.length
-        if (acknowledged >= sequence) resolve()
-        else if (hasEnded) reject(ended('before its client had everything'))
-        else flushes.push({ sequence, resolve, reject })
-      }),
-    renew(attached, handled) {
-      const again = pending
-      pending = []
-      epoch = attached.epoch
-      isDoubted = false
-      // Not what an older connection said last: the store may not have heard that under its epoch.
-      acknowledged = handled
-      settleFlushes()
-      for (const { entry } of again) put(entry)
-    },
-    doubt() {
-      isDoubted = true
-    },
-    isBehind: (sequence) => sequence < stored,
-    end(reason) {
-      hasEnded = true
-      for (const { reject } of flushes.splice(0)) reject(ended(`(${reason}) before its client had everything`))
-      // Even where it is ended in the store: who attaches it meanwhile has it under an epoch that our end does not end.
-      if (pending.length && reason !== 'bye') events.condemned()
-      if (KEPT_IN_STORE.has(reason)) return
-      const failed = (cause: unknown): void => {
-        broken('end')(cause)
-        events.condemned()
-      }
-      settle(
-        () => streams.end(id, epoch),
-        () => {},
-        failed,
-      )
-    },
+  #report(operation: string, cause: unknown): void {
+    this.#context.report(new StorageError('STORAGE_FAILED', `The store failed to ${operation} a stream`, cause))
   }
 }
 

@@ -54,18 +54,18 @@ export function createCursorTable(
       const found = new Map<string, Cursor>()
       for (const writer of writers) {
         const row = rows.get(keyOf(user, writer))
-        if (row) found.set(writer, { n: row.n, isWitnessed: row.witness === witness, rejected: row.rejected })
+        if (row) found.set(writer, { n: row.n, hasSeenAll: row.witness === witness, rejected: row.rejected })
       }
       return found
     },
-    write(user, writer, { n, isWitnessed, rejected }, witness, now) {
+    write(user, writer, { n, hasSeenAll, rejected }, witness, now) {
       const key = keyOf(user, writer)
       const old = rows.get(key)
       if (old && n < old.n) return
       rows.delete(key)
       // Most messages are not rejected, and leave the rejections as they were.
       const size = old?.rejected === rejected ? old.bytes : bytesOf(key, rejected)
-      rows.set(key, { n, witness: isWitnessed ? witness : undefined, rejected, touchedAt: now, bytes: size })
+      rows.set(key, { n, witness: hasSeenAll ? witness : undefined, rejected, touchedAt: now, bytes: size })
       bytes += size - (old?.bytes ?? 0)
       expire(now)
     },

@@ -1,7 +1,6 @@
+import type { MaybePromise } from '../../shared/maybe-promise.js'
 import type { Body } from '../../protocol/codec.js'
 import type { DownFrame, Rejection } from '../../protocol/frames.js'
-
-export type MaybePromise<T> = T | Promise<T>
 
 type HeadOf<Frame> = Frame extends unknown ? Omit<Frame, 's' | 'g' | 'd'> : never
 
@@ -10,7 +9,7 @@ export interface Cursor {
   /** The highest sequence that is done with. */
   readonly n: number
   /** Whether this life of the server and its store has seen all that the writer ever sent. */
-  readonly isWitnessed: boolean
+  readonly hasSeenAll: boolean
   /** The last rejections, oldest first. */
   readonly rejected: readonly Rejection[]
 }

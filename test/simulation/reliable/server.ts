@@ -5,7 +5,8 @@ import {
   type MemoryStreams,
 } from '../../../src/server/stores/memory-streams.js'
 import type { MessageContext, Session } from '../../../src/server/base/api.js'
-import type { MaybePromise, Streams, StreamStore } from '../../../src/server/stores/stream-store.js'
+import type { MaybePromise } from '../../../src/shared/maybe-promise.js'
+import type { Streams, StreamStore } from '../../../src/server/stores/stream-store.js'
 import { createChance, mix, type World } from '../world.js'
 import type { Downs, StreamsSnapshot } from './downs.js'
 import type { Setup } from './plan.js'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
 import { HoldfastError } from '../../../src/shared/errors.js'
 import type { MessageContext, Session } from '../../../src/server/base/api.js'
-import type { Connection } from '../../../src/server/connection/connection-host.js'
+import type { SocketConnection } from '../../../src/server/connection/connection-host.js'
 import { createEngine } from '../../../src/server/engine/engine.js'
 import { memoryStreams } from '../../../src/server/stores/memory-streams.js'
 import { createFakeClock } from '../../support/fake-platform.js'
@@ -34,7 +34,7 @@ type Frame = Record<string, unknown>
 
 /** What the server has said on one connection, and nobody has looked at yet: frames, and the code of a close. */
 interface Line {
-  readonly connection: Connection
+  readonly connection: SocketConnection
   readonly said: (Frame | number)[]
   /** All acknowledgements since one was looked at, as one. */
   acks: { w: Record<string, number>; no: unknown[] }
@@ -113,7 +113,7 @@ function createStage({ answersPings }: { answersPings: boolean }) {
     lines[lines.indexOf(line)] = { ...line, said: [] }
   }
 
-  function hear(said: Line['said'], frame: Frame, connection: () => Connection): void {
+  function hear(said: Line['said'], frame: Frame, connection: () => SocketConnection): void {
     if (frame['t'] === 'p' && answersPings) queueMicrotask(() => connection().receive('{"t":"o"}'))
     else said.push(frame)
   }

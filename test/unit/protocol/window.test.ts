@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createWindow } from '../../../src/protocol/window.js'
+import { MessageWindow } from '../../../src/protocol/window.js'
 
-describe('createWindow', () => {
+describe('a window', () => {
   test('takes as many messages as it holds', () => {
-    const window = createWindow({ messages: 2, bytes: 100 })
+    const window = new MessageWindow({ messages: 2, bytes: 100 })
 
     window.take(1)
     expect(window.fits(1)).toBe(true)
@@ -14,7 +14,7 @@ describe('createWindow', () => {
   })
 
   test('takes as many bytes as it holds, to the last', () => {
-    const window = createWindow({ messages: 10, bytes: 100 })
+    const window = new MessageWindow({ messages: 10, bytes: 100 })
 
     window.take(60)
 
@@ -23,7 +23,7 @@ describe('createWindow', () => {
   })
 
   test('takes a single message of any length, and nothing beside it', () => {
-    const window = createWindow({ messages: 10, bytes: 100 })
+    const window = new MessageWindow({ messages: 10, bytes: 100 })
 
     expect(window.fits(1_000)).toBe(true)
     window.take(1_000)
@@ -32,7 +32,7 @@ describe('createWindow', () => {
   })
 
   test('has room again for what is given back', () => {
-    const window = createWindow({ messages: 1, bytes: 100 })
+    const window = new MessageWindow({ messages: 1, bytes: 100 })
     window.take(100)
 
     window.give(100)
@@ -44,7 +44,7 @@ describe('createWindow', () => {
     const max = { messages: 5, bytes: 100 }
     fc.assert(
       fc.property(fc.array(fc.option(fc.integer({ min: 1, max: 150 }))), (steps) => {
-        const window = createWindow(max)
+        const window = new MessageWindow(max)
         const held: number[] = []
         for (const step of steps) {
           const given = step === null ? held.shift() : undefined

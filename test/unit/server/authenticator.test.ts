@@ -1,94 +1,95 @@
 import { describe, expect, test, vi } from 'vitest'
 import { HoldfastError, RefusedError } from '../../../src/shared/errors.js'
-import type { Core } from '../../../src/server/base/context.js'
-import { createGate, type Gate } from '../../../src/server/connection/authenticator.js'
+import { Authenticator } from '../../../src/server/connection/authenticator.js'
 import { resolveOptions, type Credential, type EngineOptions } from '../../../src/server/base/options.js'
 import { createFakeClock, type FakeClock } from '../../support/fake-platform.js'
 import { createServerPlatform } from '../../support/server-world.js'
 
-function open(authenticate: EngineOptions['authenticate']): { gate: Gate; clock: FakeClock } {
+function open(authenticate: EngineOptions['authenticate']): { authenticator: Authenticator; clock: FakeClock } {
   const clock = createFakeClock()
   const options = resolveOptions(authenticate ? { authenticate } : {})
-  // It reads nothing else of the core.
-  const core = { platform: createServerPlatform(clock), options } as Core
-  return { gate: createGate(core, { url: '/live', headers: {} }), clock }
+  const context = { platform: createServerPlatform(clock), options }
+  return { authenticator: new Authenticator(context, { url: '/live', headers: {} }), clock }
 }
 
-const check = (gate: Gate, auth?: unknown): Promise<unknown> =>
-  new Promise((resolve) => gate.check(auth, resolve, resolve))
+const check = (authenticator: Authenticator, auth?: unknown): Promise<unknown> =>
+  new Promise((resolve) => authenticator.check(auth, { accepted: resolve, refused: resolve }))
 
 describe('check', () => {
   test('knows everybody as nobody in particular by default', async () => {
-    const { gate } = open(undefined)
+    const { authenticator } = open(undefined)
 
-    expect(await check(gate)).toBe('')
-    expect(gate.deadline).toBe(Infinity)
+    expect(await check(authenticator)).toBe('')
+    expect(authenticator.deadline).toBe(Infinity)
   })
 
   test('hands on the credential and the request', async () => {
     let given: Credential | undefined
-    const { gate } = open((credential) => {
+    const { authenticator } = open((credential) => {
       given = credential
       return { user: 'ann' }
     })
 
-    expect(await check(gate, 'ticket')).toBe('ann')
+    expect(await check(authenticator, 'ticket')).toBe('ann')
     expect(given).toMatchObject({ auth: 'ticket', request: { url: '/live' } })
   })
 
   test.each([null, undefined, false] as const)('takes %o for nobody', async (answer) => {
-    const { gate } = open(() => Promise.resolve(answer))
+    const { authenticator } = open(() => Promise.resolve(answer))
 
-    expect(await check(gate)).toMatchObject({ reason: 'unauthorized', error: { code: 'UNAUTHORIZED' } })
+    expect(await check(authenticator)).toMatchObject({ reason: 'unauthorized', error: { code: 'UNAUTHORIZED' } })
   })
 
   test.each([new HoldfastError('FORBIDDEN', 'not you'), new RefusedError('REFUSED_BY_SERVER', 'not you')])(
     'shuts out: %s',
     async (error) => {
-      const { gate } = open(async () => {
+      const { authenticator } = open(async () => {
         throw error
       })
 
-      expect(await check(gate)).toMatchObject({ reason: 'forbidden', error: { code: 'FORBIDDEN', message: 'not you' } })
+      expect(await check(authenticator)).toMatchObject({
+        reason: 'forbidden',
+        error: { code: 'FORBIDDEN', message: 'not you' },
+      })
     },
   )
 
   test('takes an UNAUTHORIZED that is thrown for one that is given', async () => {
-    const { gate } = open(() => {
+    const { authenticator } = open(() => {
       throw new HoldfastError('UNAUTHORIZED', 'outdated')
     })
 
-    expect(await check(gate)).toMatchObject({ reason: 'unauthorized', error: { message: 'outdated' } })
+    expect(await check(authenticator)).toMatchObject({ reason: 'unauthorized', error: { message: 'outdated' } })
   })
 
   test.each([{}, 'ann', { user: 7 }, { user: 'ann', expiresAt: 'soon' }, { user: 'ann', expiresAt: NaN }])(
     'takes the answer %o for a fault of ours',
     async (answer) => {
-      const { gate } = open(() => answer as never)
+      const { authenticator } = open(() => answer as never)
 
-      expect(await check(gate)).toMatchObject({ reason: 'failed', error: { code: 'AUTH_FAILED' } })
+      expect(await check(authenticator)).toMatchObject({ reason: 'failed', error: { code: 'AUTH_FAILED' } })
     },
   )
 
   test('takes another error for a fault of ours', async () => {
-    const { gate } = open(() => {
+    const { authenticator } = open(() => {
       throw new Error('the database is away')
     })
 
-    expect(await check(gate)).toMatchObject({ reason: 'failed', error: { code: 'AUTH_FAILED' } })
+    expect(await check(authenticator)).toMatchObject({ reason: 'failed', error: { code: 'AUTH_FAILED' } })
   })
 
   test('answers nobody who is gone, and says so to who checks', async () => {
     let credential: Credential | undefined
     let answer: (answer: null) => void = () => {}
-    const { gate, clock } = open((given) => {
+    const { authenticator, clock } = open((given) => {
       credential = given
       return new Promise<null>((resolve) => (answer = resolve))
     })
     const heard = vi.fn()
-    gate.check('ticket', heard, heard)
+    authenticator.check('ticket', { accepted: heard, refused: heard })
 
-    gate.close()
+    authenticator.close()
     answer(null)
     await clock.settle()
 
@@ -104,58 +105,58 @@ describe('a credential that expires', () => {
   }
 
   test('is asked for anew, well before', async () => {
-    const { gate } = expiring(60_000)
-    await check(gate)
+    const { authenticator } = expiring(60_000)
+    await check(authenticator)
 
-    expect(gate.deadline).toBe(30_000)
-    expect(gate.elapsed(29_999)).toBeUndefined()
-    expect(gate.elapsed(30_000)).toEqual({ within: 30_000 })
-    expect(gate.elapsed(30_001)).toBeUndefined()
-    expect(gate.deadline).toBe(60_000)
-    expect(gate.elapsed(60_000)).toMatchObject({ reason: 'unauthorized', error: { code: 'UNAUTHORIZED' } })
+    expect(authenticator.deadline).toBe(30_000)
+    expect(authenticator.elapsed(29_999)).toBeUndefined()
+    expect(authenticator.elapsed(30_000)).toEqual({ within: 30_000 })
+    expect(authenticator.elapsed(30_001)).toBeUndefined()
+    expect(authenticator.deadline).toBe(60_000)
+    expect(authenticator.elapsed(60_000)).toMatchObject({ reason: 'unauthorized', error: { code: 'UNAUTHORIZED' } })
   })
 
   test('is asked for at half its time when that is short, so that asking never goes round and round', async () => {
-    const { gate } = expiring(5_000)
-    await check(gate)
+    const { authenticator } = expiring(5_000)
+    await check(authenticator)
 
-    expect(gate.deadline).toBe(2_500)
-    expect(gate.elapsed(2_499)).toBeUndefined()
-    expect(gate.elapsed(2_500)).toEqual({ within: 2_500 })
+    expect(authenticator.deadline).toBe(2_500)
+    expect(authenticator.elapsed(2_499)).toBeUndefined()
+    expect(authenticator.elapsed(2_500)).toEqual({ within: 2_500 })
   })
 
   test('does not get older when somebody sets the clock', async () => {
-    const { gate, clock } = expiring(60_000)
-    await check(gate)
+    const { authenticator, clock } = expiring(60_000)
+    await check(authenticator)
 
     clock.stepWall(3_600_000)
 
-    expect(gate.deadline).toBe(30_000)
+    expect(authenticator.deadline).toBe(30_000)
   })
 
   test('is replaced by a fresh one', async () => {
-    const { gate, clock } = expiring(60_000)
-    await check(gate)
+    const { authenticator, clock } = expiring(60_000)
+    await check(authenticator)
     await clock.advance(40_000)
-    gate.elapsed(40_000)
+    authenticator.elapsed(40_000)
 
-    expect(await check(gate, 'fresh')).toBe('ann')
+    expect(await check(authenticator, 'fresh')).toBe('ann')
 
-    expect(gate.deadline).toBe(70_000)
+    expect(authenticator.deadline).toBe(70_000)
   })
 
   test('lets nobody in when it is outdated', async () => {
-    const { gate } = expiring(0)
+    const { authenticator } = expiring(0)
 
-    expect(await check(gate)).toMatchObject({ reason: 'unauthorized' })
+    expect(await check(authenticator)).toMatchObject({ reason: 'unauthorized' })
   })
 
   test('must stay the same user’s', async () => {
     const users = ['ann', 'bob']
-    const { gate } = open(() => ({ user: users.shift() ?? '' }))
-    await check(gate)
+    const { authenticator } = open(() => ({ user: users.shift() ?? '' }))
+    await check(authenticator)
 
-    expect(await check(gate)).toMatchObject({
+    expect(await check(authenticator)).toMatchObject({
       reason: 'unauthorized',
       error: { message: 'The credential is of another user' },
     })

@@ -8,8 +8,8 @@ test('rings each at its time, over a single timer', async () => {
   const clock = createFakeClock()
   const deadlines = createDeadlines(createServerPlatform(clock))
   const rings: [string, number][] = []
-  deadlines.create((now) => rings.push(['late', now])).set(300)
-  deadlines.create((now) => rings.push(['soon', now])).set(100)
+  deadlines.create({ elapsed: (now) => void rings.push(['late', now]) }).set(300)
+  deadlines.create({ elapsed: (now) => void rings.push(['soon', now]) }).set(100)
 
   const { timers } = clock
   await clock.advance(1_000)
@@ -25,9 +25,11 @@ test('rings anew only when it is set anew', async () => {
   const clock = createFakeClock()
   const deadlines = createDeadlines(createServerPlatform(clock))
   const rings: number[] = []
-  const deadline = deadlines.create((now) => {
-    rings.push(now)
-    if (rings.length < 3) deadline.set(now + 10)
+  const deadline = deadlines.create({
+    elapsed(now) {
+      rings.push(now)
+      if (rings.length < 3) deadline.set(now + 10)
+    },
   })
 
   deadline.set(10)
@@ -40,14 +42,18 @@ test('rings one that is set into the past once at a time, and the others in betw
   const clock = createFakeClock()
   const deadlines = createDeadlines(createServerPlatform(clock))
   const rings: string[] = []
-  const stuck = deadlines.create(() => {
-    rings.push('stuck')
-    if (rings.length < 6) stuck.set(10)
+  const stuck = deadlines.create({
+    elapsed() {
+      rings.push('stuck')
+      if (rings.length < 6) stuck.set(10)
+    },
   })
   stuck.set(10)
-  const other = deadlines.create((now) => {
-    rings.push('other')
-    if (rings.length < 4) other.set(now)
+  const other = deadlines.create({
+    elapsed(now) {
+      rings.push('other')
+      if (rings.length < 4) other.set(now)
+    },
   })
   other.set(11)
 
@@ -61,12 +67,14 @@ test('does not ring one that another has called off, though both are due', async
   const clock = createFakeClock()
   const deadlines = createDeadlines(createServerPlatform(clock))
   const rings: string[] = []
-  const second = deadlines.create(() => rings.push('second'))
-  const third = deadlines.create(() => rings.push('third'))
-  const first = deadlines.create(() => {
-    rings.push('first')
-    second.set(Infinity)
-    third.set(20)
+  const second = deadlines.create({ elapsed: () => void rings.push('second') })
+  const third = deadlines.create({ elapsed: () => void rings.push('third') })
+  const first = deadlines.create({
+    elapsed() {
+      rings.push('first')
+      second.set(Infinity)
+      third.set(20)
+    },
   })
   first.set(10)
   second.set(11)
@@ -84,7 +92,7 @@ test('does not ring when it is called off', async () => {
   const clock = createFakeClock()
   const deadlines = createDeadlines(createServerPlatform(clock))
   const rings: number[] = []
-  const deadline = deadlines.create((now) => rings.push(now))
+  const deadline = deadlines.create({ elapsed: (now) => void rings.push(now) })
   deadline.set(10)
 
   deadline.set(Infinity)
@@ -97,7 +105,7 @@ test('rings nothing any more once all are cancelled', async () => {
   const clock = createFakeClock()
   const deadlines = createDeadlines(createServerPlatform(clock))
   const rings: number[] = []
-  const deadline = deadlines.create((now) => rings.push(now))
+  const deadline = deadlines.create({ elapsed: (now) => void rings.push(now) })
   deadline.set(10)
 
   deadlines.cancel()
@@ -115,7 +123,9 @@ test('rings whatever was set last, whatever was set before', async () => {
       const clock = createFakeClock()
       const deadlines = createDeadlines(createServerPlatform(clock))
       const rung = new Map<number, number>()
-      const all = Array.from({ length: 10 }, (_, index) => deadlines.create((now) => rung.set(index, now)))
+      const all = Array.from({ length: 10 }, (_, index) =>
+        deadlines.create({ elapsed: (now) => void rung.set(index, now) }),
+      )
       for (const [index, at] of sets) all[index]?.set(at)
 
       await clock.advance(60)

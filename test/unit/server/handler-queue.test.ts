@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { MessageContext } from '../../../src/server/base/api.js'
 import { memoryStreams } from '../../../src/server/stores/memory-streams.js'
-import type { MaybePromise, StreamStore } from '../../../src/server/stores/stream-store.js'
+import type { MaybePromise } from '../../../src/shared/maybe-promise.js'
+import type { StreamStore } from '../../../src/server/stores/stream-store.js'
 import { createFakeClock, type FakeClock } from '../../support/fake-platform.js'
 import { createFakeWorld, sessionOf, type FakeClient, type FakeWorld, type Frame } from '../../support/server-world.js'
 

@@ -1,19 +1,14 @@
 import { describe, expect, test, vi } from 'vitest'
 import { HoldfastError } from '../../../src/shared/errors.js'
 import { jsonFrames } from '../../../src/protocol/frame-codec.js'
-import type { MessageContext } from '../../../src/server/base/api.js'
-import { createHandlers, type Handlers, type Outcome } from '../../../src/server/session/handlers.js'
+import { HandlerContext } from '../../../src/server/session/handler-context.js'
+import { Handlers, type Outcome } from '../../../src/server/session/handlers.js'
 
-const context: MessageContext = {
-  id: 'A:1',
-  isRetransmitted: false,
-  maybeDuplicate: false,
-  signal: new AbortController().signal,
-}
+const context = new HandlerContext('A:1', false, false)
 
 function open(): { handlers: Handlers; errors: HoldfastError[] } {
   const errors: HoldfastError[] = []
-  return { handlers: createHandlers(jsonFrames, (error) => errors.push(error)), errors }
+  return { handlers: new Handlers({ codec: jsonFrames, report: (error) => void errors.push(error) }), errors }
 }
 
 const run = (handlers: Handlers, event: string, data?: unknown, isRequest = false): Promise<Outcome> =>

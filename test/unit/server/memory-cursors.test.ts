@@ -3,7 +3,7 @@ import { createCursorTable } from '../../../src/server/stores/memory-cursors.js'
 import type { Cursor } from '../../../src/server/stores/stream-store.js'
 
 const limits = { cursorTtlMs: 1_000, cursorsMax: 3, cursorBytesMax: 10_000 }
-const cursor = (n: number, isWitnessed = true): Cursor => ({ n, isWitnessed, rejected: [] })
+const cursor = (n: number, hasSeenAll = true): Cursor => ({ n, hasSeenAll, rejected: [] })
 
 test('finds what was written, per user', () => {
   const table = createCursorTable(limits)
@@ -20,7 +20,7 @@ test('is witness of nothing that another life has seen', () => {
 
   const found = table.read('', ['A', 'B'], 'new', 1)
 
-  expect([...found.values()].map(({ isWitnessed }) => isWitnessed)).toEqual([false, false])
+  expect([...found.values()].map(({ hasSeenAll }) => hasSeenAll)).toEqual([false, false])
 })
 
 test('never steps back', () => {

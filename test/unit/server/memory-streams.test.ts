@@ -183,7 +183,7 @@ describe('limits', () => {
 describe('cursors', () => {
   test('come with the stream, and by themselves', async () => {
     const { streams, attach } = open()
-    const cursor = { n: 3, isWitnessed: true, rejected: [['A', 2, 'REJECTED', 'no']] as const }
+    const cursor = { n: 3, hasSeenAll: true, rejected: [['A', 2, 'REJECTED', 'no']] as const }
 
     await streams.advance('ann', 'A', cursor)
 
@@ -198,13 +198,13 @@ describe('a store that outlives its server', () => {
     const first = open()
     const { id, epoch } = first.attach()
     const { tag } = first.append(id, epoch) as StreamMessage
-    await first.streams.advance('ann', 'A', { n: 1, isWitnessed: true, rejected: [] })
+    await first.streams.advance('ann', 'A', { n: 1, hasSeenAll: true, rejected: [] })
 
     const second = open({}, first.store)
     const again = second.attach({ stream: { id, s: 1, g: tag }, writers: ['A'] })
 
     expect(again).toMatchObject({ resumed: true, sequence: 1 })
-    expect(again.cursors.get('A')).toMatchObject({ n: 1, isWitnessed: false })
+    expect(again.cursors.get('A')).toMatchObject({ n: 1, hasSeenAll: false })
     expect((second.append(id, again.epoch) as StreamMessage).tag).not.toBe(tag)
   })
 })
@@ -216,7 +216,7 @@ describe('a store that goes back in time', () => {
     append(id, epoch)
     const snapshot = store.snapshot()
     const { tag } = append(id, epoch) as StreamMessage
-    await streams.advance('ann', 'A', { n: 1, isWitnessed: true, rejected: [] })
+    await streams.advance('ann', 'A', { n: 1, hasSeenAll: true, rejected: [] })
 
     store.restore(snapshot)
     const second = append(id, epoch) as StreamMessage

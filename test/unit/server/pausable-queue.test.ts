@@ -1,110 +1,114 @@
 import { expect, test } from 'vitest'
-import { createTurnstile, type Turnstile } from '../../../src/server/ordering/pausable-queue.js'
+import { PausableQueue } from '../../../src/server/ordering/pausable-queue.js'
 
-/** Each item has as many bytes as it says. */
-const create = (pass: (item: number) => void): Turnstile<number> =>
-  createTurnstile<number>(pass, { messages: 4, bytes: 100 }, (item) => item)
-
-test('lets pass at once while it is open', () => {
+/** Each item has as many bytes as it says. `handle` may enter more. */
+function open(handle: (item: number) => void = () => {}) {
+  const queue = new PausableQueue<number>({ messages: 4, bytes: 100 })
   const passed: number[] = []
-  const turnstile = create((item) => passed.push(item))
+  const pass = (item: number): void => {
+    passed.push(item)
+    handle(item)
+  }
+  const enter = (item: number): string => {
+    const place = queue.enter(item, item)
+    if (place === 'pass') pass(item)
+    return place
+  }
+  const resume = (): void => {
+    queue.resume()
+    for (let item = queue.next(); item !== undefined; item = queue.next()) pass(item)
+  }
+  return { queue, passed, enter, resume }
+}
 
-  turnstile.enter(1)
+test('lets items pass at once while it runs', () => {
+  const { enter } = open()
 
-  expect(passed).toEqual([1])
+  expect(enter(1)).toBe('pass')
 })
 
-test('keeps those in line, and lets them pass in order', () => {
-  const passed: number[] = []
-  const turnstile = create((item) => passed.push(item))
-  turnstile.close()
-  turnstile.enter(1)
-  turnstile.enter(2)
-  expect(passed).toEqual([])
+test('keeps items while it is paused, and hands them over in order', () => {
+  const { queue, passed, enter, resume } = open()
+  queue.pause()
+  expect([enter(1), enter(2)]).toEqual(['wait', 'wait'])
+  expect(queue.next()).toBeUndefined()
 
-  turnstile.open()
-  turnstile.enter(3)
+  resume()
+  enter(3)
 
   expect(passed).toEqual([1, 2, 3])
 })
 
-test('keeps the rest when one that passes closes it again', () => {
-  const passed: number[] = []
-  const turnstile = create((item) => {
-    passed.push(item)
-    if (item === 1) turnstile.close()
+test('keeps the rest when it is paused again meanwhile', () => {
+  const { queue, passed, enter, resume } = open((item) => {
+    if (item === 1) queue.pause()
   })
-  turnstile.close()
-  turnstile.enter(1)
-  turnstile.enter(2)
+  queue.pause()
+  enter(1)
+  enter(2)
 
-  turnstile.open()
-  turnstile.enter(3)
+  resume()
+  enter(3)
   expect(passed).toEqual([1])
-  turnstile.open()
+  resume()
 
   expect(passed).toEqual([1, 2, 3])
 })
 
-test('lets nobody overtake the line while it moves', () => {
-  const passed: number[] = []
-  const turnstile = create((item) => {
-    passed.push(item)
-    if (item === 1) turnstile.enter(9)
+test('lets no item overtake those that wait', () => {
+  const { queue, passed, enter, resume } = open((item) => {
+    if (item === 1) enter(9)
   })
-  turnstile.close()
-  turnstile.enter(1)
-  turnstile.enter(2)
+  queue.pause()
+  enter(1)
+  enter(2)
 
-  turnstile.open()
+  resume()
 
   expect(passed).toEqual([1, 2, 9])
 })
 
-test('forgets who waits', () => {
-  const passed: number[] = []
-  const turnstile = create((item) => passed.push(item))
-  turnstile.close()
-  turnstile.enter(1)
+test('forgets what waits', () => {
+  const { queue, passed, enter, resume } = open()
+  queue.pause()
+  enter(1)
 
-  turnstile.clear()
-  turnstile.open()
+  queue.clear()
+  resume()
 
   expect(passed).toEqual([])
 })
 
-test('turns away whom the line has no room for, and lets the others pass', () => {
-  const passed: number[] = []
-  const turnstile = create((item) => passed.push(item))
-  turnstile.close()
+test('has no room for more than its bounds, and takes smaller items still', () => {
+  const { queue, passed, enter, resume } = open()
+  queue.pause()
 
-  const entered = [60, 50, 40, 0, 0, 0].map((item) => turnstile.enter(item))
-  turnstile.open()
+  const places = [60, 50, 40, 0, 0, 0].map((item) => enter(item))
+  resume()
 
-  expect(entered).toEqual([true, false, true, true, true, false])
+  expect(places).toEqual(['wait', 'full', 'wait', 'wait', 'wait', 'full'])
   expect(passed).toEqual([60, 40, 0, 0])
 })
 
-test('has room again for as much as has passed or was forgotten', () => {
-  const turnstile = create(() => {})
-  turnstile.close()
-  turnstile.enter(60)
-  turnstile.open()
-  turnstile.close()
+test('has room again for as much as was handed over or forgotten', () => {
+  const { queue, enter, resume } = open()
+  queue.pause()
+  enter(60)
+  resume()
+  queue.pause()
 
-  expect(turnstile.enter(100)).toBe(true)
-  turnstile.clear()
-  expect(turnstile.enter(100)).toBe(true)
+  expect(enter(100)).toBe('wait')
+  queue.clear()
+  expect(enter(100)).toBe('wait')
 })
 
-test('takes anything while nobody waits', () => {
-  const passed: number[] = []
-  const turnstile = create((item) => passed.push(item))
+test('takes an item of any size while none waits', () => {
+  const { queue, passed, enter, resume } = open()
 
-  expect(turnstile.enter(500)).toBe(true)
-  turnstile.close()
-  expect(turnstile.enter(501)).toBe(true)
-  turnstile.open()
+  expect(enter(500)).toBe('pass')
+  queue.pause()
+  expect(enter(501)).toBe('wait')
+  resume()
 
   expect(passed).toEqual([500, 501])
 })

@@ -1,10 +1,14 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { createDownlink, type Downlink } from '../../../src/server/connection/sender.js'
+import { Sender } from '../../../src/server/connection/sender.js'
 import type { StreamMessage } from '../../../src/server/stores/stream-store.js'
+import { resolveOptions } from '../../../src/server/base/options.js'
+import { nodePlatform } from '../../../src/server/base/platform.js'
 import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 
 function open(): {
-  downlink: Downlink
+  sender: Sender
   written: string[]
   socket: { bufferedAmount: number; send(frame: unknown): void }
   clock: { now: number }
@@ -17,9 +21,15 @@ function open(): {
     close: () => {},
     terminate: () => {},
   }
-  const downlink = createDownlink(socket, jsonFrames, { bufferedBytesMax: 100, stalledMs: 1_000 }, () => clock.now)
-  return { downlink, written, socket, clock }
+  const options = resolveOptions({ limits: { bufferedBytesMax: 100, stalledMs: 1_000 } })
+  const platform = { ...nodePlatform, now: () => clock.now }
+  const sender = new Sender({ platform, options, codec: jsonFrames }, socket)
+  return { sender, written, socket, clock }
 }
+
+setFlagsFromString('--expose-gc')
+// The flag adds it to contexts that are made from then on.
+const collectGarbage = runInNewContext('gc') as () => void
 
 const message = (sequence: number): StreamMessage => ({
   head: { t: 'm', e: 'news' },
@@ -29,52 +39,52 @@ const message = (sequence: number): StreamMessage => ({
 })
 
 test('writes the stream as it comes, payload and all', () => {
-  const { downlink, written } = open()
-  downlink.start(4)
+  const { sender, written } = open()
+  sender.start(4)
 
-  downlink.deliver(message(5))
+  sender.deliver(message(5))
 
   expect(written).toEqual(['{"t":"m","e":"news","s":5,"g":"g5","d":5}'])
-  expect(downlink.sequence).toBe(5)
-  expect(downlink.deadline).toBe(Infinity)
+  expect(sender.sequence).toBe(5)
+  expect(sender.deadline).toBe(Infinity)
 })
 
 test('lets the stream wait while the socket is full, and goes on when it has drained', () => {
-  const { downlink, written, socket, clock } = open()
+  const { sender, written, socket, clock } = open()
   socket.bufferedAmount = 100
-  downlink.deliver(message(1))
-  downlink.deliver(message(2))
+  sender.deliver(message(1))
+  sender.deliver(message(2))
   expect(written).toEqual([])
-  expect(downlink.sequence).toBe(0)
+  expect(sender.sequence).toBe(0)
 
   socket.bufferedAmount = 99
-  clock.now = downlink.deadline
+  clock.now = sender.deadline
 
-  expect(downlink.elapsed(clock.now)).toBeUndefined()
+  expect(sender.elapsed(clock.now)).toBeUndefined()
   expect(written).toHaveLength(2)
-  expect(downlink.deadline).toBe(Infinity)
+  expect(sender.deadline).toBe(Infinity)
 })
 
 test('drops volatile messages while the socket is full', () => {
-  const { downlink, written, socket } = open()
+  const { sender, written, socket } = open()
   socket.bufferedAmount = 100
 
-  downlink.writeVolatile('{"t":"v","e":"a"}')
-  downlink.write({ t: 'o' })
+  sender.writeVolatile('{"t":"v","e":"a"}')
+  sender.write({ t: 'o' })
   socket.bufferedAmount = 0
-  downlink.writeVolatile('{"t":"v","e":"b"}')
+  sender.writeVolatile('{"t":"v","e":"b"}')
 
   expect(written).toEqual(['{"t":"o"}', '{"t":"v","e":"b"}'])
 })
 
 test('says when nothing has left a full socket for too long, however much the client talks', () => {
-  const { downlink, socket, clock } = open()
+  const { sender, socket, clock } = open()
   socket.bufferedAmount = 100
-  downlink.deliver(message(1))
+  sender.deliver(message(1))
   let verdict: string | undefined
   for (; !verdict && clock.now < 5_000; clock.now += 10) {
-    downlink.pump()
-    verdict = downlink.elapsed(clock.now)
+    sender.pump()
+    verdict = sender.elapsed(clock.now)
   }
 
   expect(verdict).toBe('stalled')
@@ -83,24 +93,24 @@ test('says when nothing has left a full socket for too long, however much the cl
 })
 
 test('begins to count anew when the socket has drained meanwhile', () => {
-  const { downlink, socket, clock } = open()
+  const { sender, socket, clock } = open()
   socket.bufferedAmount = 100
-  downlink.deliver(message(1))
+  sender.deliver(message(1))
   clock.now = 900
   socket.bufferedAmount = 0
-  downlink.pump()
+  sender.pump()
 
   socket.bufferedAmount = 100
-  downlink.deliver(message(2))
+  sender.deliver(message(2))
   clock.now = 1_100
 
-  expect(downlink.elapsed(clock.now)).toBeUndefined()
+  expect(sender.elapsed(clock.now)).toBeUndefined()
 })
 
 test('goes on for who reads slowly but steadily, though the socket is full at every look', () => {
-  const { downlink, socket, clock, written } = open()
+  const { sender, socket, clock, written } = open()
   socket.bufferedAmount = 100
-  for (let sequence = 1; sequence <= 100; sequence++) downlink.deliver(message(sequence))
+  for (let sequence = 1; sequence <= 100; sequence++) sender.deliver(message(sequence))
   let verdict: string | undefined
   for (clock.now = 0; !verdict && clock.now < 5_000; clock.now += 50) {
     socket.bufferedAmount = 99
@@ -110,10 +120,33 @@ test('goes on for who reads slowly but steadily, though the socket is full at ev
       written.push(String(frame))
       socket.bufferedAmount = 100
     }
-    verdict = downlink.elapsed(clock.now)
+    verdict = sender.elapsed(clock.now)
     if (before === 100) break
   }
 
   expect(verdict).toBeUndefined()
   expect(written.length).toBeGreaterThan(50)
+})
+
+test('lets go of what it has written, while other messages wait', async () => {
+  const { sender, socket, written } = open()
+  socket.bufferedAmount = 100
+  let first: StreamMessage | undefined = message(1)
+  const reference = new WeakRef(first)
+  sender.deliver(first)
+  first = undefined
+  for (let sequence = 2; sequence <= 5; sequence++) sender.deliver(message(sequence))
+
+  socket.bufferedAmount = 0
+  socket.send = (frame: unknown) => {
+    written.push(String(frame))
+    socket.bufferedAmount = 100
+  }
+  sender.pump()
+  await new Promise((resolve) => setTimeout(resolve, 0))
+  collectGarbage()
+
+  expect(written).toHaveLength(1)
+  expect(reference.deref()).toBeUndefined()
+  expect(sender.sequence).toBe(1)
 })

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { HoldfastError } from '../../../src/shared/errors.js'
 import { createMemoryStreams } from '../../../src/server/stores/memory-streams.js'
-import { createStreamWriter, type StreamWriter } from '../../../src/server/session/stream-writer.js'
-import type { Attached, MaybePromise, StreamEntry, Streams } from '../../../src/server/stores/stream-store.js'
+import { StreamWriter, type StreamOwner } from '../../../src/server/session/stream-writer.js'
+import type { MaybePromise } from '../../../src/shared/maybe-promise.js'
+import type { Attached, StreamEntry, Streams } from '../../../src/server/stores/stream-store.js'
 
 const entry = (payload: string): StreamEntry => ({ head: { t: 'm', e: 'news' }, payload })
 
@@ -53,25 +54,22 @@ function open() {
   const errors: HoldfastError[] = []
   const told: string[] = []
   const first = slow.inner.attach({ user: '', writers: [] }) as Attached
-  const core = {
+  const context = {
     streams: slow.streams,
     report: (error: HoldfastError) => void errors.push(error),
     isStopped: () => false,
   }
-  const writer: StreamWriter = createStreamWriter(
-    core,
-    first.id,
-    { sequence: 0, acknowledged: 0 },
-    {
-      appended: ({ sequence, payload }) => told.push(`${sequence}: ${String(payload)}`),
-      over(reason) {
-        told.push(`over: ${reason}`)
-        writer.end(reason)
-      },
-      failed: () => told.push('failed'),
-      condemned: () => told.push('condemned'),
+  const owner: StreamOwner = {
+    id: first.id,
+    onAppended: ({ sequence, payload }) => void told.push(`${sequence}: ${String(payload)}`),
+    onStreamOver(reason) {
+      told.push(`over: ${reason}`)
+      writer.end(reason)
     },
-  )
+    onStoreFailure: () => void told.push('failed'),
+    onIncomplete: () => void told.push('incomplete'),
+  }
+  const writer = new StreamWriter(context, owner, { sequence: 0, acknowledged: 0 })
   writer.renew(first, 0)
   const attach = (): Attached =>
     slow.inner.attach({ user: '', writers: [], stream: { id: first.id, s: 0 } }) as Attached
@@ -108,7 +106,7 @@ describe('append', () => {
 
     for (const payload of 'abcdef') writer.append(entry(payload))
 
-    expect(told.slice(-2)).toEqual(['condemned', 'over: overflow'])
+    expect(told.slice(-2)).toEqual(['incomplete', 'over: overflow'])
   })
 
   test('ends the stream when another server has it, and says what is lost', () => {
@@ -117,7 +115,7 @@ describe('append', () => {
 
     writer.append(entry('a'))
 
-    expect(told).toEqual(['over: superseded', 'condemned'])
+    expect(told).toEqual(['over: superseded', 'incomplete'])
     expect(errors).toMatchObject([{ code: 'SESSION_ENDED' }])
   })
 
@@ -129,7 +127,7 @@ describe('append', () => {
     store.restore(snapshot)
     writer.append(entry('b'))
 
-    expect(told).toEqual(['1: a', 'condemned', 'over: lost'])
+    expect(told).toEqual(['1: a', 'incomplete', 'over: lost'])
     expect(writer.isBehind(0)).toBe(true)
   })
 
@@ -141,7 +139,7 @@ describe('append', () => {
     writer.append(entry('a'))
     await answer()
 
-    expect(told).toEqual(['over: failed', 'condemned', 'condemned'])
+    expect(told).toEqual(['over: failed', 'incomplete', 'incomplete'])
     expect(errors).toMatchObject([{ code: 'STORAGE_FAILED' }, { code: 'STORAGE_FAILED' }])
   })
 })
@@ -169,7 +167,7 @@ describe('doubt', () => {
 
     writer.end('expired')
 
-    expect(told).toEqual(['condemned'])
+    expect(told).toEqual(['incomplete'])
   })
 })
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { createBucket } from '../../../src/server/ordering/token-bucket.js'
+import { TokenBucket } from '../../../src/server/ordering/token-bucket.js'
 
 test('gives its burst at once and then no more', () => {
-  const bucket = createBucket({ perSecond: 10, burst: 3 }, 0)
+  const bucket = new TokenBucket({ perSecond: 10, burst: 3 })
 
   const taken = [0, 0, 0, 0].map((now) => bucket.take(now))
 
@@ -10,7 +10,7 @@ test('gives its burst at once and then no more', () => {
 })
 
 test('says when the next token is there, and has it then', () => {
-  const bucket = createBucket({ perSecond: 10, burst: 1 }, 0)
+  const bucket = new TokenBucket({ perSecond: 10, burst: 1 })
   bucket.take(0)
   bucket.take(30)
 
@@ -22,7 +22,7 @@ test('says when the next token is there, and has it then', () => {
 })
 
 test('fills up to its burst and no further', () => {
-  const bucket = createBucket({ perSecond: 1_000, burst: 2 }, 0)
+  const bucket = new TokenBucket({ perSecond: 1_000, burst: 2 })
 
   const taken = [60_000, 60_000, 60_000].map((now) => bucket.take(now))
 

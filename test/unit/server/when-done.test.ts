@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest'
-import { settle } from '../../../src/server/base/when-done.js'
+import { whenDone } from '../../../src/server/base/when-done.js'
 
 test('goes on at once where there is no promise', () => {
   const onValue = vi.fn()
 
-  settle(() => 1, onValue, vi.fn())
+  whenDone(() => 1, onValue, vi.fn())
 
   expect(onValue).toHaveBeenCalledExactlyOnceWith(1)
 })
@@ -12,7 +12,7 @@ test('goes on at once where there is no promise', () => {
 test('goes on when a promise is fulfilled', async () => {
   const onValue = vi.fn()
 
-  settle(() => Promise.resolve(1), onValue, vi.fn())
+  whenDone(() => Promise.resolve(1), onValue, vi.fn())
   expect(onValue).not.toHaveBeenCalled()
   await vi.waitUntil(() => onValue.mock.calls.length > 0)
 
@@ -24,7 +24,7 @@ test('tells what was thrown', () => {
   const onError = vi.fn()
   const cause = new Error('broken')
 
-  settle<number>(
+  whenDone<number>(
     () => {
       throw cause
     },
@@ -40,7 +40,7 @@ test('tells why a promise was rejected', async () => {
   const onError = vi.fn()
   const cause = new Error('broken')
 
-  settle(() => Promise.reject(cause), vi.fn(), onError)
+  whenDone(() => Promise.reject(cause), vi.fn(), onError)
   await vi.waitUntil(() => onError.mock.calls.length > 0)
 
   expect(onError).toHaveBeenCalledExactlyOnceWith(cause)

@@ -1,15 +1,15 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Rejection } from '../../../src/protocol/frames.js'
-import { createLanes, NO_CURSOR, type Lane } from '../../../src/server/ordering/writer-lane.js'
+import { NO_CURSOR, WriterLanes, type WriterLane } from '../../../src/server/ordering/writer-lane.js'
 
 type Told = ReturnType<typeof vi.fn<(writer: string) => void>>
 
-const follower = (): { began: Told; moved: Told } => ({ began: vi.fn(), moved: vi.fn() })
+const subscriber = (): { onBegin: Told; onAdvance: Told } => ({ onBegin: vi.fn(), onAdvance: vi.fn() })
 
-const run = (lane: Lane<string>, sequence: number, isRetransmitted = false): void =>
+const run = (lane: WriterLane<string>, sequence: number, isRetransmitted = false): void =>
   lane.begin({ sequence, join: () => {}, abort: () => {} }, isRetransmitted)
 
-function handle(lane: Lane<string>, sequence: number, rejection?: Rejection): void {
+function handle(lane: WriterLane<string>, sequence: number, rejection?: Rejection): void {
   run(lane, sequence)
   lane.advance(lane.outcome(rejection))
   lane.end()
@@ -17,18 +17,18 @@ function handle(lane: Lane<string>, sequence: number, rejection?: Rejection): vo
 
 describe('a lane', () => {
   test('is shared by all who open it, per user', () => {
-    const lanes = createLanes<string>(8)
+    const lanes = new WriterLanes<string>(8)
 
-    const first = lanes.open('ann', 'A', NO_CURSOR, follower())
+    const first = lanes.open('ann', 'A', NO_CURSOR, subscriber())
 
-    expect(lanes.open('ann', 'A', NO_CURSOR, follower())).toBe(first)
-    expect(lanes.open('bob', 'A', NO_CURSOR, follower())).not.toBe(first)
+    expect(lanes.open('ann', 'A', NO_CURSOR, subscriber())).toBe(first)
+    expect(lanes.open('bob', 'A', NO_CURSOR, subscriber())).not.toBe(first)
     expect(lanes.size).toBe(2)
   })
 
   test('is forgotten when nobody follows it and nothing runs', () => {
-    const lanes = createLanes<string>(8)
-    const one = follower()
+    const lanes = new WriterLanes<string>(8)
+    const one = subscriber()
     const lane = lanes.open('', 'A', NO_CURSOR, one)
     run(lane, 1)
 
@@ -39,33 +39,33 @@ describe('a lane', () => {
     expect(lanes.size).toBe(0)
   })
 
-  test('tells its followers when a handler begins, when it moves and when it is free', () => {
-    const one = follower()
-    const lane = createLanes<string>(8).open('', 'A', NO_CURSOR, one)
+  test('tells its subscribers when a handler begins, when it moves and when it is free', () => {
+    const one = subscriber()
+    const lane = new WriterLanes<string>(8).open('', 'A', NO_CURSOR, one)
 
     handle(lane, 1)
 
-    expect(one.began.mock.calls).toEqual([['A']])
-    expect(one.moved.mock.calls).toEqual([['A'], ['A']])
+    expect(one.onBegin.mock.calls).toEqual([['A']])
+    expect(one.onAdvance.mock.calls).toEqual([['A'], ['A']])
     expect(lane.cursor.n).toBe(1)
   })
 
   test('takes what the store knows when that is ahead, and keeps its own when not', () => {
-    const lane = createLanes<string>(8).open('', 'A', { n: 5, isWitnessed: true, rejected: [] }, follower())
+    const lane = new WriterLanes<string>(8).open('', 'A', { n: 5, hasSeenAll: true, rejected: [] }, subscriber())
 
-    lane.refresh({ n: 3, isWitnessed: false, rejected: [] })
-    expect(lane.cursor).toMatchObject({ n: 5, isWitnessed: true })
-    lane.refresh({ n: 7, isWitnessed: false, rejected: [] })
+    lane.refresh({ n: 3, hasSeenAll: false, rejected: [] })
+    expect(lane.cursor).toMatchObject({ n: 5, hasSeenAll: true })
+    lane.refresh({ n: 7, hasSeenAll: false, rejected: [] })
 
-    expect(lane.cursor).toMatchObject({ n: 7, isWitnessed: false })
+    expect(lane.cursor).toMatchObject({ n: 7, hasSeenAll: false })
   })
 
   test('remembers what the store could not keep, until it could', () => {
-    const lanes = createLanes<string>(8)
-    const one = follower()
+    const lanes = new WriterLanes<string>(8)
+    const one = subscriber()
     const lane = lanes.open('', 'A', NO_CURSOR, one)
     run(lane, 1)
-    lane.hoard(lane.outcome(undefined))
+    lane.keepUnpersisted(lane.outcome(undefined))
     lane.end()
     lane.leave(one)
 
@@ -80,12 +80,12 @@ describe('a lane', () => {
 describe('a lane whose cursor the store could not keep', () => {
   /** One after the other, each left with a message done that the store does not know. */
   function leaveHoarding(writers: string[]) {
-    const lanes = createLanes<string>(8, 2)
-    const one = follower()
+    const lanes = new WriterLanes<string>(8, 2)
+    const one = subscriber()
     for (const writer of writers) {
       const lane = lanes.open('', writer, NO_CURSOR, one)
       run(lane, 1)
-      lane.hoard(lane.outcome(undefined))
+      lane.keepUnpersisted(lane.outcome(undefined))
       lane.end()
       lane.leave(one)
     }
@@ -104,23 +104,23 @@ describe('a lane whose cursor the store could not keep', () => {
 
     lanes.open('', 'A', NO_CURSOR, one)
     const third = lanes.open('', 'C', NO_CURSOR, one)
-    third.hoard({ n: 1, isWitnessed: true, rejected: [] })
+    third.keepUnpersisted({ n: 1, hasSeenAll: true, rejected: [] })
     third.leave(one)
 
     expect(lanes.size).toBe(3)
   })
 
   test('takes the witness with it when it is forgotten: what it had done may be done again', () => {
-    const known = { n: 0, isWitnessed: true, rejected: [] }
+    const known = { n: 0, hasSeenAll: true, rejected: [] }
     const { lanes, one } = leaveHoarding(['A', 'B'])
-    expect(lanes.open('', 'X', known, one).cursor.isWitnessed).toBe(true)
+    expect(lanes.open('', 'X', known, one).cursor.hasSeenAll).toBe(true)
     const { lanes: fuller } = leaveHoarding(['A', 'B', 'C'])
 
     const lane = fuller.open('', 'A', known, one)
-    expect(lane.cursor).toMatchObject({ n: 0, isWitnessed: false })
+    expect(lane.cursor).toMatchObject({ n: 0, hasSeenAll: false })
     run(lane, 1)
 
-    expect(lane.cursor.isWitnessed).toBe(true)
+    expect(lane.cursor.hasSeenAll).toBe(true)
   })
 
   test('is forgotten when the store has kept it after all', () => {
@@ -136,26 +136,26 @@ describe('a lane whose cursor the store could not keep', () => {
 
 describe('the witness', () => {
   test('is made by a message that was never sent before', () => {
-    const lane = createLanes<string>(8).open('', 'A', NO_CURSOR, follower())
+    const lane = new WriterLanes<string>(8).open('', 'A', NO_CURSOR, subscriber())
 
     run(lane, 1, true)
-    expect(lane.cursor.isWitnessed).toBe(false)
+    expect(lane.cursor.hasSeenAll).toBe(false)
     run(lane, 1, false)
 
-    expect(lane.cursor.isWitnessed).toBe(true)
+    expect(lane.cursor.hasSeenAll).toBe(true)
   })
 
   test('outlives a skip, and not a resume', () => {
-    const lane = createLanes<string>(8).open('', 'A', { n: 2, isWitnessed: true, rejected: [] }, follower())
+    const lane = new WriterLanes<string>(8).open('', 'A', { n: 2, hasSeenAll: true, rejected: [] }, subscriber())
 
-    expect(lane.leap(5, true)).toMatchObject({ n: 4, isWitnessed: true })
-    expect(lane.leap(5, false)).toMatchObject({ n: 4, isWitnessed: false })
+    expect(lane.leap(5, true)).toMatchObject({ n: 4, hasSeenAll: true })
+    expect(lane.leap(5, false)).toMatchObject({ n: 4, hasSeenAll: false })
   })
 })
 
 describe('rejections', () => {
   test('are kept by number, however far apart they lie', () => {
-    const lane = createLanes<string>(2).open('', 'A', NO_CURSOR, follower())
+    const lane = new WriterLanes<string>(2).open('', 'A', NO_CURSOR, subscriber())
     handle(lane, 1, ['A', 1, 'REJECTED', 'one'])
     handle(lane, 2)
     handle(lane, 300, ['A', 300, 'REJECTED', 'many'])

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createMemoryStreams } from '../../../src/server/stores/memory-streams.js'
-import type { MaybePromise, StreamStore, Streams } from '../../../src/server/stores/stream-store.js'
+import type { MaybePromise } from '../../../src/shared/maybe-promise.js'
+import type { StreamStore, Streams } from '../../../src/server/stores/stream-store.js'
 import { createFakeWorld, sessionOf, type Frame } from '../../support/server-world.js'
 
 /** A store that answers late, but in order; its next operations fail when it is told so. */
