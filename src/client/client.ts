@@ -3,10 +3,10 @@ import type { HoldfastError } from '../shared/errors.js'
 import { DeliveryError, ListenerError, LocalProtocolError, RefusedError, textOf } from '../shared/errors.js'
 import { createAlarm } from '../shared/deadline-timer.js'
 import { createAsker } from './request-timeouts.js'
-import { check, requireNumber, requireText } from '../shared/validate.js'
+import { check, requireNumber, requireText, withDefaults } from '../shared/validate.js'
 import { createDialler } from './dialer.js'
 import { createEvents } from '../shared/emitter.js'
-import { resolveOptions, type ClientOptions } from './options.js'
+import { resolveOptions, SEND_DEFAULTS, type ClientOptions } from './options.js'
 import { Entry, type Delivery } from '../outbox/delivery.js'
 import { createOutbox } from '../outbox/outbox.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
@@ -207,7 +207,8 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
 
   const isTrying = (): boolean => !['idle', 'closed'].includes(session.state.status)
 
-  async function close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
+  async function close(closeOptions?: CloseOptions): Promise<void> {
+    const { drainMs = 0 } = withDefaults('close', closeOptions, { drainMs: undefined })
     if (drainMs !== 0) requireNumber('drainMs', drainMs)
     isClosed = true
     if (drainMs && outbox.pending && isTrying()) await drained(drainMs)
@@ -222,14 +223,13 @@ export function createClient<C extends Contract = Untyped>(clientOptions: Client
     await outbox.close()
   }
 
-  function send(event: string, data?: unknown, sendOptions: SendOptions = {}): Delivery {
+  function send(event: string, data?: unknown, sendOptions?: SendOptions): Delivery {
     requireText('event', event)
-    const { ttlMs, key, volatile } = sendOptions
+    const { ttlMs, key, volatile } = withDefaults('send', sendOptions, SEND_DEFAULTS)
     if (ttlMs !== undefined) requireNumber('ttlMs', ttlMs)
     check('key', key, 'a string', key === undefined || typeof key === 'string')
-    check('volatile', volatile, 'a boolean', volatile === undefined || typeof volatile === 'boolean')
     const { body, bytes } = encode(event, data)
-    return volatile ? sendNow(event, body, bytes) : outbox.add(event, body, bytes, sendOptions)
+    return volatile ? sendNow(event, body, bytes) : outbox.add(event, body, bytes, sendOptions ?? {})
   }
 
   async function request(event: string, params?: unknown, requestOptions?: RequestOptions): Promise<unknown> {

@@ -1,4 +1,5 @@
-import { check, isObject, requireNumber, show } from '../shared/validate.js'
+import type { SendOptions } from '../shared/contract.js'
+import { check, isObject, withDefaults, type Defaults } from '../shared/validate.js'
 import { plain } from '../dialects/plain/plain.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { memoryStore } from '../outbox/stores/memory-store.js'
@@ -64,6 +65,9 @@ export interface ClientOptions {
   platform?: Platform
 }
 
+/** Of `send`: here once, and not at each call. */
+export const SEND_DEFAULTS: Defaults<SendOptions> = { ttlMs: undefined, volatile: false, key: undefined }
+
 /** Options with nothing left open. */
 export interface ResolvedOptions {
   readonly platform: Platform
@@ -83,9 +87,27 @@ export interface ResolvedOptions {
 }
 
 /** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
-export function resolveOptions(options: ClientOptions): ResolvedOptions {
-  check('options', options, 'an object', isObject(options))
-  const { url, auth, dialect = plain(), outbox = memoryStore(), overflow = 'reject', shouldReconnect } = options
+export function resolveOptions(clientOptions: ClientOptions): ResolvedOptions {
+  check('options', clientOptions, 'an object', isObject(clientOptions))
+  const options = withDefaults('createClient', clientOptions, {
+    url: undefined,
+    auth: undefined,
+    dialect: undefined,
+    outbox: undefined,
+    outboxMax: { messages: 10_000, bytes: 16 * 2 ** 20 },
+    overflow: 'reject',
+    retryDelayMs: { min: 500, max: 30_000 },
+    maxAttempts: Infinity,
+    stableAfterMs: 5_000,
+    connectTimeoutMs: 10_000,
+    heartbeatMs: { interval: 25_000, timeout: 15_000 },
+    frameBytesMax: 2 ** 20,
+    shouldReconnect: undefined,
+    WebSocket: undefined,
+    platform: undefined,
+  })
+  const { url } = clientOptions
+  const { auth, dialect = plain(), outbox = memoryStore(), overflow, retryDelayMs, shouldReconnect } = options
   const platform = options.platform ?? systemPlatform(options.WebSocket)
   const dial = typeof url === 'function' ? url : () => url
   if (typeof url !== 'function') parseUrl(url, platform.pageUrl)
@@ -96,30 +118,11 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
   check('auth', auth, 'a function', isCallable(auth))
   check('auth', 'given', `absent: the dialect "${dialect.name}" has nothing to carry it`, !auth || dialect.acknowledges)
   check('WebSocket', options.WebSocket, 'a WebSocket class', isCallable(options.WebSocket))
-  if (!['reject', 'drop-oldest', 'drop-newest'].includes(overflow)) {
-    throw new RangeError(`overflow must be 'reject', 'drop-oldest' or 'drop-newest', got ${show(overflow)}`)
-  }
-
-  const retryDelayMs = group('retryDelayMs', options.retryDelayMs, { min: 500, max: 30_000 })
-  if (retryDelayMs.max < retryDelayMs.min) {
-    throw new RangeError(`retryDelayMs.max must be at least min, ${retryDelayMs.min}, got ${retryDelayMs.max}`)
-  }
-  return {
-    platform,
-    url: dial,
-    auth,
-    dialect,
-    outbox,
-    outboxMax: group('outboxMax', options.outboxMax, { messages: 10_000, bytes: 16 * 2 ** 20 }),
-    overflow,
-    retryDelayMs,
-    maxAttempts: requireNumber('maxAttempts', options.maxAttempts ?? Infinity, Infinity),
-    stableAfterMs: requireNumber('stableAfterMs', options.stableAfterMs ?? 5_000),
-    connectTimeoutMs: requireNumber('connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
-    heartbeatMs: group('heartbeatMs', options.heartbeatMs, { interval: 25_000, timeout: 15_000 }),
-    frameBytesMax: requireNumber('frameBytesMax', options.frameBytesMax ?? 2 ** 20),
-    shouldReconnect,
-  }
+  const isOverflow = ['reject', 'drop-oldest', 'drop-newest'].includes(overflow)
+  check('overflow', overflow, "'reject', 'drop-oldest' or 'drop-newest'", isOverflow, RangeError)
+  const { min, max } = retryDelayMs
+  check('retryDelayMs.max', max, `at least min, ${min}`, max >= min, RangeError)
+  return { ...options, platform, url: dial, dialect, outbox }
 }
 
 /**
@@ -144,19 +147,4 @@ export function parseUrl(url: string | URL, pageUrl: string | undefined): string
     isKnown,
   )
   return (parsed as URL).href.replace(/^http/, 'ws').replace(/#.*/, '')
-}
-
-/** A group of numbers: what is given over the defaults. */
-function group<Keys extends string>(
-  name: string,
-  given: Partial<Record<Keys, number>> | undefined,
-  defaults: Record<Keys, number>,
-): Record<Keys, number> {
-  check(name, given, 'an object', given === undefined || isObject(given))
-  const result = { ...defaults, ...given }
-  for (const key of Object.keys(result) as Keys[]) {
-    check(name, key, `an object with ${Object.keys(defaults).join(' and ')}`, key in defaults)
-    result[key] = requireNumber(`${name}.${key}`, result[key] ?? defaults[key])
-  }
-  return result
 }

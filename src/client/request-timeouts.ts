@@ -1,6 +1,6 @@
 import type { RequestOptions } from '../shared/contract.js'
 import { DeliveryError } from '../shared/errors.js'
-import { requireNumber } from '../shared/validate.js'
+import { requireNumber, withDefaults, type Defaults } from '../shared/validate.js'
 import type { Request } from '../outbox/request.js'
 import type { Body } from '../protocol/codec.js'
 
@@ -26,6 +26,9 @@ interface Surroundings {
 /** How long an answer is waited for by default, in milliseconds. */
 const TIMEOUT_MS = 30_000
 
+/** `Infinity` is a time-out too, which is looked at by itself. */
+const REQUEST_DEFAULTS: Defaults<RequestOptions> = { timeoutMs: undefined, signal: undefined }
+
 export function createAsker({ outbox, channel, now, hurried }: Surroundings): Asker {
   /** When each request is given up. */
   const deadlines = new Map<Request, number>()
@@ -40,7 +43,8 @@ export function createAsker({ outbox, channel, now, hurried }: Surroundings): As
     get deadline() {
       return soonest
     },
-    async ask(event, body, bytes, { timeoutMs = TIMEOUT_MS, signal } = {}) {
+    async ask(event, body, bytes, options) {
+      const { timeoutMs = TIMEOUT_MS, signal } = withDefaults('request', options, REQUEST_DEFAULTS)
       if (timeoutMs !== Infinity) requireNumber('timeoutMs', timeoutMs)
       if (signal?.aborted) throw new DeliveryError('REQUEST_ABORTED', `"${event}" was aborted`)
       const request = outbox.ask(event, body, bytes)

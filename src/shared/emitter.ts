@@ -1,5 +1,5 @@
 import { createNanoEvents } from 'nanoevents'
-import { check, requireText } from './validate.js'
+import { check, requireNumber, requireText, withDefaults, type Defaults } from './validate.js'
 import { HoldfastError, ListenerError, textOf } from './errors.js'
 
 /** How a listener is bound. */
@@ -13,6 +13,9 @@ export interface IterateOptions extends ListenOptions {
   /** How many events may wait for a slow loop; one more ends the loop with `ITERATOR_OVERFLOW`. Default: 10,000. */
   bufferMax?: number
 }
+
+const LISTEN_DEFAULTS: Defaults<ListenOptions> = { signal: undefined }
+const ITERATE_DEFAULTS: Defaults<IterateOptions> = { signal: undefined, bufferMax: undefined }
 
 type Listener<Payload> = (payload: Payload) => unknown
 
@@ -46,9 +49,10 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
       report(new ListenerError('LISTENER_THREW', `A listener of "${event}" threw: ${textOf(cause)}`, cause), event)
 
   const events: Events<Map> = {
-    on(event, listener, { signal } = {}) {
+    on(event, listener, options) {
       requireText('event', event)
       check('listener', listener, 'a function', typeof listener === 'function')
+      const { signal } = withDefaults('on', options, LISTEN_DEFAULTS)
       if (signal?.aborted) return () => {}
       let isBound = true
       const blameThis = blame(event)
@@ -75,6 +79,7 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
 
     once(event, listener, options) {
       check('listener', listener, 'a function', typeof listener === 'function')
+      withDefaults('once', options, LISTEN_DEFAULTS)
       const off = events.on(
         event,
         (payload) => {
@@ -87,7 +92,10 @@ export function createEvents<Map>(report: (error: ListenerError, event: string) 
     },
 
     events(event, options) {
-      return iterate((listener) => events.on(event, listener, options), options)
+      const { signal, bufferMax = 10_000 } = withDefaults('events', options, ITERATE_DEFAULTS)
+      requireNumber('bufferMax', bufferMax, Infinity)
+      requireNumber('bufferMax', bufferMax, Infinity)
+      return iterate((listener) => events.on(event, listener, signal && { signal }), signal, bufferMax)
     },
 
     count: (event) => listeners[event]?.length ?? 0,
@@ -114,9 +122,9 @@ async function answerWith(results: unknown[], answer: (data: unknown) => void): 
 /** Binds at once and buffers what it hears until the loop asks for it. Leaving the loop unbinds. */
 function iterate<Payload>(
   bind: (listener: Listener<Payload>) => () => void,
-  { signal, bufferMax = 10_000 }: IterateOptions = {},
+  signal: AbortSignal | undefined,
+  bufferMax: number,
 ): AsyncGenerator<Payload, void> {
-  if (!(bufferMax >= 1)) throw new RangeError(`bufferMax must be at least 1, got ${String(bufferMax)}`)
   const buffer: Payload[] = []
   let isFull = false
   let isLeft = false

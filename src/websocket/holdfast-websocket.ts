@@ -2,7 +2,7 @@ import { systemPlatform } from '../platform/platform.js'
 import { farewellOf, messageOf, socketUrl, subprotocolsOf } from './arguments.js'
 import { createConnection, type Connection } from './connection.js'
 import { closeEvent, createHandlers } from './events.js'
-import { planOf, type HoldfastWebSocketOptions } from './options.js'
+import { boundOptions, planOf, type HoldfastWebSocketOptions } from './options.js'
 
 /** An `EventTarget` that knows the types of a WebSocket's events. */
 type SocketTarget = Pick<WebSocket, 'addEventListener' | 'removeEventListener' | 'dispatchEvent'>
@@ -71,14 +71,14 @@ export class HoldfastWebSocket extends Target implements WebSocket {
   static with(options: HoldfastWebSocketOptions): typeof HoldfastWebSocket {
     planOf('ws://localhost', [], options)
     return class extends this {
-      constructor(url: string | URL, protocols: string | string[] = [], more: HoldfastWebSocketOptions = {}) {
-        super(url, protocols, { ...options, ...more })
+      constructor(url: string | URL, protocols: string | string[] = [], more?: HoldfastWebSocketOptions) {
+        super(url, protocols, boundOptions(more, options))
       }
     }
   }
 
   /** @param protocols subprotocols to offer, best first */
-  constructor(url: string | URL, protocols: string | string[] = [], options: HoldfastWebSocketOptions = {}) {
+  constructor(url: string | URL, protocols: string | string[] = [], options?: HoldfastWebSocketOptions) {
     super()
     const target = socketUrl(url, systemPlatform().pageUrl)
     const plan = planOf(target, subprotocolsOf(protocols), options)

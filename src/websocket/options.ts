@@ -1,6 +1,6 @@
 import { plain, type PlainOptions } from '../dialects/plain/plain.js'
 import type { Dialect } from '../dialects/dialect.js'
-import { check, isObject, requireNumber } from '../shared/validate.js'
+import { withDefaults, type Defaults } from '../shared/validate.js'
 import { resolveOptions, type ClientOptions } from '../client/options.js'
 import type { Codec } from '../protocol/codec.js'
 
@@ -34,25 +34,22 @@ export interface HoldfastWebSocketOptions extends Core, Pick<PlainOptions, 'ping
   closeTimeoutMs?: number
 }
 
-/** Every option, so that a misspelt one is noticed. */
-const NAMES = [
-  'reconnect',
-  'closeTimeoutMs',
-  'ping',
-  'pong',
-  'retryDelayMs',
-  'maxAttempts',
-  'stableAfterMs',
-  'connectTimeoutMs',
-  'outbox',
-  'outboxMax',
-  'overflow',
-  'heartbeatMs',
-  'shouldReconnect',
-  'WebSocket',
-]
-
-const OUTBOX_MAX = { messages: 100_000, bytes: 128 * 2 ** 20 }
+const DEFAULTS = {
+  reconnect: true,
+  closeTimeoutMs: 10_000,
+  ping: undefined,
+  pong: undefined,
+  retryDelayMs: undefined,
+  maxAttempts: undefined,
+  stableAfterMs: undefined,
+  connectTimeoutMs: undefined,
+  outbox: undefined,
+  outboxMax: { messages: 100_000, bytes: 128 * 2 ** 20 },
+  overflow: undefined,
+  heartbeatMs: undefined,
+  shouldReconnect: undefined,
+  WebSocket: undefined,
+} satisfies Defaults<HoldfastWebSocketOptions>
 
 /** No limit of its own for a single message: the outbox has one for all of them. */
 const FRAME_BYTES_MAX = 2 ** 31 - 1
@@ -72,28 +69,33 @@ export interface Plan {
   readonly closeTimeoutMs: number
 }
 
+/**
+ * What is given over what `HoldfastWebSocket.with` has bound.
+ *
+ * @throws {TypeError} | {RangeError} as `planOf`
+ */
+export function boundOptions(
+  given: HoldfastWebSocketOptions | undefined,
+  bound: HoldfastWebSocketOptions,
+): HoldfastWebSocketOptions {
+  withDefaults('HoldfastWebSocket', given, DEFAULTS)
+  const named = Object.entries(given ?? {}).filter(([, value]) => value !== undefined)
+  return { ...bound, ...Object.fromEntries(named) }
+}
+
 /** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
-export function planOf(url: string, subprotocols: readonly string[], options: HoldfastWebSocketOptions): Plan {
-  check('options', options, 'an object', isObject(options))
-  for (const name of Object.keys(options)) check('options', name, 'made of known names', NAMES.includes(name))
-  const { reconnect = true, closeTimeoutMs = 10_000, ping, pong, outboxMax, ...core } = options
-  check('reconnect', reconnect, 'a boolean', typeof reconnect === 'boolean')
+export function planOf(url: string, subprotocols: readonly string[], given?: HoldfastWebSocketOptions): Plan {
+  const options = withDefaults('HoldfastWebSocket', given, DEFAULTS)
+  const { reconnect, closeTimeoutMs, ping, pong, ...core } = options
   // What is undefined is not given, whatever its type says.
   const talk = { codec: RAW, subprotocols, ping, pong } as PlainOptions
   const client = {
     ...core,
     url,
     frameBytesMax: FRAME_BYTES_MAX,
-    outboxMax: outboxMax === undefined || Object(outboxMax) === outboxMax ? { ...OUTBOX_MAX, ...outboxMax } : outboxMax,
     // One attempt that fails is one too many, and so is one connection that ends.
     ...(reconnect ? {} : { maxAttempts: 1 }),
-  }
+  } as ClientOptions
   resolveOptions(client)
-  return {
-    url,
-    client,
-    dialect: plain(talk),
-    reconnect,
-    closeTimeoutMs: requireNumber('closeTimeoutMs', closeTimeoutMs),
-  }
+  return { url, client, dialect: plain(talk), reconnect, closeTimeoutMs }
 }

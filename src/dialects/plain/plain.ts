@@ -1,4 +1,4 @@
-import { check } from '../../shared/validate.js'
+import { check, withDefaults } from '../../shared/validate.js'
 import { closeAdvice } from '../../protocol/close-codes.js'
 import { json, type Body, type Codec, type Received } from '../../protocol/codec.js'
 import type { Dialect, Meaning } from '../dialect.js'
@@ -32,10 +32,21 @@ export interface PlainOptions {
  * @throws {TypeError} for an option of the wrong type, naming it
  * @example createClient({ url, dialect: plain({ codec: text(), ping: 'ping', pong: 'pong' }) })
  */
-export function plain({ codec = json(), subprotocols = [], ping, pong }: PlainOptions = {}): Dialect {
-  check('plain({ codec })', codec, 'a codec such as json() or text()', typeof codec?.decode === 'function')
-  check('plain({ ping })', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
-  check('plain({ pong })', pong, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof pong))
+export function plain(options?: PlainOptions): Dialect {
+  const {
+    codec = json(),
+    subprotocols = [],
+    ping,
+    pong,
+  } = withDefaults('plain', options, {
+    codec: undefined,
+    subprotocols: undefined,
+    ping: undefined,
+    pong: undefined,
+  })
+  check('codec', codec, 'a codec such as json() or text()', typeof codec?.decode === 'function')
+  check('ping', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
+  check('pong', pong, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof pong))
   const isPong = answers(ping, pong)
   const PONG: Meaning = { type: 'pong' }
   const read = (frame: Received): Meaning =>

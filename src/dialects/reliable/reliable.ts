@@ -1,4 +1,4 @@
-import { requireText } from '../../shared/validate.js'
+import { requireText, withDefaults } from '../../shared/validate.js'
 import { LocalProtocolError } from '../../shared/errors.js'
 import { BAD_REQUEST, closeAdvice, SUPERSEDED } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
@@ -26,8 +26,9 @@ export interface ReliableOptions {
  * @throws {TypeError} for a `resumeKey` that is not a non-empty string
  * @example createClient<Chat>({ url, dialect: reliable({ resumeKey: 'chat' }), outbox: indexedDbStore({ name: 'chat' }) })
  */
-export function reliable({ resumeKey }: ReliableOptions = {}): Dialect {
-  if (resumeKey !== undefined) requireText('reliable({ resumeKey })', resumeKey)
+export function reliable(options?: ReliableOptions): Dialect {
+  const { resumeKey } = withDefaults('reliable', options, { resumeKey: undefined })
+  if (resumeKey !== undefined) requireText('resumeKey', resumeKey)
   const codec = jsonFrames
 
   return {

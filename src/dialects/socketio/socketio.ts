@@ -1,4 +1,4 @@
-import { check, requireNumber } from '../../shared/validate.js'
+import { check, withDefaults } from '../../shared/validate.js'
 import { LocalProtocolError } from '../../shared/errors.js'
 import { closeAdvice, NORMAL_CLOSURE } from '../../protocol/close-codes.js'
 import type { Dialect } from '../dialect.js'
@@ -49,28 +49,25 @@ export interface SocketIoOptions {
  *   outbox: indexedDbStore({ name: 'chat' }),
  * })
  */
-export function socketIo({
-  namespace = '/',
-  path = '/socket.io/',
-  acks = false,
-  ackTimeoutMs = 30_000,
-  spread = false,
-}: SocketIoOptions = {}): Dialect {
-  check(
-    'socketIo({ namespace })',
+export function socketIo(options?: SocketIoOptions): Dialect {
+  const {
     namespace,
-    'a string that starts with "/", without a comma',
-    /^\/[^,]*$/.test(namespace),
-  )
-  check('socketIo({ path })', path, 'a string that starts with "/"', typeof path === 'string' && path.startsWith('/'))
-  check(
-    'socketIo({ acks })',
-    acks,
-    'a boolean or a list of event names',
-    typeof acks === 'boolean' || Array.isArray(acks),
-  )
-  requireNumber('socketIo({ ackTimeoutMs })', ackTimeoutMs)
-  check('socketIo({ spread })', spread, 'a boolean', typeof spread === 'boolean')
+    path,
+    acks = false,
+    ackTimeoutMs,
+    spread,
+  } = withDefaults('socketIo', options, {
+    namespace: '/',
+    path: '/socket.io/',
+    acks: undefined,
+    ackTimeoutMs: 30_000,
+    spread: false,
+  })
+  const isNamespace = /^\/[^,]*$/.test(namespace)
+  check('namespace', namespace, 'a string that starts with "/", without a comma', isNamespace)
+  check('path', path, 'a string that starts with "/"', typeof path === 'string' && path.startsWith('/'))
+  const isAcks = typeof acks === 'boolean' || Array.isArray(acks)
+  check('acks', acks, 'a boolean or a list of event names', isAcks)
   const names = new Set(Array.isArray(acks) ? (acks as readonly string[]) : [])
   const packets = createPackets(namespace)
 

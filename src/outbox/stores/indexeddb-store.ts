@@ -1,4 +1,4 @@
-import { check, requireText } from '../../shared/validate.js'
+import { check, requireText, withDefaults } from '../../shared/validate.js'
 import { StorageError, type ErrorCode } from '../../shared/errors.js'
 import { createSegmentedLog, isQuotaError, type SegmentedLog } from './segmented-log.js'
 import type { OutboxStore, StoredMessage } from '../store.js'
@@ -27,14 +27,11 @@ export interface IndexedDbStoreOptions {
  * @throws {TypeError} for an option of the wrong type, naming it
  * @example createClient({ url, outbox: indexedDbStore({ name: `chat:${userId}` }) })
  */
-export function indexedDbStore({ name, durability = 'strict' }: IndexedDbStoreOptions): OutboxStore {
-  requireText('indexedDbStore({ name })', name)
-  check(
-    'indexedDbStore({ durability })',
-    durability,
-    "'strict' or 'relaxed'",
-    ['strict', 'relaxed'].includes(durability),
-  )
+export function indexedDbStore(options: IndexedDbStoreOptions): OutboxStore {
+  const { name, durability } = withDefaults('indexedDbStore', options, { name: undefined, durability: 'strict' })
+  requireText('name', name)
+  const isDurability = ['strict', 'relaxed'].includes(durability)
+  check('durability', durability, "'strict' or 'relaxed'", isDurability)
   let session: Session | undefined
 
   const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError =>

@@ -1,7 +1,6 @@
 import type { Heartbeat } from '../../protocol/heartbeat.js'
 import type { WindowMax } from '../../protocol/window.js'
-import { isObject } from '../../shared/validate.js'
-import { checkFunction, checkGroup, refuse } from '../validate.js'
+import { check, isObject, requireInteger, withDefaults, type Defaults } from '../../shared/validate.js'
 import { memoryStreams } from '../stores/memory-streams.js'
 import type { MaybePromise } from '../../shared/maybe-promise.js'
 import type { Rate } from '../ordering/token-bucket.js'
@@ -110,37 +109,40 @@ const LIMITS: Omit<Limits, 'window'> = {
   stalledMs: 15_000,
 }
 
+/** Every option of the engine. What is made for each server anew has only its place here. */
+export const ENGINE_DEFAULTS = {
+  authenticate: undefined,
+  streams: undefined,
+  limits: { ...LIMITS, window: WINDOW },
+  heartbeatMs: { interval: 25_000, timeout: 15_000 },
+  origins: undefined,
+} satisfies Defaults<EngineOptions>
+
 /** @throws {TypeError | RangeError} that names the option, the value and the rule */
-export function resolveOptions(options: EngineOptions): ResolvedOptions {
-  const { authenticate = () => ({ user: '' }), streams = memoryStreams(), origins, limits = {} } = options
-  checkFunction('authenticate', authenticate)
-  if (!isObject(streams) || typeof streams.open !== 'function') {
-    refuse('streams', streams, 'a store such as memoryStreams()')
-  }
-  if (!isObject(limits)) refuse('limits', limits, 'an object')
-  const { window, ...others } = limits
+export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
+  const options = withDefaults('createServer', engineOptions, ENGINE_DEFAULTS, requireInteger)
+  const { authenticate = () => ({ user: '' }), streams = memoryStreams(), limits, origins } = options
+  check('authenticate', authenticate, 'a function', typeof authenticate === 'function')
+  const isStore = isObject(streams) && typeof streams.open === 'function'
+  check('streams', streams, 'a store such as memoryStreams()', isStore)
   if (origins !== undefined) checkOrigins(origins)
-  const resolved: Limits = {
-    ...checkGroup<keyof typeof LIMITS>('limits', others, LIMITS),
-    window: checkGroup<keyof WindowMax>('limits.window', window, WINDOW),
-  }
   return {
     authenticate,
     streams,
-    limits: resolved,
-    heartbeat: checkGroup<keyof Heartbeat>('heartbeatMs', options.heartbeatMs, { interval: 25_000, timeout: 15_000 }),
+    limits,
+    heartbeat: options.heartbeatMs,
     origins: origins && new Set(origins),
-    frameRate: { perSecond: resolved.framesPerSecond, burst: resolved.framesBurst },
-    messageRate: { perSecond: resolved.messagesPerSecond, burst: resolved.messagesBurst },
-    queueMax: { messages: resolved.window.messages + resolved.framesBurst, bytes: resolved.window.bytes },
+    frameRate: { perSecond: limits.framesPerSecond, burst: limits.framesBurst },
+    messageRate: { perSecond: limits.messagesPerSecond, burst: limits.messagesBurst },
+    queueMax: { messages: limits.window.messages + limits.framesBurst, bytes: limits.window.bytes },
   }
 }
 
 function checkOrigins(origins: readonly string[]): void {
-  if (!Array.isArray(origins)) refuse('origins', origins, 'an array of origins')
+  check('origins', origins, 'an array of origins', Array.isArray(origins))
   for (const origin of origins as readonly unknown[]) {
     // What browsers send has no path; a slash at the end would match nobody.
     const isOrigin = typeof origin === 'string' && (origin === 'null' || /^[a-z][\w+.-]*:\/\/[^/]+$/i.test(origin))
-    if (!isOrigin) refuse('origins', origin, 'an origin such as https://example.com, without a path')
+    check('origins', origin, 'an origin such as https://example.com, without a path', isOrigin)
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { INTEGER_MAX } from '../validate.js'
+import { NUMBER_MAX } from '../../shared/validate.js'
 import type { StreamsPlatform } from '../stores/stream-store.js'
 
 /** Everything that the engine takes from its surroundings; the simulation brings its own. */
@@ -19,7 +19,7 @@ export const nodePlatform: ServerPlatform = {
   createId: () => randomBytes(16).toString('base64url'),
   random: () => Math.random(),
   setTimer(callback, delayMs) {
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), INTEGER_MAX)).unref()
+    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), NUMBER_MAX)).unref()
     return () => clearTimeout(timer)
   },
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { check } from '../../shared/validate.js'
 import { createEchoServer, type EchoServer } from './echo-server.js'
 
 const HELP = `Usage: holdfast echo [options]
@@ -53,9 +54,8 @@ function parse(argv: string[]): string | EchoServer {
     })
     if (values.help) return HELP
     if (values.version) return `${version()}\n`
-    if (positionals.length !== 1 || positionals[0] !== 'echo') {
-      throw new TypeError(`The command is '${positionals.join(' ')}'; it must be 'echo'`)
-    }
+    const command = positionals.join(' ')
+    check('The command', command, '"echo"', command === 'echo')
     return createEchoServer({
       port: integer('port', values.port),
       host: values.host,
@@ -67,7 +67,7 @@ function parse(argv: string[]): string | EchoServer {
 }
 
 function integer(flag: string, value: string): number {
-  if (!/^\d+$/.test(value)) throw new TypeError(`--${flag} is '${value}'; it must be a whole number`)
+  check(`--${flag}`, value, 'a whole number', /^\d+$/.test(value))
   return Number(value)
 }
 

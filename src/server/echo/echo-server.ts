@@ -3,7 +3,7 @@ import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws
 import { ConnectionLostError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
 import { GOING_AWAY } from '../../protocol/close-codes.js'
 import { SUBPROTOCOL } from '../../protocol/frames.js'
-import { checkFunction, checkInteger, INTEGER_MAX } from '../validate.js'
+import { check, requireInteger, withDefaults } from '../../shared/validate.js'
 import { createEngine, type Engine } from '../engine/engine.js'
 import { bindUpgrades, requireUpgrade } from '../http/handshake.js'
 import {
@@ -12,6 +12,7 @@ import {
   CLOSE_TIMEOUT_MS,
   closeServers,
   deflateOptions,
+  LISTEN_DEFAULTS,
   type ListenOptions,
   type ServerAddress,
 } from '../http/listening-server.js'
@@ -45,6 +46,7 @@ export interface EchoServer {
 }
 
 const BUFFERED_BYTES_MAX = 1024 * 1024
+const PAYLOAD_BYTES_MAX = 1024 * 1024
 
 /**
  * Starts a WebSocket server that sends every message back as it came: text as text, binary as binary, on any path.
@@ -148,16 +150,16 @@ function socketOptions(options: EchoServerOptions): ServerOptions & { closeTimeo
   return {
     noServer: true,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)),
-    maxPayload: options.payloadBytesMax ?? 1024 * 1024,
+    maxPayload: options.payloadBytesMax ?? PAYLOAD_BYTES_MAX,
     closeTimeout: CLOSE_TIMEOUT_MS,
     perMessageDeflate: deflateOptions(options.compression),
   }
 }
 
 function checkOptions(options: EchoServerOptions): void {
-  const { payloadBytesMax, onError } = options
+  const defaults = { ...LISTEN_DEFAULTS, payloadBytesMax: PAYLOAD_BYTES_MAX, onError: () => {} }
+  const { onError } = withDefaults('createEchoServer', options, defaults, requireInteger)
   checkListenOptions(options)
   // ws keeps the limit in a signed 32-bit integer when it decompresses.
-  if (payloadBytesMax !== undefined) checkInteger('payloadBytesMax', payloadBytesMax, 1, INTEGER_MAX)
-  checkFunction('onError', onError)
+  check('onError', onError, 'a function', typeof onError === 'function')
 }

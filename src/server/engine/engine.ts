@@ -6,7 +6,7 @@ import { jsonFrames } from '../../protocol/frame-codec.js'
 import type { DownFrame } from '../../protocol/frames.js'
 import { WriterLanes } from '../ordering/writer-lane.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
-import { checkGroup } from '../validate.js'
+import { requireInteger, withDefaults } from '../../shared/validate.js'
 import { createTombstones } from './tombstones.js'
 import type { ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
 import { Connection } from '../connection/connection.js'
@@ -221,9 +221,9 @@ export function createEngine<C extends Contract = Untyped>(
     },
   })
 
-  function drain(drainOptions: DrainOptions = {}): Promise<void> {
+  function drain(drainOptions?: DrainOptions): Promise<void> {
     const defaults = { windowMs: 10_000, timeoutMs: 30_000 }
-    const { windowMs, timeoutMs } = checkGroup<'windowMs' | 'timeoutMs'>('drain', drainOptions, defaults)
+    const { windowMs, timeoutMs } = withDefaults('drain', drainOptions, defaults, requireInteger)
     if (status !== 'open') return draining
     status = 'draining'
     draining = new Promise((resolve) => {

@@ -2,8 +2,7 @@ import { once, type EventEmitter } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import { inspect } from 'node:util'
-import { checkInteger, refuse } from '../validate.js'
+import { check, requireInteger, requireText, show, type Defaults } from '../../shared/validate.js'
 
 /** Where a server can be reached. */
 export interface ServerAddress {
@@ -28,14 +27,21 @@ export interface ListenOptions {
 export const CLOSE_TIMEOUT_MS = 1000
 const COMPRESSED_BYTES_MIN = 1024
 
+/** Every option of listening; what is not given is decided where it is used. */
+export const LISTEN_DEFAULTS = {
+  port: undefined,
+  host: undefined,
+  server: undefined,
+  compression: true,
+} satisfies Defaults<ListenOptions>
+
 /** @throws {TypeError | RangeError} that names the option, the value and the rule */
-export function checkListenOptions({ port, host, server, compression }: ListenOptions): void {
-  if (port !== undefined) checkInteger('port', port, 0, 65535)
-  if (host !== undefined && (typeof host !== 'string' || host === '')) refuse('host', host, 'a non-empty string')
-  if (server !== undefined && !(server instanceof NetServer)) refuse('server', server, 'an http.Server')
-  if (compression !== undefined && typeof compression !== 'boolean') refuse('compression', compression, 'a boolean')
-  if (server !== undefined && port !== undefined) refuse('port', port, 'absent when server is given')
-  if (server !== undefined && host !== undefined) refuse('host', host, 'absent when server is given')
+export function checkListenOptions({ port, host, server }: ListenOptions): void {
+  if (port !== undefined) requireInteger('port', port, 65535, 0)
+  if (host !== undefined) requireText('host', host)
+  check('server', server, 'an http.Server', server === undefined || server instanceof NetServer)
+  check('port', port, 'absent when server is given', server === undefined || port === undefined)
+  check('host', host, 'absent when server is given', server === undefined || host === undefined)
 }
 
 /** The part of ws' `PerMessageDeflateOptions` that is set. Declarations of the package do not name types of ws. */
@@ -59,7 +65,7 @@ export async function addressOf(http: HttpServer, signal: AbortSignal): Promise<
   if (!http.listening) await once(http, 'listening', { signal })
   const address = http.address()
   if (address === null || typeof address === 'string') {
-    throw new TypeError(`server listens on ${inspect(address)}; it must listen on a TCP port`)
+    throw new TypeError(`server must be listening on a TCP port, got ${show(address)}`)
   }
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return { url: `${http instanceof TlsServer ? 'wss' : 'ws'}://${host}:${address.port}`, port: address.port }

@@ -4,7 +4,7 @@ import type { Contract, EventName, FromServer, Untyped } from '../../shared/cont
 import { GOING_AWAY } from '../../protocol/close-codes.js'
 import { SUBPROTOCOL } from '../../protocol/frames.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
-import { refuse } from '../validate.js'
+import { check, requireInteger, withDefaults } from '../../shared/validate.js'
 import { createEngine, type DrainOptions } from '../engine/engine.js'
 import { bindUpgrades, requireUpgrade, type Refusal } from './handshake.js'
 import {
@@ -13,10 +13,11 @@ import {
   CLOSE_TIMEOUT_MS,
   closeServers,
   deflateOptions,
+  LISTEN_DEFAULTS,
   type ListenOptions,
   type ServerAddress,
 } from './listening-server.js'
-import { resolveOptions, type EngineOptions } from '../base/options.js'
+import { ENGINE_DEFAULTS, resolveOptions, type EngineOptions } from '../base/options.js'
 import { nodePlatform } from '../base/platform.js'
 import { bindSocket } from './ws-adapter.js'
 
@@ -78,21 +79,22 @@ export interface Server<C extends Contract = Untyped> {
  * const { url } = await server.listening
  */
 export function createServer<C extends Contract = Untyped>(options: ServerOptions = {}): Server<C> {
+  const defaults = { ...LISTEN_DEFAULTS, ...ENGINE_DEFAULTS, path: undefined }
+  withDefaults('createServer', options, defaults, requireInteger)
+  const { port, host, server, compression, path, ...engineOptions } = options
   checkListenOptions(options)
-  const { path } = options
-  if (path !== undefined && (typeof path !== 'string' || !path.startsWith('/'))) {
-    refuse('path', path, 'a string that starts with /')
-  }
-  const { limits } = resolveOptions(options)
-  const isOwn = options.server === undefined
-  const http = options.server ?? createHttpServer(requireUpgrade)
-  const engine = createEngine<C>(options, nodePlatform)
+  const isPath = path === undefined || (typeof path === 'string' && path.startsWith('/'))
+  check('path', path, 'a string that starts with "/"', isPath)
+  const { limits } = resolveOptions(engineOptions)
+  const isOwn = server === undefined
+  const http = server ?? createHttpServer(requireUpgrade)
+  const engine = createEngine<C>(engineOptions, nodePlatform)
   const socketOptions = {
     noServer: true,
     ...(path !== undefined && { path }),
     maxPayload: limits.frameBytesMax,
     closeTimeout: CLOSE_TIMEOUT_MS,
-    perMessageDeflate: deflateOptions(options.compression),
+    perMessageDeflate: deflateOptions(compression),
     handleProtocols: () => SUBPROTOCOL,
   }
   const sockets = new WebSocketServer(socketOptions)
@@ -106,7 +108,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   })
   // `listening` rejects with it; the owner of another's server hears of it.
   if (isOwn) http.on('error', () => {})
-  if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
+  if (isOwn) http.listen(port ?? 0, host ?? '127.0.0.1')
 
   async function shutDown(): Promise<void> {
     // A `listen` under way cannot be called off; an attached server may never listen.

@@ -7,7 +7,7 @@ import { endError, serverFailed, SESSION_CLOSE_CODES, superseded } from '../base
 import type { EngineContext, Member } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
 import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
-import { refuse } from '../validate.js'
+import { check } from '../../shared/validate.js'
 import { HandlerContext } from './handler-context.js'
 import { HandlerQueue, type MessageSource, type QueueOwner } from './handler-queue.js'
 import { Handlers, requireName, type Incoming, type Outcome } from './handlers.js'
@@ -272,9 +272,8 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
 
 /** RFC 6455 sections 5.5.1 and 7.4.2. */
 function checkClose(code: number, reason: string): void {
-  if (code !== NORMAL_CLOSURE && !(Number.isInteger(code) && code >= 3000 && code <= 4999)) {
-    throw new RangeError(`code is ${code}; it must be 1000, or an integer from 3000 to 4999`)
-  }
-  if (typeof reason !== 'string') refuse('reason', reason, 'a string')
-  if (sizeOf(reason) > 123) throw new RangeError(`reason has ${sizeOf(reason)} bytes; it must have at most 123`)
+  const isCode = code === NORMAL_CLOSURE || (Number.isInteger(code) && code >= 3000 && code <= 4999)
+  check('code', code, '1000 or an integer from 3000 to 4999', isCode, RangeError)
+  check('reason', reason, 'a string', typeof reason === 'string')
+  check('reason', sizeOf(reason), 'at most 123 bytes long', sizeOf(reason) <= 123, RangeError)
 }

@@ -1,7 +1,7 @@
 import { sizeOf } from '../../protocol/codec.js'
 import type { Cursor } from './stream-store.js'
 import { createCursorTable, type CursorTable } from './memory-cursors.js'
-import { checkGroup } from '../validate.js'
+import { requireInteger, withDefaults } from '../../shared/validate.js'
 import type {
   Attached,
   AttachRequest,
@@ -92,7 +92,7 @@ export const memoryStreams = (options: MemoryStreamsOptions = {}): StreamStore =
 
 /** `memoryStreams` with a way back in time. */
 export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryStreams {
-  const limits = checkGroup('', options, DEFAULTS)
+  const limits = withDefaults('memoryStreams', options, DEFAULTS, requireInteger)
   let streams = new Map<string, Stream>()
   let cursors = createCursorTable(limits)
   let totalBytes = 0

@@ -105,6 +105,6 @@ describe('options', () => {
     ['pong', null],
   ])('refuses for %s the value %s', (option, value) => {
     expect(() => plain({ [option]: value })).toThrow(TypeError)
-    expect(() => plain({ [option]: value })).toThrow(new RegExp(`^plain\\({ ${option} }\\) must be a .*, got `))
+    expect(() => plain({ [option]: value })).toThrow(new RegExp(`^${option} must be a .*, got `))
   })
 })

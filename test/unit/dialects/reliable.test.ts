@@ -47,7 +47,7 @@ describe('reliable', () => {
     const make = (): unknown => reliable({ resumeKey: resumeKey as string })
 
     expect(make).toThrow(TypeError)
-    expect(make).toThrow(/^reliable\(\{ resumeKey \}\) must be a non-empty string, got /)
+    expect(make).toThrow(/^resumeKey must be a non-empty string, got /)
   })
 
   test('speaks JSON in text frames, and asks for life by itself', () => {

@@ -501,16 +501,13 @@ describe('a server of another kind', () => {
 
 describe('a wrong option', () => {
   test.each([
-    [
-      { namespace: 'chat' },
-      'socketIo({ namespace }) must be a string that starts with "/", without a comma, got "chat"',
-    ],
+    [{ namespace: 'chat' }, 'namespace must be a string that starts with "/", without a comma, got "chat"'],
     [{ namespace: '/a,b' }, 'without a comma, got "/a,b"'],
-    [{ path: 'x' }, 'socketIo({ path }) must be a string that starts with "/", got "x"'],
-    [{ acks: 'message' }, 'socketIo({ acks }) must be a boolean or a list of event names, got "message"'],
-    [{ ackTimeoutMs: '5' }, 'socketIo({ ackTimeoutMs }) must be a number, got "5"'],
-    [{ ackTimeoutMs: 0 }, 'socketIo({ ackTimeoutMs }) must be from 1 to 2147483647, got 0'],
-    [{ spread: 1 }, 'socketIo({ spread }) must be a boolean, got 1'],
+    [{ path: 'x' }, 'path must be a string that starts with "/", got "x"'],
+    [{ acks: 'message' }, 'acks must be a boolean or a list of event names, got "message"'],
+    [{ ackTimeoutMs: '5' }, 'ackTimeoutMs must be a number from 1 to 2147483647, got "5"'],
+    [{ ackTimeoutMs: 0 }, 'ackTimeoutMs must be a number from 1 to 2147483647, got 0'],
+    [{ spread: 1 }, 'spread must be a boolean, got 1'],
   ])('%j is refused at the call', (options, words) => {
     expect(() => socketIo(options as SocketIoOptions)).toThrow(words)
   })

@@ -26,10 +26,10 @@ describeOutboxStore('indexedDbStore', 'shared', () => {
 
 describe('indexedDbStore', () => {
   test.each([
-    [{}, 'indexedDbStore({ name }) must be a non-empty string, got undefined'],
-    [{ name: '' }, 'indexedDbStore({ name }) must be a non-empty string, got ""'],
-    [{ name: 7 }, 'indexedDbStore({ name }) must be a non-empty string, got 7'],
-    [{ name: 'x', durability: 'lax' }, "indexedDbStore({ durability }) must be 'strict' or 'relaxed', got \"lax\""],
+    [{}, 'name must be a non-empty string, got undefined'],
+    [{ name: '' }, 'name must be a non-empty string, got ""'],
+    [{ name: 7 }, 'name must be a non-empty string, got 7'],
+    [{ name: 'x', durability: 'lax' }, "durability must be 'strict' or 'relaxed', got \"lax\""],
   ])('refuses %j at the call', (options, text) => {
     // What a caller without types may pass.
     expect(() => indexedDbStore(options as IndexedDbStoreOptions)).toThrow(new TypeError(text))

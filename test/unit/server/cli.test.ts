@@ -112,17 +112,17 @@ describe('holdfast echo', () => {
 
 describe('holdfast', () => {
   test.each([
-    [['echo', '--port', 'abc'], "--port is 'abc'; it must be a whole number"],
-    [['echo', '--port=-1'], "--port is '-1'; it must be a whole number"],
-    [['echo', '--port', '65536'], 'port is 65536; it must be an integer from 0 to 65535'],
-    [['echo', '--payload-bytes-max', '0'], 'payloadBytesMax is 0; it must be an integer from 1 to 2147483647'],
-    [['echo', '--host', ''], "host is ''; it must be a non-empty string"],
+    [['echo', '--port', 'abc'], '--port must be a whole number, got "abc"'],
+    [['echo', '--port=-1'], '--port must be a whole number, got "-1"'],
+    [['echo', '--port', '65536'], 'port must be an integer from 0 to 65535, got 65536'],
+    [['echo', '--payload-bytes-max', '0'], 'payloadBytesMax must be an integer from 1 to 2147483647, got 0'],
+    [['echo', '--host', ''], 'host must be a non-empty string, got ""'],
     [['echo', '--colour'], "Unknown option '--colour'"],
     [['echo', '--port'], "Option '--port <value>' argument missing"],
     [['echo', '--port', '-1'], "Option '--port' argument is ambiguous."],
-    [['serve'], "The command is 'serve'; it must be 'echo'"],
-    [['echo', 'again'], "The command is 'echo again'; it must be 'echo'"],
-    [[], "The command is ''; it must be 'echo'"],
+    [['serve'], 'The command must be "echo", got "serve"'],
+    [['echo', 'again'], 'The command must be "echo", got "echo again"'],
+    [[], 'The command must be "echo", got ""'],
   ])('refuses %j in one line and exits with 2', async (flags, reason) => {
     const { exitCode, stdout, stderr } = await run(...flags)
 

@@ -420,17 +420,21 @@ describe('close', () => {
 
 describe('options', () => {
   test.each([
-    [{ port: 65536 }, RangeError, 'port is 65536; it must be an integer from 0 to 65535'],
-    [{ port: 1.5 }, RangeError, 'port is 1.5; it must be an integer from 0 to 65535'],
-    [{ port: '80' }, TypeError, "port is '80'; it must be an integer from 0 to 65535"],
-    [{ host: '' }, TypeError, "host is ''; it must be a non-empty string"],
-    [{ payloadBytesMax: 0 }, RangeError, 'payloadBytesMax is 0; it must be an integer from 1 to 2147483647'],
-    [{ payloadBytesMax: 2 ** 31 }, RangeError, 'payloadBytesMax is 2147483648; it must be an integer'],
-    [{ server: 8080 }, TypeError, 'server is 8080; it must be an http.Server'],
-    [{ compression: 'yes' }, TypeError, "compression is 'yes'; it must be a boolean"],
-    [{ onError: true }, TypeError, 'onError is true; it must be a function'],
-    [{ server: createServer(), port: 1 }, TypeError, 'port is 1; it must be absent when server is given'],
-    [{ server: createServer(), host: 'a' }, TypeError, "host is 'a'; it must be absent when server is given"],
+    [{ port: 65536 }, RangeError, 'port must be an integer from 0 to 65535, got 65536'],
+    [{ port: 1.5 }, RangeError, 'port must be an integer from 0 to 65535, got 1.5'],
+    [{ port: '80' }, TypeError, 'port must be an integer from 0 to 65535, got "80"'],
+    [{ host: '' }, TypeError, 'host must be a non-empty string, got ""'],
+    [{ payloadBytesMax: 0 }, RangeError, 'payloadBytesMax must be an integer from 1 to 2147483647, got 0'],
+    [
+      { payloadBytesMax: 2 ** 31 },
+      RangeError,
+      'payloadBytesMax must be an integer from 1 to 2147483647, got 2147483648',
+    ],
+    [{ server: 8080 }, TypeError, 'server must be an http.Server, got 8080'],
+    [{ compression: 'yes' }, TypeError, 'compression must be a boolean, got "yes"'],
+    [{ onError: true }, TypeError, 'onError must be a function, got true'],
+    [{ server: createServer(), port: 1 }, TypeError, 'port must be absent when server is given, got 1'],
+    [{ server: createServer(), host: 'a' }, TypeError, 'host must be absent when server is given, got "a"'],
   ])('refuses %o at the call', (options, kind, message) => {
     // What a caller without types may pass.
     const act = (): unknown => createEchoServer(options as EchoServerOptions)

@@ -571,7 +571,7 @@ describe('drain', () => {
 
     await drained
     await world.engine.drain()
-    expect(() => world.engine.drain({ windowMs: 0 })).toThrow('drain.windowMs is 0')
+    expect(() => world.engine.drain({ windowMs: 0 })).toThrow('windowMs must be an integer from 1 to 2147483647, got 0')
   })
 })
 

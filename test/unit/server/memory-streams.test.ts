@@ -167,10 +167,10 @@ describe('limits', () => {
   })
 
   test.each([
-    [{ ttlMs: 0 }, RangeError, 'ttlMs is 0; it must be an integer from 1'],
-    [{ bytesMax: '1' }, TypeError, "bytesMax is '1'"],
-    [{ size: 1 }, TypeError, 'size is 1; it must be absent'],
-    ['big', TypeError, "options is 'big'; it must be an object"],
+    [{ ttlMs: 0 }, RangeError, 'ttlMs must be an integer from 1 to 2147483647, got 0'],
+    [{ bytesMax: '1' }, TypeError, 'bytesMax must be an integer from 1 to 2147483647, got "1"'],
+    [{ size: 1 }, TypeError, /^memoryStreams: "size" is no option; /],
+    ['big', TypeError, 'options must be an object, got "big"'],
   ])('refuses %o', (options, kind, message) => {
     // What a caller without types may pass.
     const act = (): unknown => memoryStreams(options as MemoryStreamsOptions)

@@ -27,22 +27,30 @@ test('puts what is given over the defaults', () => {
 })
 
 test.each([
-  [{ authenticate: 1 }, TypeError, 'authenticate is 1; it must be a function'],
-  [{ streams: {} }, TypeError, 'streams is {}; it must be a store such as memoryStreams()'],
-  [{ streams: null }, TypeError, 'streams is null; it must be a store'],
-  [{ limits: 7 }, TypeError, 'limits is 7; it must be an object'],
-  [{ limits: { frameBytesMax: 0 } }, RangeError, 'limits.frameBytesMax is 0; it must be an integer from 1'],
-  [{ limits: { framesMax: 1 } }, TypeError, 'limits.framesMax is 1; it must be absent; known are frameBytesMax'],
-  [{ limits: { window: { messages: 1.5 } } }, RangeError, 'limits.window.messages is 1.5'],
-  [{ heartbeatMs: 25_000 }, TypeError, 'heartbeatMs is 25000; it must be an object'],
-  [{ heartbeatMs: { interval: -1 } }, RangeError, 'heartbeatMs.interval is -1'],
-  [{ origins: 'https://example.com' }, TypeError, 'it must be an array of origins'],
+  [{ authenticate: 1 }, TypeError, 'authenticate must be a function, got 1'],
+  [{ streams: {} }, TypeError, 'streams must be a store such as memoryStreams(), got [object Object]'],
+  [{ streams: null }, TypeError, 'streams must be a store such as memoryStreams(), got null'],
+  [{ limits: 7 }, TypeError, 'limits must be an object, got 7'],
+  [{ limits: { frameBytesMax: 0 } }, RangeError, 'limits.frameBytesMax must be an integer from 1 to 2147483647, got 0'],
+  [{ limits: { framesMax: 1 } }, TypeError, 'limits: "framesMax" is no option; did you mean "frameBytesMax"?'],
+  [
+    { limits: { window: { messages: 1.5 } } },
+    RangeError,
+    'limits.window.messages must be an integer from 1 to 2147483647, got 1.5',
+  ],
+  [{ heartbeatMs: 25_000 }, TypeError, 'heartbeatMs must be an object, got 25000'],
+  [
+    { heartbeatMs: { interval: -1 } },
+    RangeError,
+    'heartbeatMs.interval must be an integer from 1 to 2147483647, got -1',
+  ],
+  [{ origins: 'https://example.com' }, TypeError, 'origins must be an array of origins, got "https://example.com"'],
   [
     { origins: ['https://example.com/'] },
     TypeError,
-    'it must be an origin such as https://example.com, without a path',
+    'origins must be an origin such as https://example.com, without a path, got "https://example.com/"',
   ],
-  [{ origins: [7] }, TypeError, 'origins is 7; it must be an origin'],
+  [{ origins: [7] }, TypeError, 'origins must be an origin such as https://example.com, without a path, got 7'],
 ])('refuses %o at the call', (options, kind, message) => {
   // What a caller without types may pass.
   const act = (): unknown => resolveOptions(options as unknown as EngineOptions)

@@ -312,10 +312,15 @@ test('a contract types both ways', () => {
 })
 
 test.each([
-  [{ path: 'live' }, TypeError, "path is 'live'; it must be a string that starts with /"],
-  [{ port: '80' }, TypeError, "port is '80'"],
-  [{ limits: { window: { bytes: 0 } } }, RangeError, 'limits.window.bytes is 0'],
-  [{ authenticate: {} }, TypeError, 'authenticate is {}'],
+  [{ path: 'live' }, TypeError, 'path must be a string that starts with "/", got "live"'],
+  [{ port: '80' }, TypeError, 'port must be an integer from 0 to 65535, got "80"'],
+  [{ compression: 1 }, TypeError, 'compression must be a boolean, got 1'],
+  [
+    { limits: { window: { bytes: 0 } } },
+    RangeError,
+    'limits.window.bytes must be an integer from 1 to 2147483647, got 0',
+  ],
+  [{ authenticate: {} }, TypeError, 'authenticate must be a function, got [object Object]'],
 ])('refuses %o at the call', (options, kind, message) => {
   // What a caller without types may pass.
   const act = (): unknown => createServer(options as ServerOptions)

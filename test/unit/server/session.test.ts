@@ -177,10 +177,10 @@ describe('the end', () => {
   })
 
   test.each([
-    [1001, 'a', 'code is 1001; it must be 1000, or an integer from 3000 to 4999'],
-    [5000, 'a', 'code is 5000'],
-    [4000.5, 'a', 'code is 4000.5'],
-    [4000, 'a'.repeat(124), 'reason has 124 bytes; it must have at most 123'],
+    [1001, 'a', 'code must be 1000 or an integer from 3000 to 4999, got 1001'],
+    [5000, 'a', 'code must be 1000 or an integer from 3000 to 4999, got 5000'],
+    [4000.5, 'a', 'code must be 1000 or an integer from 3000 to 4999, got 4000.5'],
+    [4000, 'a'.repeat(124), 'reason must be at most 123 bytes long, got 124'],
   ])('refuses the code %d and the reason %s', (code, reason, message) => {
     const world = createFakeWorld()
     world.welcome()
@@ -194,7 +194,7 @@ describe('the end', () => {
     world.welcome()
 
     // What a caller without types may pass.
-    expect(() => world.session.close(4000, 7 as unknown as string)).toThrow('reason is 7; it must be a string')
+    expect(() => world.session.close(4000, 7 as unknown as string)).toThrow('reason must be a string, got 7')
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { ListenerError } from '../../../src/shared/errors.js'
 import { createEvents } from '../../../src/shared/emitter.js'
+import { show } from '../../../src/shared/validate.js'
 
 type Names = Record<string, unknown>
 
@@ -433,5 +434,7 @@ describe('events', () => {
 test.each([0, -1, NaN, 'x' as unknown as number])('refuses %s for the length of a loop’s buffer', (bufferMax) => {
   const events = createEvents<{ tick: number }>(() => {})
 
-  expect(() => events.events('tick', { bufferMax })).toThrow(`bufferMax must be at least 1, got ${String(bufferMax)}`)
+  expect(() => events.events('tick', { bufferMax })).toThrow(
+    `bufferMax must be a number from 1 to Infinity, got ${show(bufferMax)}`,
+  )
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { planOf, type HoldfastWebSocketOptions } from '../../../src/websocket/options.js'
+import { boundOptions, planOf, type HoldfastWebSocketOptions } from '../../../src/websocket/options.js'
 
 const plan = (options: unknown = {}) => planOf('ws://example.com/', ['a', 'b'], options as HoldfastWebSocketOptions)
 
@@ -43,25 +43,41 @@ describe('planOf', () => {
     expect(channel.read('other')).toMatchObject([{ type: 'message' }])
   })
 
-  test.each<[options: unknown, message: string]>([
+  test.each<[options: unknown, message: string | RegExp]>([
     [null, 'options must be an object, got null'],
     ['reconnect', 'options must be an object, got "reconnect"'],
-    [{ reconect: false }, 'options must be made of known names, got "reconect"'],
-    [{ constructor: 5 }, 'options must be made of known names, got "constructor"'],
-    [{ dialect: {} }, 'options must be made of known names, got "dialect"'],
+    [{ reconect: false }, 'HoldfastWebSocket: "reconect" is no option; did you mean "reconnect"?'],
+    [{ constructor: 5 }, /^HoldfastWebSocket: "constructor" is no option; /],
+    [{ dialect: {} }, /^HoldfastWebSocket: "dialect" is no option; /],
     [{ reconnect: 'no' }, 'reconnect must be a boolean, got "no"'],
-    [{ closeTimeoutMs: '5' }, 'closeTimeoutMs must be a number, got "5"'],
-    [{ maxAttempts: '5' }, 'maxAttempts must be a number, got "5"'],
+    [{ closeTimeoutMs: '5' }, 'closeTimeoutMs must be a number from 1 to 2147483647, got "5"'],
+    [{ maxAttempts: '5' }, 'maxAttempts must be a number from 1 to Infinity, got "5"'],
     [{ outboxMax: 5 }, 'outboxMax must be an object, got 5'],
-    [{ outboxMax: { message: 5 } }, 'outboxMax must be an object with messages and bytes, got "message"'],
+    [{ outboxMax: { message: 5 } }, 'outboxMax: "message" is no option; did you mean "messages"?'],
     [{ WebSocket: {} }, 'WebSocket must be a WebSocket class, got [object Object]'],
-    [{ ping: 5 }, 'plain({ ping }) must be a string or a function, got 5'],
+    [{ ping: 5 }, 'ping must be a string or a function, got 5'],
   ])('refuses %j', (options, message) => {
-    expect(() => plan(options)).toThrow(new TypeError(message))
+    const act = (): unknown => plan(options)
+
+    expect(act).toThrow(TypeError)
+    expect(act).toThrow(message)
   })
 
   test('refuses a time that no timer holds', () => {
     expect(() => plan({ closeTimeoutMs: 0 })).toThrow(RangeError)
     expect(() => plan({ connectTimeoutMs: Infinity })).toThrow(RangeError)
+  })
+})
+
+describe('boundOptions', () => {
+  test('puts what is given over what is bound', () => {
+    const bound = { reconnect: false, outboxMax: { messages: 5 } }
+
+    expect(boundOptions(undefined, bound)).toEqual(bound)
+    expect(boundOptions({ reconnect: true, ping: 'a' }, bound)).toEqual({ ...bound, reconnect: true, ping: 'a' })
+  })
+
+  test('leaves in place what is bound where undefined is given', () => {
+    expect(boundOptions({ reconnect: undefined } as object, { reconnect: false })).toEqual({ reconnect: false })
   })
 })
