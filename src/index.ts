@@ -13,8 +13,15 @@ export type {
   ToServer,
   Untyped,
 } from './shared/contract.js'
-export type { Channel, Dialect, Gap, Host, Link, Meaning } from './dialects/dialect.js'
-export type { Queue } from './outbox/queue.js'
+export type {
+  ClientProtocol,
+  Dialect,
+  Gap,
+  OutgoingFrame,
+  ProtocolEvent,
+  ProtocolHost,
+  ReadyEvent,
+} from './dialects/dialect.js'
 export { plain } from './dialects/plain/plain.js'
 export type { PlainOptions } from './dialects/plain/plain.js'
 export { reliable } from './dialects/reliable/reliable.js'
@@ -36,6 +43,8 @@ export type { AuthSource, ClientOptions, DialContext, UrlSource } from './client
 export type { Delivery, DeliveryStatus, Receipt } from './outbox/delivery.js'
 export { memoryStore } from './outbox/stores/memory-store.js'
 export type { OutboxItem } from './outbox/outbox-item.js'
+export { persistent } from './outbox/persistence.js'
+export type { Persistence, Storage, StorageClock, StorageListener } from './outbox/storage.js'
 export type { OutboxMax, Overflow } from './outbox/overflow.js'
 export type { MaybePromise, MessageReference, OutboxBatch, OutboxStore, StoredMessage } from './outbox/store.js'
 export type { Platform } from './platform/platform.js'

@@ -13,6 +13,7 @@ const core = [
   'createClient',
   'json',
   'memoryStore',
+  'persistent',
   'plain',
   'reliable',
   'text',

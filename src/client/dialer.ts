@@ -1,8 +1,11 @@
 import { ConnectError, textOf, type HoldfastError } from '../shared/errors.js'
 import { parseUrl, type AuthSource, type DialContext, type ResolvedOptions } from './options.js'
 
-/** Asks the application where to connect and with which credential, anew at every attempt. */
-export interface Dialler {
+/**
+ * Asks the application where to connect and with which credential, anew at every attempt. It asks once the turn has ended
+ * in which it is told to, since what it asks may act on the client.
+ */
+export interface Dialer {
   /** What `auth` has answered for the attempt that is under way; undefined without one. */
   readonly credential: unknown
   /** Asks both, and then opens a socket; an earlier attempt is forgotten. */
@@ -13,7 +16,7 @@ export interface Dialler {
   abort(): void
 }
 
-interface DiallerListener {
+interface DialerListener {
   open(url: string): void
   /** The attempt has failed before there was a socket. */
   failed(error: HoldfastError): void
@@ -21,9 +24,12 @@ interface DiallerListener {
   report(error: HoldfastError): void
 }
 
+/** What waits for it goes on in a task of its own, after the call that is under way. */
+const TURN_ENDED = Promise.resolve()
+
 type Options = Pick<ResolvedOptions, 'url' | 'auth' | 'platform'>
 
-export function createDialler({ url, auth, platform }: Options, listener: DiallerListener): Dialler {
+export function createDialer({ url, auth, platform }: Options, listener: DialerListener): Dialer {
   let controller = new AbortController()
   let attempt = 1
   let credential: unknown
@@ -47,6 +53,8 @@ export function createDialler({ url, auth, platform }: Options, listener: Dialle
   }
 
   async function ask(signal: AbortSignal): Promise<void> {
+    await TURN_ENDED
+    if (signal.aborted) return
     const context = { attempt, signal }
     try {
       const [target, identity] = await Promise.all([locate(context), auth && identify(auth, context)])
@@ -71,7 +79,7 @@ export function createDialler({ url, auth, platform }: Options, listener: Dialle
     refresh(took) {
       if (!auth) return
       const { signal } = controller
-      identify(auth, { attempt, signal }).then(
+      TURN_ENDED.then(() => signal.aborted || identify(auth, { attempt, signal })).then(
         (identity) => signal.aborted || took(identity),
         (error: unknown) => signal.aborted || listener.report(error as HoldfastError),
       )

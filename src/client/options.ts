@@ -4,7 +4,7 @@ import { plain } from '../dialects/plain/plain.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { memoryStore } from '../outbox/stores/memory-store.js'
 import type { OutboxMax, Overflow } from '../outbox/overflow.js'
-import type { OutboxStore } from '../outbox/store.js'
+import type { Storage } from '../outbox/storage.js'
 import { systemPlatform, type Platform } from '../platform/platform.js'
 import type { RetryDelay } from '../connection/backoff.js'
 import type { Heartbeat } from '../protocol/heartbeat.js'
@@ -37,7 +37,7 @@ export interface ClientOptions {
   /** How the server is spoken to. Default: `plain()` with JSON text frames. */
   dialect?: Dialect
   /** Where messages wait until they are delivered. Default: `memoryStore()`. */
-  outbox?: OutboxStore
+  outbox?: Storage
   /** How much may wait. Default: `{ messages: 10_000, bytes: 16 MiB }`. */
   outboxMax?: Partial<OutboxMax>
   /** What gives way when the outbox is full. Default: `'reject'`: `send` throws. */
@@ -74,7 +74,7 @@ export interface ResolvedOptions {
   readonly url: (context: DialContext) => string | URL | Promise<string | URL>
   readonly auth: AuthSource | undefined
   readonly dialect: Dialect
-  readonly outbox: OutboxStore
+  readonly outbox: Storage
   readonly outboxMax: OutboxMax
   readonly overflow: Overflow
   readonly retryDelayMs: RetryDelay
@@ -112,7 +112,12 @@ export function resolveOptions(clientOptions: ClientOptions): ResolvedOptions {
   const dial = typeof url === 'function' ? url : () => url
   if (typeof url !== 'function') parseUrl(url, platform.pageUrl)
   check('dialect', dialect, 'a dialect such as plain()', isObject(dialect) && typeof dialect.open === 'function')
-  check('outbox', outbox, 'a store such as memoryStore()', isObject(outbox) && typeof outbox.commit === 'function')
+  check(
+    'outbox',
+    outbox,
+    'a storage such as memoryStore(), or persistent(store)',
+    isObject(outbox) && typeof outbox.attach === 'function',
+  )
   const isCallable = (value: unknown): boolean => ['function', 'undefined'].includes(typeof value)
   check('shouldReconnect', shouldReconnect, 'a function', isCallable(shouldReconnect))
   check('auth', auth, 'a function', isCallable(auth))

@@ -1,13 +1,10 @@
-import type { Channel, Dialect, Meaning } from '../dialects/dialect.js'
+import type { Dialect, ReadyEvent } from '../dialects/dialect.js'
 import {
   ConnectError,
   ConnectionLostError,
-  HoldfastError,
-  ListenerError,
   RefusedError,
-  RemoteProtocolError,
-  textOf,
   type ErrorCode,
+  type HoldfastError,
 } from '../shared/errors.js'
 import {
   BAD_REQUEST,
@@ -16,27 +13,26 @@ import {
   NOT_ACCEPTABLE,
   type CloseAdvice,
 } from '../protocol/close-codes.js'
-import type { Received } from '../protocol/codec.js'
 import { fullJitter, type RetryDelay } from './backoff.js'
 import { createLiveness, LATE_MS, type Heartbeat } from '../protocol/heartbeat.js'
 import type { Effect, Input } from './inputs-effects.js'
 import { next, type ConnectionState, type Status, type Trigger } from './state.js'
 
-export interface SessionOptions {
+export interface ConnectionOptions {
   readonly dialect: Pick<Dialect, 'advise' | 'badFramesMax'>
   readonly retryDelayMs: RetryDelay
   readonly stableAfterMs: number
   readonly connectTimeoutMs: number
-  readonly heartbeatMs: Heartbeat
+  /** Null where the dialect cannot ping: then the server is only listened to. */
+  readonly heartbeatMs: Heartbeat | null
   readonly maxAttempts: number
-  readonly shouldReconnect: ((close: { code: number; reason: string }) => boolean) | undefined
 }
 
 /**
  * The thinking of a connection, without a clock, a timer or a socket: it is told what happened and when, and answers
  * with effects and one deadline. The same inputs at the same times always give the same effects.
  */
-export interface Session {
+export interface Connection {
   readonly state: ConnectionState
   /** When `elapsed` is due, on the clock of `handle`; `Infinity` when nothing is. */
   readonly deadline: number
@@ -50,12 +46,13 @@ const RETRY_AFTER_MAX_MS = 600_000
 /** In these states there is an attempt or a link, which leaving them must end. */
 const LINKED: readonly Status[] = ['connecting', 'handshaking', 'connected']
 
-/** What the session asks of the dialect: to read what comes. */
-export type Reader = Pick<Channel, 'opened' | 'read' | 'ping'>
-
-export function createSession(options: SessionOptions, channel: Reader, random: () => number): Session {
-  const { dialect, retryDelayMs, stableAfterMs, connectTimeoutMs, maxAttempts, shouldReconnect } = options
-  const liveness = createLiveness(channel.ping ? options.heartbeatMs : null)
+/**
+ * @param options `heartbeatMs` null where the server cannot be asked for life
+ * @param random uniform in [0, 1)
+ */
+export function createConnection(options: ConnectionOptions, random: () => number): Connection {
+  const { dialect, retryDelayMs, stableAfterMs, connectTimeoutMs, maxAttempts } = options
+  const liveness = createLiveness(options.heartbeatMs)
   let state: ConnectionState = { status: 'idle' }
   let effects: Effect[] = []
   /** Attempts in a row that failed, or whose connection did not last. */
@@ -66,18 +63,10 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
   let refusals = 0
   let badFrames = 0
   /** What the server has said of the end of this connection. */
-  let farewell: Extract<Meaning, { type: 'farewell' }> | undefined
+  let farewell: Extract<Input, { type: 'farewell' }> | undefined
   let attemptBy = Infinity
   let patienceMs = connectTimeoutMs
   let isLate = false
-
-  /** The state that was last told of. */
-  let told: ConnectionState = state
-
-  function tellState(): void {
-    if (state !== told) effects.push({ type: 'changed' })
-    told = state
-  }
 
   const isLinked = (): boolean => LINKED.includes(state.status)
 
@@ -143,56 +132,7 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
     failures = timeouts = refusals = 0
   }
 
-  function ping(verdict: 'ping' | 'dead' | undefined): void {
-    const frame = verdict && ask('ping', () => channel.ping?.())
-    if (frame !== undefined) effects.push({ type: 'transmit', frame })
-  }
-
-  /** Asks a function of the application's; one that throws is reported, and has not answered. */
-  function ask<Answer>(name: string, question: () => Answer): Answer | undefined {
-    try {
-      return question()
-    } catch (cause) {
-      const error = new ListenerError('LISTENER_THREW', `The function "${name}" threw: ${textOf(cause)}`, cause)
-      effects.push({ type: 'report', error })
-      return undefined
-    }
-  }
-
-  function receive(frame: Received, now: number): void {
-    liveness.received(now)
-    try {
-      const meanings = channel.read(frame)
-      badFrames = 0
-      for (const meaning of meanings) hear(meaning, now)
-    } catch (cause) {
-      const error = cause instanceof HoldfastError ? cause : new RemoteProtocolError('BAD_FRAME', textOf(cause), cause)
-      effects.push({ type: 'report', error })
-      if (error instanceof RefusedError) lose(error, error.code === 'UNAUTHORIZED' ? 'unauthorized' : 'stop', now)
-      else if (++badFrames >= dialect.badFramesMax) lose(error, 'retry', now)
-    }
-  }
-
-  function hear(meaning: Meaning, now: number): void {
-    switch (meaning.type) {
-      case 'pong': {
-        const rttMs = liveness.pong(now)
-        if (rttMs !== undefined) effects.push({ type: 'roundTrip', rttMs })
-        return
-      }
-      case 'ready':
-        return ready(meaning, now)
-      case 'farewell':
-        farewell = { ...farewell, ...meaning, retryAfterMs: meaning.retryAfterMs ?? farewell?.retryAfterMs }
-        return
-      case 'message':
-      case 'gap':
-      case 'reauth':
-        effects.push(meaning)
-    }
-  }
-
-  function ready({ heartbeat, sessionId, recovered }: Extract<Meaning, { type: 'ready' }>, now: number): void {
+  function ready({ heartbeat, sessionId, recovered }: ReadyEvent, now: number): void {
     if (!next(state.status, 'ready')) return
     liveness.start(now, heartbeat)
     state = {
@@ -201,18 +141,23 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
       ...(sessionId !== undefined && { sessionId }),
       ...(recovered !== undefined && { recovered }),
     }
-    tellState() // Before what follows from it, such as a gap.
   }
 
-  function closed(code: number, reason: string, now: number): void {
+  function broken(error: HoldfastError, now: number): void {
+    liveness.received(now)
+    effects.push({ type: 'report', error })
+    if (error instanceof RefusedError) lose(error, error.code === 'UNAUTHORIZED' ? 'unauthorized' : 'stop', now)
+    else if (++badFrames >= dialect.badFramesMax) lose(error, 'retry', now)
+  }
+
+  function closed({ code, reason, wish }: Extract<Input, { type: 'closed' }>, now: number): void {
     const words = farewell?.words ?? reason
     const ending = `close code ${code}${words && `, ${words}`}`
     if (state.status === 'connecting') {
       lose(new ConnectError('UNREACHABLE', `No connection: ${ending}`), 'retry', now)
     } else {
       const error = new ConnectionLostError('CONNECTION_CLOSED', `Connection lost: ${ending}`, code, reason)
-      const wish = ask('shouldReconnect', () => shouldReconnect?.({ code, reason }))
-      lose(error, wish === undefined ? dialect.advise(code) : wish ? 'retry' : 'stop', now)
+      lose(error, wish ?? dialect.advise(code), now)
     }
   }
 
@@ -239,16 +184,30 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
   function react(input: Input, now: number): void {
     switch (input.type) {
       case 'frame':
-        if (state.status === 'connected' || state.status === 'handshaking') receive(input.frame, now)
+        liveness.received(now)
+        badFrames = 0
+        return
+      case 'pong': {
+        const rttMs = liveness.pong(now)
+        if (rttMs !== undefined) effects.push({ type: 'roundTrip', rttMs })
+        return
+      }
+      case 'ready':
+        return ready(input, now)
+      case 'farewell':
+        farewell = { ...farewell, ...input, retryAfterMs: input.retryAfterMs ?? farewell?.retryAfterMs }
+        return
+      case 'broken':
+        if (isLinked()) broken(input.error, now)
         return
       case 'elapsed':
         return elapsed(now)
       case 'opened':
         move('opened', now)
-        for (const meaning of channel.opened(input.credential)) hear(meaning, now)
+        if (input.ready) ready(input.ready, now)
         return
       case 'closed':
-        if (isLinked()) closed(input.code, input.reason, now)
+        if (isLinked()) closed(input, now)
         return
       case 'failed':
         if (state.status === 'connecting') lose(input.error, input.isFinal ? 'stop' : 'retry', now)
@@ -272,6 +231,10 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
     }
   }
 
+  function ping(verdict: 'ping' | 'dead' | undefined): void {
+    if (verdict) effects.push({ type: 'ping' })
+  }
+
   return {
     get state() {
       return state
@@ -286,8 +249,9 @@ export function createSession(options: SessionOptions, channel: Reader, random: 
     },
     handle(input, now) {
       effects = []
+      const before = state
       react(input, now)
-      tellState()
+      if (state !== before) effects.push({ type: 'changed' })
       return effects
     },
   }

@@ -1,31 +1,33 @@
+import type { ReadyEvent } from '../dialects/dialect.js'
+import type { CloseAdvice } from '../protocol/close-codes.js'
 import type { HoldfastError } from '../shared/errors.js'
-import type { Gap } from '../dialects/dialect.js'
-import type { Body, Message, Received } from '../protocol/codec.js'
 
-/** What the session is told. */
+/** What the connection is told. */
 export type Input =
   | { readonly type: 'connect' | 'reconnect' | 'close' | 'suspend' | 'resume' | 'elapsed' }
-  /** `credential` is what the application's `auth` answered. */
-  | { readonly type: 'opened'; readonly credential?: unknown }
+  /** A socket is open; `ready` where that is the whole handshake. */
+  | { readonly type: 'opened'; readonly ready?: ReadyEvent | undefined }
   /** `wake`: the page came into view or the machine online; `doubt`: it went offline. Hints to look at the link at once. */
   | { readonly type: 'wake' | 'doubt' }
-  | { readonly type: 'closed'; readonly code: number; readonly reason: string }
+  /** `wish`: the application's own decision on whether to come back, where it has one. */
+  | { readonly type: 'closed'; readonly code: number; readonly reason: string; readonly wish?: CloseAdvice | undefined }
   /** The attempt failed before there was a socket; `isFinal` where trying again cannot help. */
   | { readonly type: 'failed'; readonly error: HoldfastError; readonly isFinal?: boolean }
-  | { readonly type: 'frame'; readonly frame: Received }
+  /** A frame came that the dialect understands. */
+  | { readonly type: 'frame' | 'pong' }
+  /** A frame came that the dialect does not understand or that refuses us; or our own side cannot go on. */
+  | { readonly type: 'broken'; readonly error: HoldfastError }
+  | ReadyEvent
+  /** The server says why it will close, or when to come back. */
+  | { readonly type: 'farewell'; readonly words?: string; readonly retryAfterMs?: number | undefined }
 
-/** What the session asks of its shell, in this order. */
+/** What the connection asks of the client, in this order. */
 export type Effect =
   /** Ask the url provider and open a socket; forget any earlier attempt. */
   | { readonly type: 'dial'; readonly attempt: number }
-  /** Abandon the socket, or the attempt, at once: whatever it still says is not wanted. */
+  /** Abandon the socket, or the attempt, at once: nothing that it still says is wanted. */
   | { readonly type: 'hangUp'; readonly code: number; readonly reason: string }
-  | { readonly type: 'transmit'; readonly frame: Body }
-  /** Hand the message to the application. */
-  | { readonly type: 'message'; readonly message: Message; readonly answer?: (data: unknown) => void }
-  | { readonly type: 'gap'; readonly gap: Gap }
-  /** Ask the application for a fresh credential, and send it. */
-  | { readonly type: 'reauth' }
+  | { readonly type: 'ping' }
   | { readonly type: 'roundTrip'; readonly rttMs: number }
   | { readonly type: 'report'; readonly error: HoldfastError }
   /** `state` is another than before. */

@@ -1,7 +1,7 @@
 import type { HoldfastError } from '../shared/errors.js'
 
 /**
- * The connection as a state machine. This file is the whole of its theory; `session.ts` acts on it.
+ * The connection as a state machine. This file is the whole of its theory; `connection.ts` acts on it.
  *
  * A client either wants to be connected or does not. While it does, it is always in exactly one of five states:
  * it is trying (`connecting`, then `handshaking`), it has made it (`connected`), it waits for the next try

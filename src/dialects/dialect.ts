@@ -1,8 +1,11 @@
-import type { Entry } from '../outbox/delivery.js'
-import type { Queue } from '../outbox/queue.js'
+import type { Entry, Receipt } from '../outbox/delivery.js'
+import type { Outgoing } from '../outbox/outbox-api.js'
+import type { createRequests, Reply } from '../outbox/requests.js'
 import type { CloseAdvice } from '../protocol/close-codes.js'
 import type { Body, Message, Received } from '../protocol/codec.js'
+import type { Notes } from '../platform/platform.js'
 import type { Heartbeat } from '../protocol/heartbeat.js'
+import type { HoldfastError } from '../shared/errors.js'
 
 /** What a client may have missed, or its server forgotten. Told once for each loss, when the connection is back. */
 export interface Gap {
@@ -17,87 +20,116 @@ export interface Gap {
   readonly reason: string
 }
 
-/** What a frame means to the session. */
-export type Meaning =
-  /** `answer` where the server waits for one: it takes what the first listener with an answer returns. */
-  | { readonly type: 'message'; readonly message: Message; readonly answer?: (data: unknown) => void }
+/** The handshake is done. */
+export interface ReadyEvent {
+  readonly type: 'ready'
+  readonly sessionId?: string
+  readonly recovered?: boolean
+  /** How often the server pings. */
+  readonly heartbeat?: Heartbeat
+}
+
+/** What a frame means to the client. Plain values: the client applies them in their order. */
+export type ProtocolEvent =
+  /** `replyTo` where the server waits for the application's answer: it is handed back to `reply`. */
+  | { readonly type: 'message'; readonly message: Message; readonly replyTo?: unknown }
   | { readonly type: 'pong' }
-  /** The handshake is done. */
-  | {
-      readonly type: 'ready'
-      readonly sessionId?: string
-      readonly recovered?: boolean
-      readonly heartbeat?: Heartbeat
-    }
+  | ReadyEvent
   | { readonly type: 'gap'; readonly gap: Gap }
   /** The server says why it will close, or when to come back. */
   | { readonly type: 'farewell'; readonly words?: string; readonly retryAfterMs?: number | undefined }
   /** The server wants a fresh credential. */
   | { readonly type: 'reauth' }
+  /**
+   * The server is done with each writer's messages up to its cursor; the messages that `rejections` names by id were
+   * rejected, and are taken out of it once they are settled.
+   */
+  | {
+      readonly type: 'acknowledged'
+      readonly cursors: ReadonlyMap<string, number>
+      readonly rejections: Map<string, HoldfastError>
+    }
+  /** One message is done with, wherever it stands: delivered, or failed. */
+  | { readonly type: 'done'; readonly entry: Entry; readonly receipt: Receipt; readonly error?: HoldfastError }
+  | { readonly type: 'reply'; readonly id: string; readonly reply: Reply }
+  /** The replies to the requests that were handled will never come. */
+  | { readonly type: 'repliesLost' }
+  /** The server ignored what is in flight: it must be sent again. */
+  | { readonly type: 'rewind' }
 
-/** The open socket, as a dialect sees it. Positions count bytes since it was opened. */
-export interface Link {
-  /** Returns the position after the frame; undefined where there is no socket any more. */
-  send(frame: Body): number | undefined
-  flushed(): number
-  buffered(): number
-}
-
-/** What a dialect needs of the client that it speaks for. */
-export interface Host {
-  readonly queue: Queue
-  link(): Link
-  /** Milliseconds that never step back. */
-  now(): number
-  /** A note that the page's last life has left in this tab; taken, it is gone. */
-  recall(key: string): string | undefined
-  /** Leaves a note for the page's next life in this tab. */
-  keep(key: string, note: string): void
+/** One WebSocket message to send. */
+export interface OutgoingFrame {
+  readonly frame: Body
+  /** Its size on the wire, as the browser counts what it buffers: without headers, before compression. */
+  readonly bytes: number
+  /** The message of the outbox whose last frame this is. */
+  readonly entry?: Entry
+  /** Whether the message is delivered when it has left the browser: its server acknowledges nothing. */
+  readonly isConfirmedByBrowser?: boolean
 }
 
 /**
- * A dialect spoken for one client, over one connection after another. It does nothing by itself: it reads what comes,
- * sends what waits, and settles what was acknowledged.
+ * A dialect spoken for one client, over one connection after another. It touches no socket, timer or listener: it is told
+ * what has come and when, gives back values, and is drained of the frames that it wants to send.
  */
-export interface Channel {
-  /** When `elapsed` is due, on the monotonic clock. */
+export interface ClientProtocol {
+  /** When `handled` wants to be called again, on the monotonic clock. */
   readonly deadline: number
-  /** A socket is open; `credential` is what the application's `auth` answered. */
-  opened(credential: unknown): readonly Meaning[]
+  /** How many bytes may wait in the browser's buffer before `nextFrame` gives out no more messages. */
+  readonly bufferBytesMax: number
+  /**
+   * A socket is open; `credential` is what the application's `auth` answered. Returns an event where nothing more is to be
+   * said in the handshake.
+   */
+  opened(credential: unknown): ReadyEvent | undefined
   /**
    * @throws {RemoteProtocolError} for a bad frame; {RefusedError} when the server does not speak this dialect at all, or
    * refuses us in its words: `UNAUTHORIZED` if a fresh credential may help
    */
-  read(frame: Received): readonly Meaning[]
-  /** What was read last has been handed on. */
-  handled(): void
-  /** The frame that asks the server for life, or undefined where it would not understand one. */
-  readonly ping: (() => Body) | undefined
-  /** Sends what waits, as far as the link and the server take it. */
-  pump(): void
-  elapsed(): void
-  /** Sends one message past the queue. False where it cannot go at once. */
-  pass(event: string, body: Body): boolean
+  receive(frame: Received, now: number): readonly ProtocolEvent[]
+  /** The application was told of everything that was received so far. Says whether there may be a frame to send now. */
+  handled?(now: number): boolean
+  /**
+   * The next frame to send, or nothing: the client calls until there is nothing. A frame that was given out counts as sent.
+   *
+   * @param room how many bytes the browser's buffer takes before `bufferBytesMax`
+   * @throws {LocalProtocolError} when the connection cannot go on
+   */
+  nextFrame(outbox: Outgoing, room: number, now: number): OutgoingFrame | undefined
+  /** Asks the server for life with the next frame; absent where the server would not understand that. */
+  ping?(): void
+  /** The frames of one message past the queue; undefined where it cannot go at once. */
+  volatileFrames(event: string, body: Body, room: number): readonly Body[] | undefined
+  /** The application's answer to a message that had `replyTo`. @throws {LocalProtocolError} `NOT_ENCODABLE` */
+  reply?(replyTo: unknown, answer: unknown): void
   /** Nobody waits for the reply to this request any more. */
-  cancel(entry: Entry): void
-  authenticate(credential: unknown): void
-  /** The link is gone, by this close code: what is not acknowledged waits again. */
-  unlink(closeCode: number): void
-  /** The client closes for good. */
-  bye(): void
+  cancel?(request: Entry): readonly ProtocolEvent[]
+  authenticate?(credential: unknown): void
+  /** The link is gone, by this close code. */
+  closed(closeCode: number): void
+  /** The client closes for good; the frame that says goodbye, where the dialect has one. */
+  goodbye?(): Body | undefined
   /** The page ends, and may live again in this tab. */
-  leave(): void
+  leave?(): void
 }
 
-/** How one kind of server is spoken to: what goes on the wire, what comes off it, and who can vouch for a message. */
+/** What a protocol gets from the client that it speaks for. */
+export interface ProtocolHost {
+  /** The platform's own notes; absent: the browser's. */
+  readonly notes?: Notes | undefined
+}
+
+/** How one kind of server is spoken to: what goes on the wire, what comes off it, and who confirms a message. */
 export interface Dialect {
   readonly name: string
   /** Offered in the handshake, best first; none by default. */
   readonly subprotocols: readonly string[]
   /** Where to dial, if the dialect adds to the application's URL. */
   locate?(url: string): string
-  /** Whether the server acknowledges messages, answers requests and takes a credential. */
+  /** Whether the server acknowledges messages and takes a credential. */
   readonly acknowledges: boolean
+  /** Makes the client's requests, where the server replies. */
+  readonly createRequests?: typeof createRequests
   /** How many bad frames in a row close the link. */
   readonly badFramesMax: number
   /** A message as the outbox keeps it. @throws {LocalProtocolError} */
@@ -105,5 +137,5 @@ export interface Dialect {
   /** What a close code asks of us. */
   advise(closeCode: number): CloseAdvice
   /** Starts to speak for one client. */
-  open(host: Host): Channel
+  open(host: ProtocolHost): ClientProtocol
 }

@@ -1,73 +1,73 @@
 import type { Entry } from '../outbox/delivery.js'
-import type { Host } from './dialect.js'
 
 /**
  * How much is handed to the browser ahead of the network, in bytes. What is in the browser's buffer is still ours when
  * the link dies; what has left it is not known to have arrived. Little ahead, little at risk.
  */
-const BUFFER_BYTES_MAX = 128 * 1024
+export const BUFFER_BYTES_MAX = 128 * 1024
 
 /**
- * The browser does not say when its buffer empties, so we look: soon when messages wait for room in it, later when only
+ * The browser does not say when its buffer empties, so we poll: soon when messages wait for room in it, later when only
  * receipts do, and half as often each time it has not moved. In milliseconds.
  */
-const LOOK_AFTER_MS = { forRoom: 4, forReceipts: 24, max: 256 }
+const POLL_AFTER_MS = { forRoom: 4, forReceipts: 24, max: 256 }
 
-/** What a dialect does with the messages that flow out. */
-export interface Spout {
-  /** Sends the next message; false where none can be sent now. */
-  transmit(entry: Entry): boolean
-  /** Settles what has left the browser's buffer; says whether there was any. */
-  settle(): boolean
-  /** Whether a look at the buffer would settle something, sooner or later. */
-  isExpectant(): boolean
-}
-
-/** Keeps the browser's buffer filled a little, and looks when it has emptied. */
-export interface Outflow {
-  /** When the next look is due, on the monotonic clock. */
+/** The open socket's buffer: what was written, and what has left it. */
+export interface SendBuffer {
+  /** When the next poll is due, on the monotonic clock. */
   readonly deadline: number
-  /** Whether the browser's buffer has room. */
-  hasRoom(): boolean
-  /** Hands over what waits, as far as there is room. */
-  pump(): void
-  look(): void
-  /** The link is gone. */
+  /** How many messages wait for having left the buffer. */
+  readonly leaving: number
+  /** A frame of so many bytes was written. The position after it counts bytes since the socket was opened. */
+  written(bytes: number): number
+  /** The entry is delivered once its position has left the buffer. */
+  watch(entry: Entry): void
+  /** Whether the buffer moved since the last poll: the entries that have left it, oldest first. */
+  poll(buffered: number): readonly Entry[]
+  /** Something waits: polls again in a while, if that is not planned already. */
+  wait(now: number, isForRoom: boolean): void
+  /** A new socket. */
   reset(): void
 }
 
-export function createOutflow({ queue, link, now }: Host, { transmit, settle, isExpectant }: Spout): Outflow {
+export function createSendBuffer(): SendBuffer {
+  let sent = 0
+  /** In the order of their positions. */
+  let watched: Entry[] = []
+  let head = 0
   let deadline = Infinity
-  let idleLooks = 0
-
-  const hasRoom = (): boolean => link().buffered() < BUFFER_BYTES_MAX
-
-  function pump(): void {
-    let entry = queue.peek()
-    for (; entry && hasRoom(); entry = queue.peek()) {
-      if (!transmit(entry)) break
-    }
-    // The buffer may be full of what nobody waits for, such as a volatile message.
-    if (deadline === Infinity && ((entry && !hasRoom()) || isExpectant())) {
-      const afterMs = (entry ? LOOK_AFTER_MS.forRoom : LOOK_AFTER_MS.forReceipts) * 2 ** idleLooks
-      deadline = now() + Math.min(afterMs, LOOK_AFTER_MS.max)
-    }
-  }
+  let idlePolls = 0
 
   return {
     get deadline() {
       return deadline
     },
-    hasRoom,
-    pump,
-    look() {
-      idleLooks = settle() ? 0 : idleLooks + 1
+    get leaving() {
+      return watched.length - head
+    },
+    written: (bytes) => (sent += bytes),
+    watch: (entry) => void watched.push(entry),
+    poll(buffered) {
+      const from = head
+      while (head < watched.length && (watched[head] as Entry).position <= sent - buffered) head++
+      const left = watched.slice(from, head)
+      if (head === watched.length || head > 1_000) {
+        watched = watched.slice(head)
+        head = 0
+      }
       deadline = Infinity
-      pump()
+      idlePolls = left.length ? 0 : idlePolls + 1
+      return left
+    },
+    wait(now, isForRoom) {
+      if (deadline !== Infinity) return
+      const afterMs = (isForRoom ? POLL_AFTER_MS.forRoom : POLL_AFTER_MS.forReceipts) * 2 ** idlePolls
+      deadline = now + Math.min(afterMs, POLL_AFTER_MS.max)
     },
     reset() {
+      sent = head = idlePolls = 0
+      watched = []
       deadline = Infinity
-      idleLooks = 0
     },
   }
 }

@@ -1,5 +1,7 @@
+import type { Body } from '../protocol/codec.js'
 import { DeliveryError, type HoldfastError } from '../shared/errors.js'
-import type { StoredMessage } from './store.js'
+import type { Timed } from '../shared/deadline-heap.js'
+import type { MessageReference, StoredMessage } from './store.js'
 
 /**
  * How far a message has come.
@@ -7,12 +9,12 @@ import type { StoredMessage } from './store.js'
  * - `queued`: accepted, in memory.
  * - `stored`: in the outbox's store; survives what the store survives.
  * - `sent`: handed to the browser on a live connection.
- * - `delivered`: vouched for, see `Receipt`.
+ * - `delivered`: confirmed, see `Receipt`.
  * - `failed`: never delivered; `error` says why.
  */
 export type DeliveryStatus = 'queued' | 'stored' | 'sent' | 'delivered' | 'failed'
 
-/** Who vouches for a delivery. */
+/** How a delivery was confirmed. */
 export interface Receipt {
   /**
    * `browser`: the message has left this browser's buffer on a live connection, which is all that a plain server lets
@@ -21,13 +23,13 @@ export interface Receipt {
   readonly confirmedBy: 'browser' | 'server'
 }
 
-/** Nobody but the browser vouches for it. */
+/** Confirmed by the browser alone. */
 export const LEFT_THE_BROWSER: Receipt = Object.freeze({ confirmedBy: 'browser' })
 
 /** The server has acknowledged it. */
 export const ACKNOWLEDGED: Receipt = Object.freeze({ confirmedBy: 'server' })
 
-/** What `send` returns. Its promises are made when first asked for, so nobody owes them a handler. */
+/** The result of `send`. Its promises are made when they are first read, so that one without a handler harms nothing. */
 export interface Delivery {
   /** Stable: the same after a reload. */
   readonly id: string
@@ -35,90 +37,129 @@ export interface Delivery {
   /** Why it failed, once it has. */
   readonly error: HoldfastError | undefined
   /**
-   * Resolves when the message is in the store; rejects with what kept it out.
+   * Resolves when the message is in the store; rejects with the reason that kept it out.
    * @throws {StorageError} | {DeliveryError}
    */
   readonly stored: Promise<void>
   /**
-   * Resolves when the message has been delivered, saying who vouches for it.
+   * Resolves when the message has been delivered, with the receipt.
    * @throws {DeliveryError} `CLIENT_CLOSED` when the client was closed first; the message stays in the store
    * @throws {StorageError} when it could not be stored, and so was never sent
    */
   readonly delivered: Promise<Receipt>
 }
 
-/** A message in the outbox, and the `Delivery` that its sender holds. */
-export class Entry implements Delivery {
+/** The promises of a delivery that somebody has read. */
+interface Promises {
+  stored?: Promise<void>
+  delivered?: Promise<Receipt>
+  /** Each settles its promise if it can. */
+  readonly checks: (() => void)[]
+}
+
+/** When an entry with a time to live expires. */
+export interface Expiry extends Timed {
+  readonly entry: Entry
+}
+
+/**
+ * A message in the outbox, and the `Delivery` of its sender. One object for both, with few fields: an outbox may hold
+ * 100,000 of them.
+ */
+export class Entry implements Delivery, MessageReference {
   status: DeliveryStatus = 'queued'
   error: HoldfastError | undefined
   receipt: Receipt | undefined
   isStored = false
   /** Whether it may have been on a wire before. */
   wasSent = false
-  /** Another page made it, and left it. */
+  /** Written by another page, and left by it. */
   isAdopted = false
-  /** Settled, though still on its way. */
+  /** Settled, though still in flight. */
   isDone = false
-  /** The connection's position after this message, while it is on its way. */
-  position = Infinity
-  /** Its size on the wire, while it is on its way. */
+  /** The connection's position after this message, while it is in flight and confirmed by the browser alone. */
+  position = 0
+  /** Its size on the wire, while it is in flight. */
   frameBytes = 0
-  readonly isRequest: boolean = false
-  private storedPromise: Promise<void> | undefined
-  private deliveredPromise: Promise<Receipt> | undefined
-  private settleStored: (() => void) | undefined
-  private settleDelivered: (() => void) | undefined
+  /** The neighbours in the queue. */
+  before: Entry | undefined
+  after: Entry | undefined
+  place: 'out' | 'waiting' | 'in flight' = 'out'
+  expiry: Expiry | undefined
+  private promises: Promises | undefined
 
   constructor(
-    readonly message: StoredMessage,
+    readonly writer: string,
+    readonly sequence: number,
+    readonly event: string,
+    readonly body: Body,
     readonly bytes: number,
-    /** When it is no longer wanted, on the monotonic clock. */
-    readonly expiresAt: number,
+    readonly enqueuedAt: number,
+    readonly ttlMs?: number,
+    readonly key?: string,
   ) {}
 
   get id(): string {
-    return `${this.message.writer}:${this.message.sequence}`
+    return idOf(this)
+  }
+
+  /** Whether the server replies to it. */
+  get isRequest(): boolean {
+    return false
+  }
+
+  /** The message as a store keeps it. */
+  get message(): StoredMessage {
+    const { writer, sequence, event, body, enqueuedAt, ttlMs, key } = this
+    const message = { writer, sequence, event, body, enqueuedAt }
+    return { ...message, ...(ttlMs !== undefined && { ttlMs }), ...(key !== undefined && { key }) }
   }
 
   get stored(): Promise<void> {
-    return (this.storedPromise ??= new Promise((resolve, reject) => {
-      this.settleStored = () => {
-        if (this.isStored) resolve()
-        else if (this.error) reject(this.error)
-        else if (this.receipt) reject(new DeliveryError('NOT_STORED', 'A volatile message is never stored'))
-      }
-      this.settleStored()
+    const promises = (this.promises ??= { checks: [] })
+    return (promises.stored ??= this.promise((resolve: (value: void) => void, reject) => {
+      if (this.isStored) resolve()
+      else if (this.error) reject(this.error)
+      else if (this.receipt) reject(new DeliveryError('NOT_STORED', 'A volatile message is never stored'))
     }))
   }
 
   get delivered(): Promise<Receipt> {
-    return (this.deliveredPromise ??= new Promise((resolve, reject) => {
-      this.settleDelivered = () => {
-        if (this.receipt) resolve(this.receipt)
-        else if (this.error) reject(this.error)
-      }
-      this.settleDelivered()
+    const promises = (this.promises ??= { checks: [] })
+    return (promises.delivered ??= this.promise((resolve, reject) => {
+      if (this.receipt) resolve(this.receipt)
+      else if (this.error) reject(this.error)
     }))
+  }
+
+  private promise<Value>(
+    check: (resolve: (value: Value) => void, reject: (error: HoldfastError) => void) => void,
+  ): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => check(resolve, reject)
+      this.promises?.checks.push(settle)
+      settle()
+    })
   }
 
   /** The message is safe. */
   keep(): void {
     this.isStored = true
     this.status = 'stored'
-    this.settleStored?.()
+    this.settle()
   }
 
   /** It was handed to the browser past the queue: nothing more will be known, and nothing was kept. */
   pass(): void {
     this.receipt = LEFT_THE_BROWSER
     this.status = 'sent'
-    this.settleDelivered?.()
+    this.settle()
   }
 
   deliver(receipt: Receipt): void {
     this.receipt = receipt
     this.status = 'delivered'
-    this.settleDelivered?.()
+    this.settle()
   }
 
   fail(error: HoldfastError): void {
@@ -126,10 +167,16 @@ export class Entry implements Delivery {
     this.abandon(error)
   }
 
-  /** Its client is gone: the promises are broken, though the message stays in the store. */
+  /** Its client is closed: the promises are rejected, though the message stays in the store. */
   abandon(error: HoldfastError): void {
     this.error = error
-    this.settleStored?.()
-    this.settleDelivered?.()
+    this.settle()
+  }
+
+  private settle(): void {
+    this.promises?.checks.forEach((check) => check())
   }
 }
+
+/** A message's id: the same after a reload. */
+export const idOf = ({ writer, sequence }: MessageReference): string => `${writer}:${sequence}`

@@ -2,38 +2,41 @@ import type { Entry } from './delivery.js'
 import type { MaybePromise, MessageReference, OutboxStore } from './store.js'
 
 /** Group commit: one batch is on its way to the store, and whatever is asked meanwhile makes up the next. */
-export interface Commits {
+export interface GroupCommit {
   append(entry: Entry): void
   /** The store may forget every message of the entry's writer up to this one. */
   settle(entry: Entry): void
   /** The store may forget this one. */
   remove(entry: Entry): void
+  /** Whether something was asked since the last batch began; what a failed batch left owing is no news. */
+  readonly hasNews: boolean
   /** Starts committing if nothing is under way. */
   run(): void
   /** Settles when nothing is left to commit. */
   idle(): Promise<void>
 }
 
-interface CommitsListener {
+interface GroupCommitListener {
   committed(appended: Entry[]): void
   /** `isOwing` when there is also something that the store has yet to forget: call `run` again in a while. */
   failed(notAppended: Entry[], cause: unknown, isOwing: boolean): void
 }
 
 interface Batch {
-  append: Entry[]
+  append: Set<Entry>
   settled: MessageReference[]
   removed: MessageReference[]
 }
 
-const emptyBatch = (): Batch => ({ append: [], settled: [], removed: [] })
+const emptyBatch = (): Batch => ({ append: new Set(), settled: [], removed: [] })
 
-export function createCommits(store: OutboxStore, listener: CommitsListener): Commits {
+export function createGroupCommit(store: OutboxStore, listener: GroupCommitListener): GroupCommit {
   let batch = emptyBatch()
   let running: Promise<void> | undefined
   let isRunning = false
+  let hasNews = false
 
-  const hasWork = (): boolean => batch.append.length + batch.settled.length + batch.removed.length > 0
+  const hasWork = (): boolean => batch.append.size + batch.settled.length + batch.removed.length > 0
 
   /** Commits until there is nothing to commit; goes on by itself after a store that answers later. */
   function run(): void {
@@ -42,27 +45,28 @@ export function createCommits(store: OutboxStore, listener: CommitsListener): Co
     while (hasWork()) {
       const current = batch
       batch = emptyBatch()
+      hasNews = false
       const outcome = commit(store, current)
       if (outcome instanceof Promise) {
         running = outcome.then(
           () => {
             stop()
-            listener.committed(current.append)
+            listener.committed([...current.append])
             run()
           },
           (error: unknown) => {
             stop()
-            const hasNews = hasWork()
+            const isAsked = hasNews
             // What is to be forgotten stays owed, and goes with the next batch.
-            batch.settled.unshift(...current.settled)
-            batch.removed.unshift(...current.removed)
-            listener.failed(current.append, error, batch.settled.length + batch.removed.length > 0)
-            if (hasNews || batch.append.length) run()
+            batch.settled = [...current.settled, ...batch.settled]
+            batch.removed = [...current.removed, ...batch.removed]
+            listener.failed([...current.append], error, batch.settled.length + batch.removed.length > 0)
+            if (isAsked || hasNews) run()
           },
         )
         return
       }
-      listener.committed(current.append)
+      listener.committed([...current.append])
     }
     stop()
   }
@@ -73,16 +77,23 @@ export function createCommits(store: OutboxStore, listener: CommitsListener): Co
   }
 
   return {
-    append: (entry) => void batch.append.push(entry),
-    settle({ message }) {
+    get hasNews() {
+      return hasNews
+    },
+    append(entry) {
+      hasNews = true
+      batch.append.add(entry)
+    },
+    settle({ writer, sequence }) {
+      hasNews = true
       // Settling is cumulative: the newest word about a writer is enough.
-      if (batch.settled[batch.settled.length - 1]?.writer === message.writer) batch.settled.pop()
-      batch.settled.push(message)
+      if (batch.settled.at(-1)?.writer === writer) batch.settled.pop()
+      batch.settled.push({ writer, sequence })
     },
     remove(entry) {
-      const unwritten = batch.append.indexOf(entry)
-      if (unwritten < 0) batch.removed.push(entry.message)
-      else batch.append.splice(unwritten, 1)
+      hasNews = true
+      const { writer, sequence } = entry
+      if (!batch.append.delete(entry)) batch.removed.push({ writer, sequence })
     },
     run,
     async idle() {
@@ -94,7 +105,7 @@ export function createCommits(store: OutboxStore, listener: CommitsListener): Co
 /** A store that throws has failed just as one that rejects. */
 function commit(store: OutboxStore, { append, settled, removed }: Batch): MaybePromise<void> {
   try {
-    return store.commit({ append: append.map(({ message }) => message), settled, removed })
+    return store.commit({ append: Array.from(append, ({ message }) => message), settled, removed })
   } catch (error) {
     return Promise.reject(error)
   }

@@ -1,42 +1,72 @@
 import type { SendOptions } from '../shared/contract.js'
-import type { Queue } from './queue.js'
 import type { HoldfastError } from '../shared/errors.js'
 import type { Body } from '../protocol/codec.js'
-import type { Entry } from './delivery.js'
+import type { Entry, Receipt } from './delivery.js'
 import type { OutboxItem } from './outbox-item.js'
-import type { Request } from './request.js'
 
-/** What the outbox tells its client. */
-export interface OutboxListener {
-  /** There may be something to transmit. */
-  ready(): void
-  stored(entry: Entry): void
-  delivered(entry: Entry): void
-  failed(entry: Entry): void
+/** What the outbox has to tell: the application hears of it when the turn ends. */
+export type OutboxNotice =
+  | { readonly type: 'stored' | 'delivered' | 'failed'; readonly delivery: Entry }
   /** The store failed, and no message fails with it. */
-  report(error: HoldfastError): void
-  /** The number of messages has changed. */
-  changed(): void
+  | { readonly type: 'error'; readonly error: HoldfastError }
+
+export interface OutboxListener {
+  tell(notice: OutboxNotice): void
+  /** The store has answered: there may be something to transmit, or to tell. */
+  progressed(): void
+}
+
+/** The outbox, as a protocol sees it that fills the link. */
+export interface Outgoing {
+  /** The writer of the page's own messages; empty before the first. */
+  readonly writer: string
+  readonly inFlight: number
+  /** How many bytes the messages in flight have on the wire. */
+  readonly bytesInFlight: number
+  /** The first pending message of each writer, in the order of the queue. */
+  firstPending(): Map<string, number>
+  /** The next message to transmit, without taking it. */
+  peek(): Entry | undefined
+  /** Fails a message that waits. */
+  fail(entry: Entry, error: HoldfastError): void
 }
 
 /**
- * The queue of messages that are not yet delivered, in the order in which they were accepted: first those on their way,
- * then those that wait. A message is transmitted only after it is stored, and forgotten by the store only after it was
- * delivered, so that at every moment at least one of us has it.
+ * The messages that are not yet delivered, in the order in which they were accepted. A message is transmitted only after
+ * it is stored, and the store forgets it only after it was delivered, so that at every moment one of the two has it.
  */
-export interface Outbox extends Queue {
-  /** How many messages are not yet delivered, and requests not yet answered. */
+export interface Outbox extends Outgoing {
+  /** How many messages are not yet delivered; requests that are settled and still in flight do not count. */
   readonly pending: number
+  readonly bytes: number
   /** When `elapsed` is due, on the monotonic clock. */
   readonly deadline: number
   /** Opens the store, if it is not open. */
   open(): void
+  /** Lets the store have what has changed: called when a turn ends, since a store may answer at once. */
+  flush(): void
   /** @throws {DeliveryError} `OUTBOX_FULL` */
-  add(event: string, body: Body, size: number, options: SendOptions): Entry
-  /** A request, which waits in its turn and is not stored. @throws {DeliveryError} `OUTBOX_FULL` */
-  ask(event: string, body: Body, size: number): Request
-  /** Nobody waits for the answer any more. Says whether somebody did. */
-  withdraw(request: Request, error: HoldfastError): boolean
+  add(event: string, body: Body, bytes: number, options?: SendOptions): Entry
+  /**
+   * Puts an entry that is never stored, such as a request, in its turn behind those that wait. With
+   * `overflow: 'drop-newest'` it comes back failed where there is no room.
+   *
+   * @throws {DeliveryError} `OUTBOX_FULL`
+   */
+  enter<E extends Entry>(bytes: number, make: (writer: string, sequence: number) => E): E
+  /** The entry was transmitted, `frameBytes` on the wire. `position`: where it ends on the connection; `Infinity` where the server acknowledges it. */
+  sent(entry: Entry, frameBytes: number, position: number): void
+  /**
+   * Messages are done with, from the oldest on while `isDone`: delivered, or rejected if `rejections` names them, which
+   * are taken out of it. Says whether there were any.
+   */
+  settle(isDone: (entry: Entry) => boolean, receipt: Receipt, rejections?: Map<string, HoldfastError>): boolean
+  /** One message is done with, wherever it stands: delivered, or failed with `error`. */
+  finish(entry: Entry, receipt: Receipt, error?: HoldfastError): void
+  /** An entry is settled, but keeps its place in flight: the server has yet to count it. */
+  release(entry: Entry): void
+  /** What is in flight waits again, in its old place; without what is settled, and without what is found oversized. */
+  rewind(closeCode?: number): void
   elapsed(): void
   list(): OutboxItem[]
   remove(id: string): boolean

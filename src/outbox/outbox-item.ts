@@ -17,14 +17,14 @@ export interface OutboxItem {
   readonly error?: HoldfastError
 }
 
-/** An entry as people may see it. */
-export const show = ({ id, message, status, bytes, error }: Entry): OutboxItem => ({
+/** An entry as the application sees it. */
+export const show = ({ id, event, status, body, bytes, enqueuedAt, key, error }: Entry): OutboxItem => ({
   id,
-  event: message.event,
+  event,
   status,
-  body: message.body,
+  body,
   bytes,
-  enqueuedAt: message.enqueuedAt,
-  ...(message.key !== undefined && { key: message.key }),
+  enqueuedAt,
+  ...(key !== undefined && { key }),
   ...(error && { error }),
 })

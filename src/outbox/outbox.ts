@@ -1,300 +1,300 @@
 import type { SendOptions } from '../shared/contract.js'
-import { DeliveryError, type HoldfastError } from '../shared/errors.js'
-import { sizeOf, type Body } from '../protocol/codec.js'
+import { DeliveryError, type ErrorCode, type HoldfastError } from '../shared/errors.js'
+import { sizeOf } from '../protocol/codec.js'
 import { Entry, type Receipt } from './delivery.js'
-import { show } from './outbox-item.js'
-import { createJournal } from './persistence.js'
-import { roomFor, type OutboxOptions } from './overflow.js'
-import { Request } from './request.js'
-import { createRequests } from './requests.js'
-import type { MessageReference, StoredMessage } from './store.js'
 import type { Outbox, OutboxListener } from './outbox-api.js'
+import { show } from './outbox-item.js'
+import { roomFor, type OutboxOptions } from './overflow.js'
+import { createOversizedMessageDetector } from './oversized.js'
+import { createQueue } from './queue.js'
+import type { StorageClock } from './storage.js'
+import type { StoredMessage } from './store.js'
 
-interface Clock {
-  now(): number
+interface Clock extends StorageClock {
   wallNow(): number
-  createId(): string
 }
 
 /** How many failed messages `failed()` remembers. */
 const FAILED_MAX = 100
 
-export function createOutbox(
-  { outbox: store, outboxMax: max, overflow, dialect }: OutboxOptions,
-  platform: Clock,
-  listener: OutboxListener,
-): Outbox {
-  /** Those on their way, then those that wait. */
-  let entries: Entry[] = []
-  let inFlight = 0
-  let bytesInFlight = 0
-  let bytes = 0
-  const requests = createRequests()
-  /** When the next waiting message expires. */
-  let expiresAt = Infinity
-  const failures: Entry[] = []
+/** How many messages expire in one task: 100,000 would hold up the page. */
+const EXPIRIES_MAX = 10_000
 
-  const journal = createJournal(store, platform, {
+const NONE: ReadonlySet<Entry> = new Set()
+
+export function createOutbox(
+  { outbox: storage, outboxMax: max, overflow, dialect }: OutboxOptions,
+  platform: Clock,
+  { tell, progressed }: OutboxListener,
+): Outbox {
+  const queue = createQueue()
+  const oversized = createOversizedMessageDetector(dialect.acknowledges)
+  /** Entries that are settled and keep their place in flight only until the server, which counts them, is done with them. */
+  let released = 0
+  const failures: Entry[] = []
+  let lastError: DeliveryError | undefined
+
+  const store = storage.attach(platform, {
     adopted: adopt,
-    stored(found) {
-      for (const entry of found) {
-        if (entry.error) continue // It failed while it was being written; its removal follows.
-        entry.keep()
-        listener.stored(entry)
+    stored(entries) {
+      for (const entry of entries) {
+        if (!entry.error) keep(entry) // Else it failed while it was being written; its removal follows.
       }
-      listener.ready()
+      progressed()
     },
-    refused(found, error) {
-      const wanted = found.filter((entry) => !entry.error)
-      if (!wanted.length) listener.report(error)
+    refused(entries, error) {
+      const wanted = entries.filter((entry) => !entry.error)
+      if (!wanted.length) report(error)
       for (const entry of wanted) discard(entry, error, false)
-      listener.ready() // Others have waited behind them.
+      progressed() // Others have waited behind them.
     },
     unavailable(error) {
-      listener.report(error)
-      for (const entry of [...entries]) discard(entry, error, false)
+      report(error)
+      while (queue.next) discard(queue.next, error, false)
+      progressed()
     },
-    report: listener.report,
+    report(error) {
+      report(error)
+      progressed()
+    },
   })
 
+  const report = (error: HoldfastError): void => tell({ type: 'error', error })
+
+  function keep(entry: Entry): void {
+    entry.keep()
+    tell({ type: 'stored', delivery: entry })
+  }
+
+  // What comes in.
+
   /** Before our own messages while none of them was sent, behind them later. */
-  function adopt(messages: StoredMessage[], isOpen: boolean): void {
-    const found = messages.map((message) => {
-      const { ttlMs = Infinity, enqueuedAt } = message
-      const leftMs = Math.min(ttlMs, enqueuedAt + ttlMs - platform.wallNow())
-      const entry = new Entry(message, sizeOf(message.body), platform.now() + leftMs)
+  function adopt(messages: readonly StoredMessage[], isOpen: boolean): void {
+    let anchor: Entry | undefined
+    // From the end: of our own there are few so early, and of others there may be thousands.
+    for (let own = isOpen ? undefined : queue.last; own && isOurs(own); own = own.before) anchor = own
+    for (const { writer, sequence, event, body, enqueuedAt, ttlMs, key } of messages) {
+      const entry = new Entry(writer, sequence, event, body, sizeOf(body), enqueuedAt, ttlMs, key)
+      const leftMs = ttlMs === undefined ? Infinity : Math.min(ttlMs, enqueuedAt + ttlMs - platform.wallNow())
       entry.keep()
       entry.isAdopted = entry.wasSent = true
-      bytes += entry.bytes
-      expiresAt = Math.min(expiresAt, entry.expiresAt)
-      return entry
-    })
-    const own = entries.findIndex(({ message }) => message.writer === journal.writer)
-    // Requests need no store, and may be on their way already.
-    entries.splice(isOpen || own < 0 ? entries.length : Math.max(own, inFlight), 0, ...found)
-    listener.changed()
-    if (isOpen) listener.ready()
+      queue.insert(entry, platform.now() + leftMs, anchor)
+    }
+    progressed()
   }
 
-  function add(event: string, body: Body, size: number, { ttlMs, key }: SendOptions): Entry {
-    const details = { ...(ttlMs !== undefined && { ttlMs }), ...(key !== undefined && { key }) }
-    return enter(size, key, (reference) => {
-      const message = { ...reference, event, body, enqueuedAt: platform.wallNow(), ...details }
-      return new Entry(message, size, ttlMs === undefined ? Infinity : platform.now() + ttlMs)
-    })
-  }
-
-  function ask(event: string, body: Body, size: number): Request {
-    const request = enter(size, undefined, (reference) => {
-      return new Request({ ...reference, event, body, enqueuedAt: platform.wallNow() }, size)
-    }) as Request
-    if (!request.isDone) requests.add(request)
-    return request
-  }
-
-  function enter(size: number, key: string | undefined, make: (reference: MessageReference) => Entry): Entry {
-    journal.open()
-    const superseded = key === undefined ? [] : waiting().filter(({ message }) => message.key === key)
-    const held = { messages: entries.length, bytes }
+  function enter<E extends Entry>(bytes: number, make: (writer: string, sequence: number) => E, key?: string): E {
+    store.open()
+    const superseded = key === undefined ? NONE : new Set([...queue.withKey(key)].filter(isRemovable))
     const candidates = overflow === 'drop-oldest' ? waiting() : []
-    const dropped = roomFor({ size, held, max, leaving: superseded, candidates })
-    if (!dropped && overflow === 'reject') throw full()
-
-    const entry = make(dropped ? journal.assign() : { writer: platform.createId(), sequence: 0 })
+    const dropped = roomFor({ bytes, queue, max, leaving: superseded, candidates })
     if (!dropped) {
-      entry.fail(full())
-      bury(entry)
-      return entry
+      const error = new DeliveryError('OUTBOX_FULL', `The outbox holds ${queue.size} messages, ${queue.bytes} bytes`)
+      if (overflow === 'reject') throw error
+      const turnedAway = make(platform.createId(), 0)
+      turnedAway.fail(error)
+      recordFailure(turnedAway)
+      return turnedAway
     }
-    for (const older of superseded) {
-      takeOut(older, new DeliveryError('SUPERSEDED', `A newer message has the key "${key}"`))
-    }
-    for (const oldest of dropped) takeOut(oldest, new DeliveryError('OUTBOX_FULL', 'Gave way to a newer message'))
-    entries.push(entry)
-    bytes += entry.bytes
-    expiresAt = Math.min(expiresAt, entry.expiresAt)
-    listener.changed()
-    if (!entry.isRequest) journal.append(entry)
-    // Told last: whoever hears of it may send, and that message comes after this one.
-    for (const gone of [...superseded, ...dropped]) bury(gone)
-    journal.flush()
-    if (entry.isRequest) listener.ready()
+    const entry = make(store.writer, store.nextSequence())
+    for (const older of superseded) supersede(older)
+    for (const oldest of dropped) discard(oldest, shared('OUTBOX_FULL', 'Gave way to a newer message'))
+    queue.insert(entry, entry.ttlMs === undefined ? Infinity : platform.now() + entry.ttlMs)
+    if (!entry.isStored && store.append(entry)) keep(entry)
     return entry
   }
 
-  const full = (): DeliveryError =>
-    new DeliveryError('OUTBOX_FULL', `The outbox holds ${entries.length} messages, ${bytes} bytes`)
+  const isOurs = ({ place, writer }: Entry): boolean => place === 'waiting' && writer === store.writer
 
-  /** Those that can still be taken back: what a server may have handled must be sent again, to be known. */
-  const waiting = (): Entry[] => entries.slice(inFlight).filter((entry) => !isUncertain(entry))
-  /** Requests that are settled and keep their place only until the server, which counts them, is done with them. */
-  const ghosts = (): number => (dialect.acknowledges ? entries.slice(0, inFlight).filter(isDone).length : 0)
-  const isDone = (entry: Entry): boolean => entry.isDone
-  const isUncertain = (entry: Entry): boolean => dialect.acknowledges && entry.wasSent && !entry.isAdopted
+  // What waits, and may be taken back: a message that a server may have handled must be sent again, to be known.
 
-  /** Takes a waiting entry out; `isKept` where the store may have it. False if a listener has seen to that already. */
-  function takeOut(entry: Entry, error: HoldfastError, isKept = true): boolean {
-    const index = entries.indexOf(entry, inFlight)
-    if (index < 0) return false
-    entries.splice(index, 1)
-    bytes -= entry.bytes
-    if (isKept && !entry.isRequest) journal.remove(entry)
-    if (!(entry instanceof Request && requests.withdraw(entry, error))) entry.fail(error)
-    listener.changed()
-    return true
-  }
+  const isRemovable = (entry: Entry): boolean => !(dialect.acknowledges && entry.wasSent && !entry.isAdopted)
 
-  function discard(entry: Entry, error: HoldfastError, isKept = true): boolean {
-    if (!takeOut(entry, error, isKept)) return false
-    journal.flush()
-    bury(entry)
-    return true
-  }
-
-  function bury(entry: Entry): void {
-    if (entry.isRequest) return // Whoever asked has been told.
-    failures.push(entry)
-    if (failures.length > FAILED_MAX) failures.shift()
-    listener.failed(entry)
-  }
-
-  function expire(): void {
-    const late = waiting().filter((entry) => entry.expiresAt <= platform.now())
-    for (const entry of late) discard(entry, new DeliveryError('EXPIRED', `Not sent within ${entry.message.ttlMs} ms`))
-    expiresAt = waiting().reduce((soonest, entry) => Math.min(soonest, entry.expiresAt), Infinity)
-  }
-
-  function removeAll(found: Entry[]): number {
-    const removed = found.filter((entry) => discard(entry, new DeliveryError('REMOVED', 'Removed from the outbox')))
-    listener.ready()
-    return removed.length
-  }
-
-  /** Takes so many out of the queue: delivered, or failed if `rejections` names them. */
-  function conclude(from: number, count: number, receipt: Receipt, rejections?: Map<string, HoldfastError>): void {
-    const done = entries.splice(from, count)
-    const sent = done.slice(0, Math.max(0, inFlight - from))
-    inFlight -= sent.length
-    for (const { frameBytes } of sent) bytesInFlight -= frameBytes
-    for (const entry of done) {
-      bytes -= entry.bytes
-      const error = rejections?.get(entry.id)
-      rejections?.delete(entry.id)
-      if (entry instanceof Request) requests.acknowledged(entry)
-      else {
-        if (from) journal.remove(entry)
-        else journal.settle(entry)
-        if (error) entry.fail(error)
-        else entry.deliver(receipt)
-      }
+  function* waiting(): Generator<Entry> {
+    for (let entry = queue.next; entry;) {
+      const { after } = entry
+      if (isRemovable(entry)) yield entry
+      entry = after
     }
-    journal.flush()
-    listener.changed()
-    for (const entry of done) {
-      if (entry.error) bury(entry)
-      else if (!entry.isRequest) listener.delivered(entry)
+  }
+
+  /** Fails a waiting entry; `isKept` where the store may have it. */
+  function discard(entry: Entry, error: HoldfastError, isKept = true): void {
+    queue.remove(entry)
+    if (isKept && !entry.isRequest) store.remove(entry)
+    entry.fail(error)
+    recordFailure(entry)
+  }
+
+  function supersede(entry: Entry): void {
+    discard(entry, shared('SUPERSEDED', `A newer message has the key "${entry.key}"`))
+  }
+
+  function recordFailure(entry: Entry): void {
+    if (entry.isRequest) return // Its promise has told.
+    failures.push(entry)
+    if (failures.length > 2 * FAILED_MAX) failures.splice(0, FAILED_MAX) // One at a time would move all the others.
+    tell({ type: 'failed', delivery: entry })
+  }
+
+  /** One error for all that fail for the same reason: to make one, with its stack, takes longer than all else here. */
+  function shared(code: ErrorCode, words: string): DeliveryError {
+    if (lastError?.code !== code || lastError.message !== words) lastError = new DeliveryError(code, words)
+    return lastError
+  }
+
+  /** Says whether all is expired whose time it is; else `deadline` is due again at once. */
+  function expire(): boolean {
+    const now = platform.now()
+    let left = EXPIRIES_MAX
+    for (let late = queue.soonest; late && late.at <= now; late = queue.soonest) {
+      if (!left--) return false
+      const { entry } = late
+      queue.forgetExpiry(entry)
+      if (!isRemovable(entry)) continue
+      discard(entry, shared('EXPIRED', `Not sent within ${entry.ttlMs} ms`))
+    }
+    return true
+  }
+
+  function removeAll(entries: Iterable<Entry>): number {
+    let count = 0
+    for (const entry of entries) {
+      discard(entry, shared('REMOVED', 'Removed from the outbox'))
+      count++
+    }
+    return count
+  }
+
+  // What is done.
+
+  /** Takes an entry out that is done with: delivered, or failed. */
+  function complete(entry: Entry, receipt: Receipt, error?: HoldfastError): void {
+    const isOldest = entry === queue.first
+    queue.remove(entry)
+    if (entry.isDone) released--
+    if (entry.isRequest) return entry.deliver(receipt)
+    if (isOldest) store.settle(entry)
+    else store.remove(entry)
+    if (error) {
+      entry.fail(error)
+      recordFailure(entry)
+    } else {
+      entry.deliver(receipt)
+      tell({ type: 'delivered', delivery: entry })
     }
   }
 
   return {
     get writer() {
-      return journal.writer
+      return store.writer
     },
     get pending() {
-      return entries.length - ghosts() + requests.awaited
+      return queue.size - released
     },
     get bytes() {
-      return bytes
+      return queue.bytes
     },
     get inFlight() {
-      return inFlight
+      return queue.inFlight
     },
     get bytesInFlight() {
-      return bytesInFlight
+      return queue.bytesInFlight
     },
     get deadline() {
-      return Math.min(expiresAt, journal.deadline)
+      return Math.min(queue.soonest?.at ?? Infinity, store.deadline)
     },
-    open: journal.open,
-    add,
-    ask,
-    heads() {
-      const heads = new Map<string, number>()
-      for (const { message } of entries) if (!heads.has(message.writer)) heads.set(message.writer, message.sequence)
-      return heads
+    open: store.open,
+    flush: store.flush,
+    add: (event, body, bytes, { ttlMs, key }: SendOptions = {}) =>
+      enter(
+        bytes,
+        (writer, sequence) => new Entry(writer, sequence, event, body, bytes, platform.wallNow(), ttlMs, key),
+        key,
+      ),
+    enter,
+    firstPending() {
+      const sequences = new Map<string, number>()
+      for (let entry = queue.first; entry; entry = entry.after) {
+        if (!sequences.has(entry.writer)) sequences.set(entry.writer, entry.sequence)
+      }
+      return sequences
     },
     peek() {
-      if (expiresAt !== Infinity && platform.now() >= expiresAt) expire()
-      const entry = entries[inFlight]
-      return entry?.isStored ? entry : undefined
+      if (queue.soonest && queue.soonest.at <= platform.now() && !expire()) return undefined
+      if (oversized.isSearching && queue.inFlight) return undefined
+      return queue.next?.isStored ? queue.next : undefined
     },
-    sent(entry, position, frameBytes) {
-      inFlight++
-      bytesInFlight += frameBytes
+    sent(entry, frameBytes, position) {
+      queue.take(frameBytes)
       entry.position = position
-      entry.frameBytes = frameBytes
       entry.wasSent = true
       entry.status = 'sent'
     },
-    settle(isSettled, receipt, rejections) {
-      let count = 0
-      while (count < entries.length && isSettled(entries[count] as Entry)) count++
-      if (count) conclude(0, count, receipt, rejections)
-      return count > 0
+    settle(isDone, receipt, rejections) {
+      const { first } = queue
+      for (let entry = queue.first; entry && isDone(entry); entry = queue.first) {
+        const { id } = entry
+        const error = rejections?.get(id)
+        rejections?.delete(id)
+        complete(entry, receipt, error)
+      }
+      if (first === queue.first) return false
+      oversized.acquit()
+      return true
     },
     finish(entry, receipt, error) {
-      const index = entries.indexOf(entry)
-      if (index >= 0) conclude(index, 1, receipt, error && new Map([[entry.id, error]]))
+      if (entry.place === 'out') return
+      complete(entry, receipt, error)
+      oversized.acquit()
     },
-    answer(id, { data, error }) {
-      requests.answer(id, data, error)
-      listener.changed()
+    release(entry) {
+      if (entry.place !== 'in flight') return queue.remove(entry)
+      released++
     },
-    loseAnswers() {
-      requests.lose()
-      listener.changed()
-    },
-    withdraw(request, error) {
-      if (entries.indexOf(request, inFlight) >= 0) return discard(request, error)
-      const wasAwaited = requests.withdraw(request, error)
-      listener.changed()
-      return wasAwaited
-    },
-    rewind() {
-      for (const entry of entries.slice(0, inFlight)) {
+    rewind(closeCode) {
+      const { inFlight } = queue
+      const old: Entry[] = []
+      for (let entry = queue.first; entry && entry !== queue.next; entry = entry.after) old.push(entry)
+      const outdated = queue.rewind()
+      for (const entry of old) {
         entry.status = 'stored'
-        entry.position = Infinity
-        expiresAt = Math.min(expiresAt, entry.expiresAt)
+        // Nobody will ask whether a message has arrived that only the browser confirms: it may be taken back, and expire.
+        if (entry.position !== Infinity) entry.wasSent = false
+        // A request that is settled kept its place only as long as the server may have counted it.
+        if (entry.isDone) queue.remove(entry)
       }
-      inFlight = bytesInFlight = 0
-      // A request that was answered or given up kept its place only as long as the server may have counted it.
-      const left = entries.filter((entry) => !entry.isDone)
-      if (left.length === entries.length) return
-      entries = left
-      bytes = left.reduce((sum, entry) => sum + entry.bytes, 0)
-      listener.changed()
+      released = 0
+      const oldest = old.find(({ isDone }) => !isDone)
+      for (const entry of outdated) if (isRemovable(entry)) supersede(entry)
+      const culprit = oversized.closed(closeCode, inFlight, oldest)
+      if (culprit?.place === 'waiting')
+        discard(culprit, new DeliveryError('TOO_LARGE', 'It alone was in flight when 1009 closed the link'))
     },
     elapsed() {
       expire()
-      listener.ready()
-      journal.elapsed()
+      store.elapsed()
     },
     fail: (entry, error) => discard(entry, error),
-    list: () => entries.filter((entry) => !entry.isDone).map(show),
-    remove: (id) => removeAll(waiting().filter((entry) => entry.id === id)) > 0,
+    list() {
+      const items = []
+      for (let entry = queue.first; entry; entry = entry.after) if (!entry.isDone) items.push(show(entry))
+      return items
+    },
+    remove(id) {
+      const entry = queue.byId(id)
+      return entry?.place === 'waiting' && isRemovable(entry) && removeAll([entry]) > 0
+    },
     clear: () => removeAll(waiting()),
-    failed: () => failures.map(show),
+    failed: () => failures.slice(-FAILED_MAX).map(show),
     close() {
-      const left = entries
-      entries = []
-      inFlight = bytesInFlight = bytes = 0
-      expiresAt = Infinity
+      const left: Entry[] = []
+      for (let entry = queue.first; entry; entry = entry.after) if (!entry.isDone) left.push(entry)
+      queue.clear()
+      released = 0
       const error = new DeliveryError('CLIENT_CLOSED', 'The client was closed; what was stored stays in the store')
-      requests.close(error)
-      for (const entry of left) if (!entry.isDone) entry.abandon(error)
-      const closed = journal.close()
-      listener.changed()
-      return closed
+      for (const entry of left) entry.abandon(error)
+      return store.close(left)
     },
   }
 }

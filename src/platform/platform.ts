@@ -1,6 +1,13 @@
 import { watchSignals, type Signal } from './page-lifecycle.js'
 import { createTransport, type Transport, type TransportListener, type WebSocketClass } from './transport.js'
 
+/** Notes of a page for the next page in its tab. */
+export interface Notes {
+  /** A note that the last page left, which is then gone; undefined where there is none. */
+  recall(key: string): string | undefined
+  keep(key: string, note: string): void
+}
+
 /** Everything that a client takes from its surroundings; the simulation brings its own. */
 export interface Platform {
   /** Milliseconds that never step back. */
@@ -17,16 +24,11 @@ export interface Platform {
   setTimer(callback: () => void, delayMs: number): () => void
   createTransport(listener: TransportListener): Transport
   watchSignals(listener: (signal: Signal) => void): () => void
-  /** A note that the page's last life has left in this tab, which is then gone; undefined where there is none. */
-  recall(key: string): string | undefined
-  /** Leaves a note for the page's next life in this tab. */
-  keep(key: string, note: string): void
+  /** Notes of a page for the next page in its tab. Default: in `sessionStorage`. */
+  readonly notes?: Notes | undefined
   /** For an error that nobody listens for: reported as uncaught, as the browser does with a listener of its own. */
   throwLater(error: unknown): void
 }
-
-/** What our keys in `sessionStorage` begin with. */
-const NOTES = 'holdfast:'
 
 /** Timers hold 32 bits: a longer delay fires at once. Source: HTML Standard, "timers". */
 const TIMER_MS_MAX = 2 ** 31 - 1
@@ -70,22 +72,6 @@ export const systemPlatform = (Native?: WebSocketClass): Platform => ({
     return createTransport(nativeClass(Native), listener)
   },
   watchSignals,
-  recall(key) {
-    try {
-      const note = sessionStorage.getItem(NOTES + key) ?? undefined
-      sessionStorage.removeItem(NOTES + key)
-      return note
-    } catch {
-      return undefined // There is no such storage in Node, and none in some sandboxed frames.
-    }
-  },
-  keep(key, note) {
-    try {
-      sessionStorage.setItem(NOTES + key, note)
-    } catch {
-      // Then the next page starts afresh.
-    }
-  },
   throwLater: (error) =>
     queueMicrotask(() => {
       throw error

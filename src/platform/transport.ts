@@ -14,21 +14,21 @@ export interface TransportListener {
   blocked(cause: unknown): void
 }
 
-/** One socket at a time. Positions count bytes since the socket was opened, as the browser counts them. */
+/** One socket at a time. */
 export interface Transport {
+  /** Whether the socket takes frames. One that is closing would throw them away. */
+  readonly isOpen: boolean
   /** Exactly one attempt, a timer's turn from now; an earlier socket is abandoned. */
   open(url: string, subprotocols: readonly string[]): void
-  /** Hands a frame to the open socket and returns the position after it; undefined where there is none any more. */
-  send(frame: Body): number | undefined
-  /** The position up to which bytes have left the browser's buffer. Still right after the socket has closed. */
-  flushed(): number
-  /** Bytes in the browser's buffer. */
+  /** Hands a frame to the open socket. */
+  send(frame: Body): void
+  /** Bytes in the browser's buffer. Still right after the socket has closed. */
   buffered(): number
   /** Abandons the socket at once. The closing handshake goes on without us: on a dead link it takes up to a minute. */
   drop(code: number, reason: string): void
 }
 
-/** `WebSocket.OPEN`. A socket that is closing takes frames too: it throws them away, and the browser warns of it. */
+/** `WebSocket.OPEN`. */
 const OPEN = 1
 
 /**
@@ -42,7 +42,6 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
   let target = ''
   let protocols: string[] | null = null
   let socket: WebSocket | undefined
-  let sent = 0
 
   function makeSocket(url: string, offered?: string[]): WebSocket {
     let native: WebSocket
@@ -53,7 +52,6 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
       throw cause
     }
     socket = native
-    sent = 0
     const hear = (type: 'open' | 'error' | 'close', tell: (event: never) => void): void =>
       native.addEventListener(type, (event) => {
         if (native === socket) tell(event as never)
@@ -94,19 +92,16 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
   supervisor.binaryType = 'arraybuffer'
 
   return {
+    get isOpen() {
+      return socket?.readyState === OPEN
+    },
     open(url, subprotocols) {
       socket = undefined
       target = url
       protocols = subprotocols.length ? [...subprotocols] : null
       supervisor.reconnect()
     },
-    send(frame) {
-      if (socket?.readyState !== OPEN) return undefined
-      const before = socket.bufferedAmount
-      socket.send(frame)
-      return (sent += socket.bufferedAmount - before)
-    },
-    flushed: () => sent - (socket?.bufferedAmount ?? 0),
+    send: (frame) => socket?.send(frame),
     buffered: () => socket?.bufferedAmount ?? 0,
     drop(code, reason) {
       socket = undefined

@@ -1,35 +1,35 @@
 /** A single timer for many deadlines. */
-export interface Alarm {
-  /** `ring` is wanted no later than at `deadline`, on the monotonic clock. */
-  by(deadline: number): void
-  /** Does not ring any more, until asked anew. */
+export interface DeadlineTimer {
+  /** `onElapsed` is wanted no later than at `deadline`, on the monotonic clock. */
+  schedule(deadline: number): void
+  /** Calls nothing any more, until it is scheduled anew. */
   cancel(): void
 }
 
 /**
- * The one timer. It is set anew only when it would ring too late; one that rings too early finds nothing due. Setting a
- * timer is the dearest thing that sending a message could do.
+ * The one timer. It is set anew only when it would fire too late; one that fires too early finds nothing due. Setting a
+ * timer costs more than all else in sending a message.
  */
-export function createAlarm(
+export function createDeadlineTimer(
   platform: { now(): number; setTimer(callback: () => void, delayMs: number): () => void },
-  ring: (now: number) => void,
-): Alarm {
+  onElapsed: (now: number) => void,
+): DeadlineTimer {
   let cancelTimer: (() => void) | undefined
-  let ringsAt = Infinity
+  let firesAt = Infinity
 
   return {
-    by(deadline) {
-      if (deadline >= ringsAt) return
+    schedule(deadline) {
+      if (deadline >= firesAt) return
       cancelTimer?.()
-      ringsAt = deadline
+      firesAt = deadline
       cancelTimer = platform.setTimer(() => {
-        ringsAt = Infinity
-        ring(platform.now())
+        firesAt = Infinity
+        onElapsed(platform.now())
       }, deadline - platform.now())
     },
     cancel() {
       cancelTimer?.()
-      ringsAt = Infinity
+      firesAt = Infinity
     },
   }
 }

@@ -38,7 +38,7 @@ export interface Events<Map> {
  * `report` is told, and of which event. A listener that is unbound while an event is emitted is not called any more; one that is bound
  * meanwhile waits for the next event. Binding one function twice makes two bindings.
  */
-export function createEvents<Map>(report: (error: ListenerError, event: string) => void): Events<Map> {
+export function createEmitter<Map>(report: (error: ListenerError, event: string) => void): Events<Map> {
   const emitter = createNanoEvents<Record<string, (payload: never, results?: unknown[]) => void>>()
   // nanoevents starts with a plain object, in which a name such as "constructor" finds an inherited function.
   const listeners = (emitter.events = Object.create(null) as typeof emitter.events)

@@ -1,6 +1,7 @@
-import { createClient } from '../client/client.js'
-import type { Channel, Dialect } from '../dialects/dialect.js'
-import type { Queue } from '../outbox/queue.js'
+import type { Notice } from '../client/core-api.js'
+import { createCore } from '../client/core.js'
+import { resolveOptions } from '../client/options.js'
+import type { ClientState } from '../client/snapshot.js'
 import { nativeClass, systemPlatform } from '../platform/platform.js'
 import { sizeOf, type Body, type Received } from '../protocol/codec.js'
 import type { Farewell } from './arguments.js'
@@ -74,30 +75,37 @@ export function createConnection(
 
   // The client.
 
-  let queue!: Queue
-  let channel!: Channel
-  const watched: Dialect = {
-    ...dialect,
-    open(host) {
-      queue = host.queue
-      // Once we close, all that waits is handed to the browser, which sends it before it says goodbye.
-      const link: typeof host.link = () => (farewell ? { ...host.link(), buffered: () => 0 } : host.link())
-      return (channel = dialect.open({ ...host, link }))
-    },
-  }
-  const client = createClient({ ...options, dialect: watched, platform })
-
-  client.on('message', (data) => {
-    if (readyState === OPEN) listener.message(data as Received)
+  const core = createCore(resolveOptions({ ...options, dialect, platform }), {
+    tell,
+    isWatched: () => false,
+    notify() {},
   })
-  client.lifecycle.on('stored', part)
-  client.lifecycle.on('failed', part)
-  client.lifecycle.on('state', (state) => {
+
+  function tell(notice: Notice): void {
+    switch (notice.type) {
+      case 'message':
+        if (readyState === OPEN) listener.message(notice.message.data as Received)
+        return
+      case 'stored':
+      case 'failed':
+        return part()
+      case 'state':
+        return changed(notice.state)
+      case 'delivered':
+      case 'error':
+      case 'gap':
+      case 'rtt':
+        // The interface has no words for these.
+        return undefined
+    }
+  }
+
+  function changed(state: ClientState): void {
     if (state.status === 'connected') opened()
     // Without an error we have closed it ourselves.
     if (state.status === 'closed' && state.error) lost(true)
     if (state.status === 'waiting' || state.status === 'suspended') lost(false)
-  })
+  }
 
   function opened(): void {
     readyState = OPEN
@@ -126,8 +134,9 @@ export function createConnection(
     spent = bufferedAmount()
     farewell = undefined
     line.length = lineBytes = 0
+    core.setUnbounded(false)
     // A store that cannot let go has nobody left to tell.
-    client.close().catch(() => {})
+    core.close(0).catch(() => {})
   }
 
   // Sending.
@@ -138,17 +147,22 @@ export function createConnection(
   /** Bytes that will never leave: they stay in `bufferedAmount`. */
   let spent = 0
 
-  const bufferedAmount = (): number =>
-    spent + lineBytes + queue.bytes - queue.bytesInFlight + Math.min(queue.bytesInFlight, socket?.bufferedAmount ?? 0)
+  const bufferedAmount = (): number => spent + lineBytes + core.unsentBytes
 
   function send(message: Body | Blob): void {
     const bytes = isBody(message) ? sizeOf(message) : message.size
     if (readyState >= CLOSING && isLast) spent += bytes
-    else if (isBody(message) && !line.length) client.send('message', message)
+    else if (isBody(message) && !line.length) enqueue(message, bytes)
     else {
       lineBytes += bytes
       if (line.push({ message, bytes }) === 1) void advance()
     }
+  }
+
+  /** @throws {DeliveryError} `OUTBOX_FULL` */
+  function enqueue(body: Body, bytes: number): void {
+    core.outbox.add('message', body, bytes)
+    core.progressed()
   }
 
   /** Reads one Blob after the other, and sends in turn. */
@@ -161,7 +175,7 @@ export function createConnection(
       lineBytes -= bytes
       try {
         if (body === undefined) throw new TypeError('A Blob cannot be read')
-        client.send('message', body)
+        enqueue(body, bytes)
       } catch {
         listener.error() // Its turn has come too late for an exception.
       }
@@ -179,6 +193,7 @@ export function createConnection(
       readyState = CLOSING
       farewell = words
       watch()
+      core.setUnbounded(true)
       return part()
     }
     // "Fail the WebSocket connection": what was queued for it does not go out.
@@ -191,8 +206,8 @@ export function createConnection(
   /** Says goodbye once the native socket has all that was sent. */
   function part(): void {
     if (!farewell || line.length) return
-    channel.pump()
-    if (client.getState().pending > queue.inFlight) return // A store is still writing.
+    core.progressed()
+    if (core.pending > core.outbox.inFlight) return // A store is still writing.
     const words = farewell
     farewell = undefined
     socket?.close(...words)
@@ -204,7 +219,7 @@ export function createConnection(
     cancelTimer = platform.setTimer(() => (bufferedAmount() < before ? watch() : lost(true)), closeTimeoutMs)
   }
 
-  client.connect()
+  core.connect()
   return {
     url,
     get readyState() {

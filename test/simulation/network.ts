@@ -149,15 +149,16 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
           if (current) drop(current)
           current = dial()
         },
+        get isOpen() {
+          return current?.state === 'open'
+        },
         send(frame) {
-          if (!current) return undefined
+          if (!current) return
           current.sent += frame.length
           current.buffer.push({ frame: String(frame), position: current.sent })
           const link = current
           if (link.buffer.length === 1) world.after(world.between(0, 3), () => flush(link))
-          return current.sent
         },
-        flushed: () => current?.flushed ?? 0,
         buffered: () => (current ? current.sent - current.flushed : 0),
         drop() {
           if (current) drop(current)

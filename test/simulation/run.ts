@@ -1,3 +1,4 @@
+import { persistent } from '../../src/outbox/persistence.js'
 import { createClient, memoryStore, plain, type Client, type Codec } from '../../src/index.js'
 import type { Signal } from '../../src/platform/page-lifecycle.js'
 import { createChecker } from './checkers.js'
@@ -75,7 +76,7 @@ async function live(world: World): Promise<void> {
     world.note(`${name} opens`)
     const page = createPage(world, name, {
       createTransport: (listener) => network.createTransport(name, listener),
-      store: isDurable ? disk.createStore(name) : memoryStore(),
+      store: isDurable ? persistent(disk.createStore(name)) : memoryStore(),
     })
     checker.watch(page)
     pages.push(page)
@@ -212,8 +213,6 @@ function createPage(world: World, name: string, { createTransport, store }: Surr
         hear = listener
         return () => (hear = undefined)
       },
-      recall: () => undefined,
-      keep() {},
       throwLater(error) {
         throw error
       },

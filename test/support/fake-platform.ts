@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Platform } from '../../src/platform/platform.js'
+import type { Notes, Platform } from '../../src/platform/platform.js'
 import { sizeOf, type Body, type Received } from '../../src/protocol/codec.js'
 import type { Signal } from '../../src/platform/page-lifecycle.js'
 import type { Transport, TransportListener } from '../../src/platform/transport.js'
@@ -119,6 +119,7 @@ export interface FakeLink {
 }
 
 export interface FakePlatform extends Platform {
+  readonly notes: Notes
   readonly clock: FakeClock
   /** Every link that was dialled, oldest first. */
   readonly links: FakeLink[]
@@ -229,12 +230,14 @@ export function createFakePlatform(options: FakePlatformOptions = {}): FakePlatf
       watchers.add(listener)
       return () => void watchers.delete(listener)
     },
-    recall(key) {
-      const note = notes.get(key)
-      notes.delete(key)
-      return note
+    notes: {
+      recall(key) {
+        const note = notes.get(key)
+        notes.delete(key)
+        return note
+      },
+      keep: (key, note) => void notes.set(key, note),
     },
-    keep: (key, note) => void notes.set(key, note),
     throwLater: (error) => void thrown.push(error),
   }
   return platform
@@ -256,11 +259,13 @@ function createFakeTransport(
       current = createLink(url, subprotocols, platform.clock.now, listener)
       dialled(current)
     },
+    get isOpen() {
+      return current?.status === 'open'
+    },
     send(frame) {
       assert(current, 'a frame was sent without a socket')
-      return current.write(frame)
+      current.write(frame)
     },
-    flushed: () => current?.flushed() ?? 0,
     buffered: () => current?.buffered ?? 0,
     drop(code, reason) {
       current?.abandon(code, reason)
@@ -271,8 +276,7 @@ function createFakeTransport(
 
 /** The client's end of a link. */
 interface LinkEnd {
-  write(frame: Body): number
-  flushed(): number
+  write(frame: Body): void
   abandon(code: number, reason: string): void
 }
 
@@ -334,14 +338,12 @@ function createLink(
       flushedBytes = Math.min(sentBytes, flushedBytes + (bytes ?? Infinity))
     },
     write(frame) {
-      assert(status !== 'connecting', 'a frame was sent before the socket was open')
+      assert(status === 'open', `a frame was sent to a socket that is ${status}`)
       written.push(frame)
       sentBytes += sizeOf(frame)
       ends.push(sentBytes)
       if (!isHolding) flushedBytes = sentBytes
-      return sentBytes
     },
-    flushed: () => flushedBytes,
     abandon(code, reason) {
       isHolding = true
       if (become(['connecting', 'open'], 'dropped')) dropped = { code, reason }

@@ -21,9 +21,7 @@ export interface FakeStore extends OutboxStore {
   failCommits(error: unknown, times?: number): void
   /** The next `open` fails with `error`. */
   failOpen(error: unknown): void
-  /** Takes out what survives. */
-  takeAll(): StoredMessage[]
-  /** What the next `open` hands over. */
+  /** What the next `open` hands over too, before what survives. */
   leave(...messages: StoredMessage[]): void
   /** Another page ends: its messages are handed over now. */
   adoptLate(...messages: StoredMessage[]): void
@@ -73,10 +71,9 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
       openFailure = undefined
       throw error
     }
-    kept = [...left.flat(), ...kept]
-    for (const messages of left.splice(0)) {
-      adopt(messages)
-    }
+    kept = [...left.splice(0).flat(), ...kept]
+    const writers = new Set(kept.map(({ writer }) => writer))
+    for (const one of writers) adopt(kept.filter(({ writer }) => writer === one))
   }
 
   return {
@@ -109,11 +106,6 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
     },
     failOpen(error) {
       openFailure = { error }
-    },
-    takeAll() {
-      const all = kept
-      kept = []
-      return all
     },
     leave(...messages) {
       left = [...left, messages]

@@ -17,6 +17,15 @@ export const GREETING = {
 
 export const WELCOME = { t: 'welcome', session: 'S1', resumed: false, cursors: {} }
 
+/** The page's own writer: its id is the first that the platform makes. */
+export const OWN = 'id-1'
+
+/** The server is done with the writer's messages up to this one. */
+export const acknowledged = (sequence: number, writer = OWN): Frame => ({ t: 'a', w: { [writer]: sequence } })
+
+/** A message of the server. */
+export const down = (s: number, extra: Frame = {}): Frame => ({ t: 'm', s, g: `g${s}`, e: 'news', d: s, ...extra })
+
 interface StageOptions extends Partial<ClientOptions> {
   platform?: FakePlatform
   resumeKey?: string

@@ -3,6 +3,7 @@ import {
   createClient,
   json,
   memoryStore,
+  persistent,
   plain,
   reliable,
   text,
@@ -336,7 +337,7 @@ describe('options', () => {
   test('take stores and codecs of other people', () => {
     const store: OutboxStore = { open() {}, commit: async () => {}, close() {} }
     const codec: Codec = { encode: (event) => event, decode: () => ({ event: 'm', data: 1 }) }
-    createClient({ url: 'wss://server/', outbox: store, dialect: plain({ codec }) })
+    createClient({ url: 'wss://server/', outbox: persistent(store), dialect: plain({ codec }) })
     expectTypeOf(json()).toEqualTypeOf<Codec>()
     // @ts-expect-error a codec reads as well as it writes
     plain({ codec: { encode: (event: string) => event } })

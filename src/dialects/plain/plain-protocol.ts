@@ -1,65 +1,41 @@
-import { LEFT_THE_BROWSER, type Entry } from '../../outbox/delivery.js'
 import type { Body, Received } from '../../protocol/codec.js'
-import type { Channel, Host, Meaning } from '../dialect.js'
-import { createOutflow } from '../send-buffer.js'
-import { createSuspects } from './oversized-head.js'
+import { sizeOf } from '../../protocol/codec.js'
+import type { ClientProtocol, ProtocolEvent, ReadyEvent } from '../dialect.js'
+import { BUFFER_BYTES_MAX } from '../send-buffer.js'
 
-const READY: readonly Meaning[] = [{ type: 'ready' }]
+const READY: ReadyEvent = { type: 'ready' }
 
-/** Hands the queue's messages to the browser, and settles those that have left its buffer. */
-export function createPlainChannel(
-  host: Host,
-  read: (frame: Received) => Meaning,
-  ping: (() => Body) | undefined,
-): Channel {
-  const { queue, link } = host
-  const outflow = createOutflow(host, { transmit, settle, isExpectant: () => queue.inFlight > 0 })
-  const suspects = createSuspects(queue)
+/** Hands the outbox's messages to the browser as they are. A plain server acknowledges nothing. */
+export function createPlainProtocol(
+  read: (frame: Received) => ProtocolEvent,
+  makePing: (() => Body) | undefined,
+): ClientProtocol {
   let isOpen = false
-
-  function pump(): void {
-    if (isOpen) outflow.pump()
-  }
-
-  function transmit(entry: Entry): boolean {
-    const position = link().send(entry.message.body)
-    if (position === undefined) return false // A listener of what peek() or settle() told has hung up.
-    queue.sent(entry, position, entry.bytes)
-    return true
-  }
-
-  function settle(): boolean {
-    const position = link().flushed()
-    return queue.settle((entry) => entry.position <= position, LEFT_THE_BROWSER)
-  }
+  let ping: Body | undefined
 
   return {
-    get deadline() {
-      return outflow.deadline
-    },
-    ping,
+    deadline: Infinity,
+    bufferBytesMax: BUFFER_BYTES_MAX,
     opened() {
       // A plain server says nothing before it is spoken to: the open socket is the whole handshake.
       isOpen = true
       return READY
     },
-    read: (frame) => [read(frame)],
-    handled() {
-      // An answer says that the question has left the buffer.
-      if (queue.inFlight) outflow.look()
+    receive: (frame) => [read(frame)],
+    nextFrame(outbox, room) {
+      if (ping !== undefined) {
+        const frame = ping
+        ping = undefined
+        return { frame, bytes: sizeOf(frame) }
+      }
+      const entry = isOpen && room > 0 ? outbox.peek() : undefined
+      return entry && { frame: entry.body, bytes: entry.bytes, entry, isConfirmedByBrowser: true }
     },
-    pump,
-    elapsed: () => outflow.look(),
-    pass: (_event, body) => isOpen && outflow.hasRoom() && link().send(body) !== undefined,
-    unlink(closeCode) {
+    ...(makePing && { ping: () => void (ping = makePing()) }),
+    volatileFrames: (_event, body, room) => (isOpen && room > 0 ? [body] : undefined),
+    closed() {
       isOpen = false
-      settle()
-      suspects.rewind(closeCode)
-      outflow.reset()
+      ping = undefined
     },
-    cancel() {},
-    authenticate() {},
-    bye() {},
-    leave() {},
   }
 }

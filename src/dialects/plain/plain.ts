@@ -1,8 +1,8 @@
 import { check, withDefaults } from '../../shared/validate.js'
 import { closeAdvice } from '../../protocol/close-codes.js'
 import { json, type Body, type Codec, type Received } from '../../protocol/codec.js'
-import type { Dialect, Meaning } from '../dialect.js'
-import { createPlainChannel } from './plain-protocol.js'
+import type { Dialect, ProtocolEvent } from '../dialect.js'
+import { createPlainProtocol } from './plain-protocol.js'
 
 /** After so many bad frames in a row the peer is not believed to speak our codec; closing loses what is in flight. */
 const BAD_FRAMES_MAX = 8
@@ -14,7 +14,7 @@ export interface PlainOptions {
   /** Subprotocols to offer. Default: none, since Chromium fails the connection when the server selects none of those offered. */
   subprotocols?: readonly string[]
   /**
-   * What to send to ask the server for life: text, or a function that makes each frame.
+   * The ping: text, or a function that makes each frame.
    * Default: nothing is sent, and a silent link is never suspected, since an unknown server breaks on odd frames.
    */
   ping?: string | (() => Body)
@@ -48,8 +48,8 @@ export function plain(options?: PlainOptions): Dialect {
   check('ping', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
   check('pong', pong, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof pong))
   const isPong = answers(ping, pong)
-  const PONG: Meaning = { type: 'pong' }
-  const read = (frame: Received): Meaning =>
+  const PONG: ProtocolEvent = { type: 'pong' }
+  const read = (frame: Received): ProtocolEvent =>
     isPong?.(frame) ? PONG : { type: 'message', message: codec.decode(frame) }
 
   return {
@@ -59,7 +59,7 @@ export function plain(options?: PlainOptions): Dialect {
     badFramesMax: BAD_FRAMES_MAX,
     encode: (event, data) => codec.encode(event, data),
     advise: closeAdvice,
-    open: (host) => createPlainChannel(host, read, typeof ping === 'string' ? () => ping : ping),
+    open: () => createPlainProtocol(read, typeof ping === 'string' ? () => ping : ping),
   }
 }
 

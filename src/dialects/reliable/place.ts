@@ -10,7 +10,7 @@ export interface Place {
 }
 
 /** What a note says; undefined for one that is damaged, or that somebody else has written. */
-export function placeOf(note: string): Place | undefined {
+export function placeOf(note = ''): Place | undefined {
   try {
     const { id, s, g, c = 0 } = JSON.parse(note) as Omit<Place, 'c'> & Partial<Place>
     const isPlace =

@@ -1,63 +1,60 @@
-import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
-import { ACKNOWLEDGED, type Entry } from '../../outbox/delivery.js'
+import { createAckSchedule, orderOf } from '../../protocol/acknowledgement.js'
 import { SUPERSEDED } from '../../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../../protocol/frames.js'
-import { createAckSchedule, orderOf } from '../../protocol/acknowledgement.js'
+import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
+import { idOf, type Entry } from '../../outbox/delivery.js'
+import type { Outgoing } from '../../outbox/outbox-api.js'
+import type { Notes } from '../../platform/platform.js'
+import type { ClientProtocol, Gap, OutgoingFrame, ProtocolEvent } from '../dialect.js'
+import { placeOf, type Place } from './place.js'
 import { foreign, helloTooLarge, rejection, unexpected } from './server-errors.js'
 import { createWriters } from './writers.js'
-import type { Channel, Gap, Host, Meaning } from '../dialect.js'
-import { createIsolation } from '../oversized.js'
-import { placeOf, type Place } from './place.js'
 
 type Frame<Type extends DownFrame['t']> = Type extends unknown ? Extract<DownFrame, { t: Type }> : never
 
 /**
- * By so many bytes a repeat may be longer than the first sending: it names its writer, and says that it is one. What
+ * By so many bytes a repeat may be longer than the first sending: it names its writer, and says that it is a repeat. What
  * fits once must fit again, since the server may have handled it.
  */
 const REPEAT_BYTES = 80
 
+const NOTHING: readonly ProtocolEvent[] = []
+const PONG: readonly ProtocolEvent[] = [{ type: 'pong' }]
+
 /**
  * `holdfast.1` as a client speaks it. The rules are those of PROTOCOL.md; section numbers refer to it.
  *
- * A connection goes through three stages: it is `greeted` (the server has yet to prove that it knows the protocol), then
- * `welcomed` (hello and the first flight are on their way), then `live`. Between connections it is `away`.
+ * A connection goes through four stages: `opened` (the server has yet to prove that it knows the protocol), `greeted` (our
+ * hello is the next frame), `welcomed` (hello and the first flight are on their way), then `live`. Between connections it
+ * is `away`.
+ *
+ * @param resumeKey the name of the note in which a page leaves its place for the next page
  */
-export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: string | undefined): Channel {
-  const { queue, link, now } = host
-  const writers = createWriters(queue)
+export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKey: string | undefined): ClientProtocol {
+  const writers = createWriters()
   const acks = createAckSchedule()
-  const isolation = createIsolation(queue)
-  let stage: 'away' | 'greeted' | 'welcomed' | 'live' = 'away'
+  let stage: 'away' | 'opened' | 'greeted' | 'welcomed' | 'live' = 'away'
   let greeting: Frame<'greeting'>
   let credential: unknown
   let place: Place | undefined
-  /** Whether the note of the page's last life was looked for. */
+  /** Whether the note of the last page was looked for. */
   let hasRecalled = false
   /** Why a session that we had is gone, where we know it before the server says so. */
   let lostBy: string | undefined
   let isDraining = false
-
+  /** Frames that go before any message. */
+  let owed: UpFrame[] = []
+  /** The server ignored what was in flight, and waits for `resume`. */
+  let owesResume = false
+  let owesAck = false
   /** What the server has rejected, until its turn in the queue comes: another writer's messages may stand before it. */
   const rejections = new Map<string, HoldfastError>()
 
-  const say = (frame: UpFrame, payload?: Body): number | undefined => link().send(codec.write(frame, payload))
-
-  function recall(): void {
-    if (hasRecalled || resumeKey === undefined) return
-    hasRecalled = true
-    const note = host.recall(resumeKey)
-    if (note !== undefined) place = placeOf(note)
-  }
-
-  /** The server has our hello. */
-  const isIntroduced = (): boolean => stage === 'welcomed' || stage === 'live'
-
   // Section 2: connecting.
 
-  function firstFrame(received: Received): Frame<'greeting'> {
+  function greet(received: Received): void {
     let frame: DownFrame
     try {
       frame = downFrame(codec.read(received))
@@ -65,27 +62,29 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
       throw foreign('its first frame makes no sense', cause)
     }
     if (frame.t !== 'greeting') throw foreign(`its first frame is "${frame.t}"`)
-    return frame
+    greeting = frame
+    stage = 'greeted'
   }
 
-  function greet(frame: Frame<'greeting'>): readonly Meaning[] {
-    greeting = frame
-    recall()
+  function hello(outbox: Outgoing): Body {
+    if (!hasRecalled && resumeKey !== undefined) {
+      hasRecalled = true
+      place = placeOf(notes.recall(resumeKey))
+    }
     if (place) place = { ...place, c: place.c + 1 }
-    const hello = codec.write({
+    const frame = codec.write({
       t: 'hello',
-      writers: writers.resume(),
+      writers: writers.resume(outbox),
       ...(credential !== undefined && { auth: credential }),
       ...(place && { stream: place }),
     })
-    if (sizeOf(hello) > frame.frame) throw helloTooLarge(sizeOf(hello), frame.frame)
-    link().send(hello)
+    const bytes = sizeOf(frame)
+    if (bytes > greeting.frame) throw helloTooLarge(bytes, greeting.frame)
     stage = 'welcomed'
-    pump()
-    return []
+    return frame
   }
 
-  function welcome({ session, resumed, lost, cursors, no, held }: Frame<'welcome'>): readonly Meaning[] {
+  function welcome({ session, resumed, lost, cursors, no, held }: Frame<'welcome'>): readonly ProtocolEvent[] {
     if (resumed && place?.id !== session) throw new RemoteProtocolError('BAD_FRAME', `The server resumes "${session}"`)
     const hadPlace = place !== undefined || lostBy !== undefined
     const gap: Gap = {
@@ -96,58 +95,54 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     lostBy = undefined
     if (!resumed) place = { id: session, s: 0, c: 0 }
     stage = 'live'
-    settle(cursors, no)
-    if (!resumed) queue.loseAnswers()
+    const events: ProtocolEvent[] = [acknowledged(cursors, no)]
+    if (!resumed) events.push({ type: 'repliesLost' })
     if (held) {
-      queue.rewind()
-      say({ t: 'resume', writers: writers.resume() })
+      owesResume = true
+      events.push({ type: 'rewind' })
     }
-    pump()
-    const ready: Meaning = { type: 'ready', sessionId: session, recovered: resumed, heartbeat: greeting.heartbeat }
-    return gap.fromServer || gap.toServer ? [ready, { type: 'gap', gap }] : [ready]
+    events.push({ type: 'ready', sessionId: session, recovered: resumed, heartbeat: greeting.heartbeat })
+    if (gap.fromServer || gap.toServer) events.push({ type: 'gap', gap })
+    return events
   }
+
+  /** The server has our hello. */
+  const isIntroduced = (): boolean => stage === 'welcomed' || stage === 'live'
 
   // Section 4: the way up.
 
-  function pump(): void {
-    if (!isIntroduced() || isDraining) return
-    for (let entry = queue.peek(); entry; entry = queue.peek()) {
-      if (!transmit(entry)) return
+  /** The next message, if the window has room for it; a message that no server would take fails. */
+  function nextMessage(outbox: Outgoing): OutgoingFrame | undefined {
+    for (let entry = outbox.peek(); entry && fits(outbox, entry.bytes); entry = outbox.peek()) {
+      const { writer, sequence, event } = entry
+      if (!codec.takes(entry.body)) {
+        outbox.fail(entry, new DeliveryError('NOT_ENCODABLE', `"${event}" was stored by another dialect`))
+        continue
+      }
+      const frame = write(entry)
+      const bytes = sizeOf(frame)
+      if (bytes + (entry.wasSent ? 0 : REPEAT_BYTES) > greeting.frame) {
+        const rule = `the server takes frames of ${greeting.frame} bytes`
+        outbox.fail(entry, new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`))
+        continue
+      }
+      if (!fits(outbox, bytes)) return undefined
+      if (!writers.isNext(writer, sequence)) {
+        writers.skipped(writer, sequence)
+        return sized(codec.write({ t: 'skip', w: writer, s: sequence }))
+      }
+      writers.sent(writer, sequence)
+      return { frame, bytes, entry }
     }
+    return undefined
   }
 
-  /** Sends the message if the window has room for it; one that no server would take fails. */
-  function transmit(entry: Entry): boolean {
-    if (!fits(entry.bytes)) return false
-    const { writer, sequence, event, body } = entry.message
-    if (!codec.takes(body)) {
-      queue.fail(entry, new DeliveryError('NOT_ENCODABLE', `"${event}" was stored by another dialect`))
-      return true
-    }
-    const frame = write(entry)
-    const bytes = sizeOf(frame)
-    if (bytes + (entry.wasSent ? 0 : REPEAT_BYTES) > greeting.frame) {
-      const rule = `the server takes frames of ${greeting.frame} bytes`
-      queue.fail(entry, new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`))
-      return true
-    }
-    if (!fits(bytes)) return false
-    if (!writers.isNext(writer, sequence)) say({ t: 'skip', w: writer, s: sequence })
-    const position = link().send(frame)
-    if (position === undefined) return false
-    writers.sent(writer, sequence)
-    queue.sent(entry, position, bytes)
-    return true
-  }
-
-  function fits(bytes: number): boolean {
+  function fits({ inFlight, bytesInFlight }: Outgoing, bytes: number): boolean {
     const { window } = greeting
-    if (!queue.inFlight) return true
-    return isolation.isOver && queue.inFlight < window.messages && queue.bytesInFlight + bytes <= window.bytes
+    return !inFlight || (inFlight < window.messages && bytesInFlight + bytes <= window.bytes)
   }
 
-  function write({ message, wasSent, isRequest }: Entry): Body {
-    const { writer, sequence, event, body } = message
+  function write({ writer, sequence, event, body, wasSent, isRequest }: Entry): Body {
     return codec.write(
       {
         t: 'm',
@@ -161,55 +156,45 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     )
   }
 
-  function settle(cursors: Sequences, no: readonly Rejection[] = []): void {
+  function acknowledged(cursors: Sequences, no: readonly Rejection[] = []): ProtocolEvent {
     writers.acknowledged(cursors)
     for (const [writer, sequence, code, message] of no) {
-      rejections.set(`${writer}:${sequence}`, rejection(code, message))
+      rejections.set(idOf({ writer, sequence }), rejection(code, message))
     }
-    const isDone = ({ message }: Entry): boolean => message.sequence <= writers.cursor(message.writer)
-    if (queue.settle(isDone, ACKNOWLEDGED, rejections)) isolation.acquit()
+    return { type: 'acknowledged', cursors: writers.cursors, rejections }
   }
 
   // Section 7: the way down.
 
   /** Whether the message is new. */
-  function isNew(frame: Frame<'m' | 'r'>): boolean {
+  function isNew(frame: Frame<'m' | 'r'>, now: number): boolean {
     mustBe('live', frame)
     const { s, g } = frame
     const last = place as Place
     const order = orderOf(s, last.s)
     if (order === 'gap') throw new RemoteProtocolError('SEQUENCE_GAP', `Message ${s} of the server follows ${last.s}`)
-    acks.handled(now())
+    acks.handled(now)
     if (order === 'repeat') return false
     place = { ...last, s, g }
     return true
   }
 
-  function acknowledge(): void {
-    if (stage !== 'live' || acks.deadline > now()) return
-    acks.clear()
-    if (place?.s) say({ t: 'a', s: place.s })
-  }
-
   // Everything that comes while the connection is up.
 
-  function hear(frame: DownFrame): readonly Meaning[] {
+  function hear(frame: DownFrame, now: number): readonly ProtocolEvent[] {
     switch (frame.t) {
       case 'm':
-        return isNew(frame) ? [{ type: 'message', message: { event: frame.e, data: frame.d } }] : []
+        return isNew(frame, now) ? [{ type: 'message', message: { event: frame.e, data: frame.d } }] : NOTHING
       case 'r':
-        if (isNew(frame)) answer(frame)
-        return []
+        return isNew(frame, now) ? [reply(frame)] : NOTHING
       case 'a':
         mustBe('live', frame)
-        settle(frame.w, frame.no)
-        pump()
-        return []
+        return [acknowledged(frame.w, frame.no)]
       case 'v':
         return [{ type: 'message', message: { event: frame.e, data: frame.d } }]
       case 'p':
-        say({ t: 'o' })
-        return []
+        owed.push({ t: 'o' })
+        return NOTHING
       case 'o':
         return PONG
       case 'welcome':
@@ -231,57 +216,85 @@ export function createReliableChannel(host: Host, codec: FrameCodec, resumeKey: 
     if (stage !== wanted) throw unexpected(frame)
   }
 
-  function answer({ w, n, d, error }: Frame<'r'>): void {
-    queue.answer(`${w}:${n}`, error ? { error: rejection(error.code, error.message) } : { data: d })
+  function reply({ w, n, d, error }: Frame<'r'>): ProtocolEvent {
+    const result = error ? { error: rejection(error.code, error.message) } : { data: d }
+    return { type: 'reply', id: idOf({ writer: w, sequence: n }), reply: result }
+  }
+
+  function nextControl(outbox: Outgoing): UpFrame | undefined {
+    if (owesResume) {
+      owesResume = false
+      return { t: 'resume', writers: writers.resume(outbox) }
+    }
+    if (owesAck) {
+      owesAck = false
+      if (place?.s) return { t: 'a', s: place.s }
+    }
+    return owed.shift()
   }
 
   return {
     get deadline() {
       return acks.deadline
     },
+    bufferBytesMax: Infinity, // The window bounds it.
     opened(given) {
       credential = given
-      stage = 'greeted'
-      return []
+      stage = 'opened'
+      return undefined
     },
-    read(received) {
-      return stage === 'greeted' ? greet(firstFrame(received)) : hear(downFrame(codec.read(received)))
+    receive(received, now) {
+      if (stage !== 'opened') return hear(downFrame(codec.read(received)), now)
+      greet(received)
+      return NOTHING
     },
-    handled: acknowledge,
-    ping: () => codec.write({ t: 'p' }),
-    pump,
-    elapsed: acknowledge,
-    pass(event, body) {
+    handled(now) {
+      if (acks.deadline > now) return false
+      acks.clear()
+      owesAck = stage === 'live'
+      return owesAck
+    },
+    nextFrame(outbox) {
+      if (stage === 'greeted') return sized(hello(outbox))
+      if (!isIntroduced()) return undefined
+      const control = nextControl(outbox)
+      if (control) return sized(codec.write(control))
+      return isDraining ? undefined : nextMessage(outbox)
+    },
+    ping: () => void owed.push({ t: 'p' }),
+    volatileFrames(event, body) {
       const frame = codec.write({ t: 'v', e: event }, body)
-      return stage === 'live' && sizeOf(frame) <= greeting.frame && link().send(frame) !== undefined
+      return stage === 'live' && sizeOf(frame) <= greeting.frame ? [frame] : undefined
     },
-    cancel({ message }) {
-      if (isIntroduced()) say({ t: 'cancel', w: message.writer, s: message.sequence })
+    cancel({ writer, sequence }) {
+      if (isIntroduced()) owed.push({ t: 'cancel', w: writer, s: sequence })
+      return NOTHING
     },
     authenticate(auth) {
-      if (stage === 'live' && auth !== undefined) say({ t: 'auth', auth })
+      if (stage === 'live' && auth !== undefined) owed.push({ t: 'auth', auth })
     },
-    unlink(closeCode) {
+    closed(closeCode) {
       stage = 'away'
-      isDraining = false
+      isDraining = owesResume = owesAck = false
+      owed = []
       acks.clear()
       rejections.clear() // The next welcome names those that are not settled yet.
       if (closeCode === SUPERSEDED && place) {
         place = undefined
         lostBy = 'superseded'
       }
-      isolation.rewind(closeCode)
     },
-    bye() {
-      if (isIntroduced()) say({ t: 'bye' })
+    goodbye() {
+      const frame = isIntroduced() ? codec.write({ t: 'bye' }) : undefined
       stage = 'away'
       place = lostBy = undefined
       writers.forget()
+      return frame
     },
     leave() {
-      if (resumeKey !== undefined && place) host.keep(resumeKey, JSON.stringify(place))
+      if (resumeKey !== undefined && place) notes.keep(resumeKey, JSON.stringify(place))
     },
   }
 }
 
-const PONG: readonly Meaning[] = [{ type: 'pong' }]
+const sized = (frame: Body): OutgoingFrame => ({ frame, bytes: sizeOf(frame) })

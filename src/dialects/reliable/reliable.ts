@@ -3,8 +3,10 @@ import { LocalProtocolError } from '../../shared/errors.js'
 import { BAD_REQUEST, closeAdvice, SUPERSEDED } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
 import { NAME_LENGTH_MAX } from '../../protocol/frames.js'
+import { createRequests } from '../../outbox/requests.js'
+import { sessionNotes } from '../../platform/session-notes.js'
 import type { Dialect } from '../dialect.js'
-import { createReliableChannel } from './reliable-protocol.js'
+import { createReliableProtocol } from './reliable-protocol.js'
 
 /** How to speak to Holdfast's companion server. */
 export interface ReliableOptions {
@@ -35,6 +37,7 @@ export function reliable(options?: ReliableOptions): Dialect {
     name: 'reliable',
     subprotocols: [codec.subprotocol],
     acknowledges: true,
+    createRequests,
     badFramesMax: 1,
     encode(event, data) {
       if (event.length <= NAME_LENGTH_MAX) return codec.encode(event, data)
@@ -45,6 +48,6 @@ export function reliable(options?: ReliableOptions): Dialect {
     },
     // One peer that misunderstood the other is better served by a new attempt than by silence.
     advise: (code) => (code === BAD_REQUEST || code === SUPERSEDED ? 'retry' : closeAdvice(code)),
-    open: (host) => createReliableChannel(host, codec, resumeKey),
+    open: ({ notes = sessionNotes }) => createReliableProtocol(codec, notes, resumeKey),
   }
 }

@@ -6,14 +6,16 @@ export interface Writers {
   /** The writer of the last message on this connection, which the next one need not name. */
   readonly current: string | undefined
   /** A new connection, or a rewind on the same: where each writer goes on. */
-  resume(): Sequences
+  resume(outbox: Source): Sequences
+  /** The server was told that the writer goes on at this sequence. */
+  skipped(writer: string, sequence: number): void
   /** Whether the server expects this sequence next, without being told of a leap. */
   isNext(writer: string, sequence: number): boolean
   sent(writer: string, sequence: number): void
   /** @throws {RemoteProtocolError} `BAD_ACK` for something of ours that was never sent */
   acknowledged(cursors: Sequences): void
-  /** Up to where the server is done with the writer. */
-  cursor(writer: string): number
+  /** Up to where the server is done with each writer. */
+  readonly cursors: ReadonlyMap<string, number>
   /** Whether these cursors lie below what the server has acknowledged: it has lost its memory. */
   isForgotten(cursors: Sequences): boolean
   forget(): void
@@ -22,8 +24,6 @@ export interface Writers {
 interface Writer {
   /** The highest sequence that was ever sent, or leapt over. */
   sent: number
-  /** The highest that was acknowledged by the server as it is now. */
-  cursor: number
   /** What the server expects next on this connection; undefined where it has not been told of the writer. */
   next: number | undefined
   /** Whether the messages were made by this page, so that nobody else can have sent them. */
@@ -34,16 +34,19 @@ interface Source {
   /** The writer of the page's own messages. */
   readonly writer: string
   /** The first waiting message of each writer. */
-  heads(): Map<string, number>
+  firstPending(): Map<string, number>
 }
 
-export function createWriters(queue: Source): Writers {
+export function createWriters(): Writers {
+  /** The writer of the page's own messages. */
+  let own = ''
   const writers = new Map<string, Writer>()
+  const cursors = new Map<string, number>()
   let current: string | undefined
 
   function get(id: string): Writer {
     let writer = writers.get(id)
-    if (!writer) writers.set(id, (writer = { sent: 0, cursor: 0, next: undefined, isOwn: id === queue.writer }))
+    if (!writer) writers.set(id, (writer = { sent: 0, next: undefined, isOwn: id === own }))
     return writer
   }
 
@@ -51,11 +54,12 @@ export function createWriters(queue: Source): Writers {
     get current() {
       return current
     },
-    resume() {
+    resume(outbox) {
       current = undefined
-      const heads = queue.heads()
-      const own = writers.get(queue.writer)
-      if (own?.sent && !heads.has(queue.writer)) heads.set(queue.writer, own.sent + 1)
+      own = outbox.writer
+      const heads = outbox.firstPending()
+      const mine = writers.get(own)
+      if (mine?.sent && !heads.has(own)) heads.set(own, mine.sent + 1)
       for (const writer of writers.values()) writer.next = undefined
       const named = [...heads].slice(0, WRITERS_MAX)
       for (const [id, sequence] of named) {
@@ -67,23 +71,27 @@ export function createWriters(queue: Source): Writers {
       return Object.fromEntries(named)
     },
     isNext: (id, sequence) => writers.get(id)?.next === sequence,
+    skipped: (id, sequence) => void (get(id).next = sequence),
     sent(id, sequence) {
       const writer = get(id)
       writer.next = sequence + 1
       writer.sent = Math.max(writer.sent, sequence)
       current = id
     },
-    acknowledged(cursors) {
-      for (const [id, cursor] of Object.entries(cursors)) {
+    acknowledged(shown) {
+      for (const [id, cursor] of Object.entries(shown)) {
         const writer = writers.get(id)
         if (!writer || (writer.isOwn && cursor > writer.sent)) {
           throw new RemoteProtocolError('BAD_ACK', `The server acknowledges ${id}:${cursor}, which was never sent`)
         }
-        writer.cursor = cursor
+        cursors.set(id, cursor)
       }
     },
-    cursor: (id) => writers.get(id)?.cursor ?? 0,
-    isForgotten: (cursors) => Object.entries(cursors).some(([id, cursor]) => cursor < (writers.get(id)?.cursor ?? 0)),
-    forget: () => writers.clear(),
+    cursors,
+    isForgotten: (shown) => Object.entries(shown).some(([id, cursor]) => cursor < (cursors.get(id) ?? 0)),
+    forget() {
+      writers.clear()
+      cursors.clear()
+    },
   }
 }

@@ -1,10 +1,10 @@
-import { isRecord } from '../../shared/validate.js'
-import { DeliveryError, RemoteProtocolError, type HoldfastError, type RefusedError } from '../../shared/errors.js'
-import { ACKNOWLEDGED, LEFT_THE_BROWSER, type Entry } from '../../outbox/delivery.js'
+import { ACKNOWLEDGED, type Entry } from '../../outbox/delivery.js'
+import type { Outgoing } from '../../outbox/outbox-api.js'
 import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
-import type { Channel, Host, Meaning } from '../dialect.js'
-import { createIsolation } from '../oversized.js'
-import { createOutflow } from '../send-buffer.js'
+import { DeliveryError, RemoteProtocolError, type HoldfastError, type RefusedError } from '../../shared/errors.js'
+import { isRecord } from '../../shared/validate.js'
+import type { ClientProtocol, OutgoingFrame, ProtocolEvent } from '../dialect.js'
+import { BUFFER_BYTES_MAX } from '../send-buffer.js'
 import { handshakeOf, refusal, type Handshake } from './handshake.js'
 import { createPacketReader, engineFrame, PacketType, type EnginePacket, type Packet, type Packets } from './packets.js'
 
@@ -20,11 +20,19 @@ export interface SocketIoRules {
   gather(values: readonly unknown[]): unknown
 }
 
-/** So many messages may be on their way unacknowledged: as many, at most, come twice after a cut. */
+/** How many messages may be in flight unacknowledged: as many, at most, come twice after a cut. */
 const WINDOW_MESSAGES = 64
 
-/** The attachments of a packet follow it at once; what has not come after so many milliseconds never will. */
+/** The attachments of a packet follow it at once. Later than so many milliseconds they never come. */
 const ATTACHMENTS_WITHIN_MS = 10_000
+
+const NOTHING: readonly ProtocolEvent[] = []
+
+/** A message of the server that waits for an answer: its number, and that of the connection on which it came. */
+interface Question {
+  readonly id: number
+  readonly link: number
+}
 
 /**
  * Socket.IO as a client speaks it, over one WebSocket and in one namespace.
@@ -32,13 +40,12 @@ const ATTACHMENTS_WITHIN_MS = 10_000
  * A connection goes through three stages: `dialled` (the engine has yet to open), `joining` (the namespace has yet to
  * take us), then `live`. Between connections it is `away`.
  */
-export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel {
-  const { queue, link, now } = host
+export function createSocketIoProtocol(rules: SocketIoRules): ClientProtocol {
   const { packets } = rules
-  const isolation = createIsolation(queue)
-  const outflow = createOutflow(host, { transmit, settle, isExpectant: () => leaving.length > 0 })
   let reader = createPacketReader()
   let stage: 'away' | 'dialled' | 'joining' | 'live' = 'away'
+  /** Which connection this is, from 1: each has its own numbers for what waits for an answer. */
+  let link = 0
   let engine: Handshake
   let credential: unknown
   /** Set after the first connection: what comes later follows a gap, or a recovery. */
@@ -46,24 +53,25 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
   /** The server's name for our session, and where we are in it, if it can recover. */
   let pid: string | undefined
   let offset: string | undefined
+  /** Frames that go before the next message: packets of our own, and the attachments of the last message. */
+  let owed: Body[] = []
+  /** The message whose last attachment is the last frame that is owed. */
+  let unfinished: OutgoingFrame | undefined
 
   let acksAsked = 0
-  /** By its number, what waits for an acknowledgement, and until when; in the order of the deadlines. */
+  /** By its number, each message that waits for an acknowledgement, and its deadline; in the order of the deadlines. */
   const awaited = new Map<number, { entry: Entry; by: number }>()
-  /** Messages on their way that no acknowledgement is asked for. */
-  let leaving: Entry[] = []
 
   // Connecting.
 
-  function open(frame: Received): readonly Meaning[] {
-    engine = handshakeOf(() => reader.read(frame, now()))
+  function open(frame: Received, now: number): void {
+    engine = handshakeOf(() => reader.read(frame, now))
     const auth = isRecord(credential) ? credential : credential === undefined ? {} : { token: credential }
-    link().send(packets.connect(pid === undefined ? auth : { pid, offset, ...auth }))
+    owed.push(packets.connect(pid === undefined ? auth : { pid, offset, ...auth }))
     stage = 'joining'
-    return []
   }
 
-  function join({ data }: Packet): readonly Meaning[] {
+  function join({ data }: Packet): readonly ProtocolEvent[] {
     if (!isRecord(data) || typeof data['sid'] !== 'string') {
       throw refusal('PROTOCOL_MISMATCH', 'It speaks an older Socket.IO, before version 3')
     }
@@ -74,36 +82,46 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     pid = theirs
     hadSession = true
     stage = 'live'
-    pump()
-    const ready: Meaning = { type: 'ready', sessionId: data['sid'], recovered, heartbeat: engine.heartbeat }
+    const ready = { type: 'ready', sessionId: data['sid'], recovered, heartbeat: engine.heartbeat } as const
     return isGap ? [ready, { type: 'gap', gap: { fromServer: true, toServer: false, reason: 'unknown' } }] : [ready]
   }
 
   // The way up.
 
-  function pump(): void {
-    if (stage === 'live') outflow.pump()
+  function nextMessage(outbox: Outgoing, now: number): OutgoingFrame | undefined {
+    for (let entry = outbox.peek(); entry; entry = outbox.peek()) {
+      const { event, body } = entry
+      const isAwaited = entry.isRequest || rules.wantsAck(event)
+      if (isAwaited && awaited.size >= WINDOW_MESSAGES) return undefined
+      const frames = packets.frames(body, isAwaited ? acksAsked : undefined)
+      const error = frames
+        ? tooLarge(event, frames)
+        : new DeliveryError('NOT_ENCODABLE', `"${event}" was stored otherwise`)
+      if (frames && !error) {
+        if (isAwaited) awaited.set(acksAsked++, { entry, by: now + rules.ackTimeoutMs })
+        return begin(frames, entry, !isAwaited)
+      }
+      outbox.fail(entry, error as HoldfastError)
+    }
+    return undefined
   }
 
-  function transmit(entry: Entry): boolean {
-    const { event, body } = entry.message
-    const isAwaited = entry.isRequest || rules.wantsAck(event)
-    if (isAwaited && awaited.size >= WINDOW_MESSAGES) return false
-    if (!isolation.isOver && queue.inFlight) return false
-    const frames = packets.frames(body, isAwaited ? acksAsked : undefined)
-    const error = frames
-      ? tooLarge(event, frames)
-      : new DeliveryError('NOT_ENCODABLE', `"${event}" was stored otherwise`)
-    if (!frames || error) {
-      queue.fail(entry, error as HoldfastError)
-      return true
-    }
-    const position = sendAll(frames)
-    if (position === undefined) return false
-    if (isAwaited) awaited.set(acksAsked++, { entry, by: now() + rules.ackTimeoutMs })
-    else leaving.push(entry)
-    queue.sent(entry, position, entry.bytes)
-    return true
+  /** The first frame of a packet; the others are owed, one behind the other. */
+  function begin([head, ...attachments]: readonly Body[], entry: Entry, isConfirmedByBrowser: boolean): OutgoingFrame {
+    const frame = head as Body
+    const bytes = sizeOf(frame)
+    if (!attachments.length) return { frame, bytes, entry, isConfirmedByBrowser }
+    owed.push(...attachments)
+    unfinished = { frame, bytes, entry, isConfirmedByBrowser }
+    return { frame, bytes }
+  }
+
+  function nextOwed(): OutgoingFrame | undefined {
+    const frame = owed.shift()
+    if (frame === undefined) return undefined
+    const finished = owed.length ? undefined : unfinished
+    if (finished) unfinished = undefined
+    return { ...finished, frame, bytes: sizeOf(frame) }
   }
 
   function tooLarge(event: string, frames: readonly Body[]): HoldfastError | undefined {
@@ -113,51 +131,31 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     return new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`)
   }
 
-  /** The frames of one packet, one behind the other. */
-  function sendAll(frames: readonly Body[]): number | undefined {
-    let position: number | undefined
-    for (const frame of frames) position = link().send(frame)
-    return position
-  }
-
-  /** What has left the browser and needs no acknowledgement is done. */
-  function settle(): boolean {
-    const position = link().flushed()
-    const isLeft = (entry: Entry): boolean => entry.position <= position
-    const gone = leaving.filter(isLeft)
-    leaving = leaving.filter((entry) => !isLeft(entry))
-    for (const entry of gone) queue.finish(entry, LEFT_THE_BROWSER)
-    if (gone.length) isolation.acquit()
-    return gone.length > 0
-  }
-
-  function acknowledged(id: number, values: readonly unknown[]): void {
+  function acknowledged(id: number, values: readonly unknown[]): readonly ProtocolEvent[] {
     const entry = awaited.get(id)?.entry
-    if (!entry) return // It was given up before.
+    if (!entry) return NOTHING // It was given up before.
     awaited.delete(id)
-    if (entry.isRequest) queue.answer(entry.id, { data: rules.gather(values) })
-    queue.finish(entry, ACKNOWLEDGED)
-    isolation.acquit()
-    pump()
+    const done = { type: 'done', entry, receipt: ACKNOWLEDGED } as const
+    return entry.isRequest ? [{ type: 'reply', id: entry.id, reply: { data: rules.gather(values) } }, done] : [done]
   }
 
   /** A frame has come, so the link works: what is overdue will not be acknowledged. A dead link would prove nothing. */
-  function giveUpOverdue(): void {
-    const at = now()
-    let isRoomMade = false
+  function overdue(now: number): readonly ProtocolEvent[] {
+    let events: ProtocolEvent[] | undefined
     for (const [id, { entry, by }] of awaited) {
-      if (by > at) break
+      if (by > now) break
       if (entry.isRequest) continue // It has a deadline of its own.
-      isRoomMade = awaited.delete(id)
-      const words = `"${entry.message.event}" was not acknowledged within ${rules.ackTimeoutMs} ms; it may have been handled`
-      queue.finish(entry, ACKNOWLEDGED, new DeliveryError('NOT_ACKNOWLEDGED', words))
+      awaited.delete(id)
+      const words = `"${entry.event}" was not acknowledged within ${rules.ackTimeoutMs} ms; it may have been handled`
+      const error = new DeliveryError('NOT_ACKNOWLEDGED', words)
+      ;(events ??= []).push({ type: 'done', entry, receipt: ACKNOWLEDGED, error })
     }
-    if (isRoomMade) pump()
+    return events ?? NOTHING
   }
 
   // What comes.
 
-  function hear(packet: Packet): readonly Meaning[] {
+  function hear(packet: Packet): readonly ProtocolEvent[] {
     if (packet.nsp !== rules.namespace && packet.type !== PacketType.CONNECT) throw unexpected(packet)
     if (packet.type === PacketType.CONNECT_ERROR) throw refusedBy(packet)
     if (packet.type === PacketType.DISCONNECT) throw refusal('REFUSED_BY_SERVER', 'It disconnected us for good')
@@ -167,25 +165,16 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     if (stage !== 'live' && !isRecovering) throw unexpected(packet)
     if (packet.type === PacketType.EVENT) return [message(packet)]
     if (packet.type !== PacketType.ACK || packet.id === undefined) throw unexpected(packet)
-    acknowledged(packet.id, packet.data as unknown[])
-    return []
+    return acknowledged(packet.id, packet.data as unknown[])
   }
 
-  function message({ id, data }: Packet): Meaning {
+  function message({ id, data }: Packet): ProtocolEvent {
     const [event, ...values] = data as [string | number, ...unknown[]]
     const last = values.at(-1)
     // A server that recovers sessions adds its offset, except where it wants an acknowledgement.
     if (pid !== undefined && id === undefined && typeof last === 'string') offset = last
     const meaning = { type: 'message', message: { event: String(event), data: rules.gather(values) } } as const
-    if (id === undefined) return meaning
-    const asked = reader // Each connection has one of its own, and its own numbers.
-    return {
-      ...meaning,
-      answer(answer) {
-        if (stage === 'live' && reader === asked)
-          sendAll(packets.acknowledge(id, answer === undefined ? [] : rules.spread(answer)))
-      },
-    }
+    return id === undefined ? meaning : { ...meaning, replyTo: { id, link } satisfies Question }
   }
 
   function refusedBy({ data }: Packet): RefusedError {
@@ -194,74 +183,71 @@ export function createSocketIoChannel(host: Host, rules: SocketIoRules): Channel
     return refusal(credential === undefined ? 'REFUSED_BY_SERVER' : 'UNAUTHORIZED', words, data)
   }
 
-  function hearEngine({ type, data }: EnginePacket): readonly Meaning[] {
-    if (type === 'noop') return []
+  function hearEngine({ type, data }: EnginePacket, now: number): readonly ProtocolEvent[] {
+    if (type === 'noop') return NOTHING
     if (type === 'close') return [{ type: 'farewell', words: 'the server closed the engine' }]
     if (type !== 'ping') {
       throw new RemoteProtocolError('BAD_FRAME', `The server sent the engine packet "${type}" out of turn`)
     }
     const since = reader.incompleteSince
-    if (since !== undefined && now() - since > ATTACHMENTS_WITHIN_MS) {
+    if (since !== undefined && now - since > ATTACHMENTS_WITHIN_MS) {
       throw new RemoteProtocolError('BAD_FRAME', 'The server sent a packet, and not the attachments that it announced')
     }
-    link().send(engineFrame(typeof data === 'string' ? data : '', 'pong'))
-    return []
+    owed.push(engineFrame(typeof data === 'string' ? data : '', 'pong'))
+    return NOTHING
   }
 
   const unexpected = ({ type, nsp }: Packet): RemoteProtocolError =>
     new RemoteProtocolError('BAD_FRAME', `The server sent ${PacketType[type]} for "${nsp}" out of turn`)
 
   return {
-    get deadline() {
-      return outflow.deadline
-    },
-    ping: undefined, // Since revision 4 of Engine.IO the server pings, and breaks on pings of ours.
+    deadline: Infinity,
+    bufferBytesMax: BUFFER_BYTES_MAX,
     opened(given) {
       credential = given
       stage = 'dialled'
+      link++
       reader = createPacketReader()
-      return []
+      return undefined
     },
-    read(frame) {
-      if (stage === 'dialled') return open(frame)
-      const read = reader.read(frame, now())
-      if (!read) return []
-      return 'engine' in read ? hearEngine(read.engine) : hear(read.packet)
+    receive(frame, now) {
+      if (stage === 'dialled') {
+        open(frame, now)
+        return NOTHING
+      }
+      const read = reader.read(frame, now)
+      const events = !read ? NOTHING : 'engine' in read ? hearEngine(read.engine, now) : hear(read.packet)
+      const late = overdue(now)
+      return late.length ? [...events, ...late] : events
     },
-    handled() {
-      giveUpOverdue()
-      if (leaving.length) outflow.look()
+    nextFrame(outbox, room, now) {
+      return nextOwed() ?? (stage === 'live' && room > 0 ? nextMessage(outbox, now) : undefined)
     },
-    pump,
-    elapsed: () => outflow.look(),
-    pass(event, body) {
-      const frames = stage === 'live' && outflow.hasRoom() ? packets.frames(body, undefined) : undefined
-      return frames !== undefined && !tooLarge(event, frames) && sendAll(frames) !== undefined
+    volatileFrames(event, body, room) {
+      const frames = stage === 'live' && room > 0 ? packets.frames(body, undefined) : undefined
+      return frames && !tooLarge(event, frames) ? frames : undefined
+    },
+    reply(replyTo, answer) {
+      const question = replyTo as Question // Nothing else is ever handed out.
+      if (stage !== 'live' || question.link !== link) return
+      owed.push(...packets.acknowledge(question.id, answer === undefined ? [] : rules.spread(answer)))
     },
     cancel(request) {
-      for (const [id, { entry }] of awaited) {
-        if (entry === request) awaited.delete(id)
-      }
-      queue.finish(request, ACKNOWLEDGED)
-      pump()
+      for (const [id, { entry }] of awaited) if (entry === request) awaited.delete(id)
+      return [{ type: 'done', entry: request, receipt: ACKNOWLEDGED }]
     },
-    unlink(closeCode) {
+    closed() {
       stage = 'away'
-      settle()
-      // Whether they have arrived nobody will ask: as with a plain server, they may be taken back and expire.
-      for (const entry of leaving) entry.wasSent = false
-      isolation.rewind(closeCode)
       awaited.clear()
-      leaving = []
-      outflow.reset()
+      owed = []
+      unfinished = undefined
     },
-    bye() {
-      if (stage === 'live') link().send(packets.disconnect())
+    goodbye() {
+      const frame = stage === 'live' ? packets.disconnect() : undefined
       stage = 'away'
       pid = offset = undefined
       hadSession = false
+      return frame
     },
-    authenticate() {},
-    leave() {},
   }
 }

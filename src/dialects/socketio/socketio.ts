@@ -1,8 +1,9 @@
 import { check, withDefaults } from '../../shared/validate.js'
 import { LocalProtocolError } from '../../shared/errors.js'
 import { closeAdvice, NORMAL_CLOSURE } from '../../protocol/close-codes.js'
+import { createRequests } from '../../outbox/requests.js'
 import type { Dialect } from '../dialect.js'
-import { createSocketIoChannel } from './socketio-protocol.js'
+import { createSocketIoProtocol } from './socketio-protocol.js'
 import { createPackets } from './packets.js'
 
 /** How to speak to a Socket.IO server. */
@@ -82,13 +83,14 @@ export function socketIo(options?: SocketIoOptions): Dialect {
     name: 'socketIo',
     subprotocols: [],
     acknowledges: true,
+    createRequests,
     badFramesMax: 1,
     locate: (url) => addressOf(url, path),
     encode: (event, payload) => packets.event(event, argumentsOf(event, payload)),
     // The engine closes with 1000 when the server shuts down, and that is no refusal: that comes in a packet.
     advise: (code) => (code === NORMAL_CLOSURE ? 'retry' : closeAdvice(code)),
-    open: (host) =>
-      createSocketIoChannel(host, {
+    open: () =>
+      createSocketIoProtocol({
         namespace,
         packets,
         ackTimeoutMs,

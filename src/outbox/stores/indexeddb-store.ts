@@ -1,6 +1,8 @@
 import { check, requireText, withDefaults } from '../../shared/validate.js'
 import { StorageError, type ErrorCode } from '../../shared/errors.js'
 import { createSegmentedLog, isQuotaError, type SegmentedLog } from './segmented-log.js'
+import { persistent } from '../persistence.js'
+import type { Storage } from '../storage.js'
 import type { OutboxStore, StoredMessage } from '../store.js'
 
 /** How an outbox is kept in IndexedDB. */
@@ -27,7 +29,12 @@ export interface IndexedDbStoreOptions {
  * @throws {TypeError} for an option of the wrong type, naming it
  * @example createClient({ url, outbox: indexedDbStore({ name: `chat:${userId}` }) })
  */
-export function indexedDbStore(options: IndexedDbStoreOptions): OutboxStore {
+export function indexedDbStore(options: IndexedDbStoreOptions): Storage {
+  return persistent(createIndexedDbStore(options))
+}
+
+/** @throws {TypeError} for an option of the wrong type, naming it */
+export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStore {
   const { name, durability } = withDefaults('indexedDbStore', options, { name: undefined, durability: 'strict' })
   requireText('name', name)
   const isDurability = ['strict', 'relaxed'].includes(durability)

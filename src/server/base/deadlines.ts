@@ -1,4 +1,4 @@
-import { createAlarm } from '../../shared/deadline-timer.js'
+import { createDeadlineTimer } from '../../shared/deadline-timer.js'
 import type { ServerPlatform } from './platform.js'
 
 /** An object with a deadline. */
@@ -43,10 +43,10 @@ class DeadlineHeap implements Deadlines {
   /** Those that have come in this round. */
   readonly #due = new Set<Deadline>()
   #isCancelled = false
-  readonly #alarm: ReturnType<typeof createAlarm>
+  readonly #timer: ReturnType<typeof createDeadlineTimer>
 
   constructor(platform: ServerPlatform) {
-    this.#alarm = createAlarm(platform, (now) => this.#elapsed(now))
+    this.#timer = createDeadlineTimer(platform, (now) => this.#elapsed(now))
   }
 
   create(timed: Timed): Deadline {
@@ -57,7 +57,7 @@ class DeadlineHeap implements Deadlines {
     this.#isCancelled = true
     this.#nodes.length = 0
     this.#due.clear()
-    this.#alarm.cancel()
+    this.#timer.cancel()
   }
 
   move(node: Deadline, at: number): void {
@@ -86,7 +86,7 @@ class DeadlineHeap implements Deadlines {
 
   #schedule(): void {
     const [first] = this.#nodes
-    if (first && !this.#isCancelled) this.#alarm.by(first.at)
+    if (first && !this.#isCancelled) this.#timer.schedule(first.at)
   }
 
   #put(node: Deadline, index: number): void {

@@ -1,5 +1,5 @@
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
-import { createEvents } from '../../shared/emitter.js'
+import { createEmitter } from '../../shared/emitter.js'
 import { HoldfastError, RefusedError } from '../../shared/errors.js'
 import { FORBIDDEN, GOING_AWAY, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
@@ -76,7 +76,7 @@ export function createEngine<C extends Contract = Untyped>(
   const away = new Set<ServerSession>()
   /** Those that the application has not met. */
   const unannounced = new Set<ServerSession>()
-  const events = createEvents<ServerEvents>((error, event) => {
+  const events = createEmitter<ServerEvents>((error, event) => {
     errorCount++
     // A listener of errors that throws would be told of itself for ever.
     if (event !== 'error') events.emit('error', error)

@@ -1,4 +1,4 @@
-import { createEvents, type Events } from '../../shared/emitter.js'
+import { createEmitter, type Events } from '../../shared/emitter.js'
 import { DeliveryError, type HoldfastError, type StorageError } from '../../shared/errors.js'
 import { INTERNAL_ERROR, NORMAL_CLOSURE, SUPERSEDED } from '../../protocol/close-codes.js'
 import { sizeOf, type Body } from '../../protocol/codec.js'
@@ -88,7 +88,7 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
 
   get lifecycle(): Session['lifecycle'] {
     if (!this.#lifecycle) {
-      const { on, once } = (this.#events = createEvents<SessionEvents>(this.#context.report))
+      const { on, once } = (this.#events = createEmitter<SessionEvents>(this.#context.report))
       this.#lifecycle = { on, once }
     }
     return this.#lifecycle

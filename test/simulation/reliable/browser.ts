@@ -88,12 +88,14 @@ export function createBrowser(world: World, { seed, name, wire, verdict, inTab }
         hear = listener
         return () => (hear = undefined)
       },
-      recall() {
-        const text = note
-        note = undefined
-        return text
+      notes: {
+        recall() {
+          const text = note
+          note = undefined
+          return text
+        },
+        keep: (_key, text) => void (left = text),
       },
-      keep: (_key, text) => void (left = text),
       throwLater: (error) => verdict.check(false, 'throw', () => `${name} has thrown ${String(error)}`),
     },
     get isAsleep() {

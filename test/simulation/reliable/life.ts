@@ -40,7 +40,7 @@ export async function live(plan: Plan, isTracing = false): Promise<Outcome> {
 
 function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnType<typeof createVerdict>) {
   const { check, count } = verdict
-  const ups = createUps(verdict)
+  const ups = createUps(verdict, setup.isDurable)
   const downs = createDowns(verdict, setup.streamTtlMs < HEALING_MS / 2)
   const talks = createTalks(verdict, { ...ups, ...downs })
   const attached = new Map<string, Set<Link>>()

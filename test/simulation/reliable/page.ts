@@ -3,6 +3,7 @@ import type { SendOptions } from '../../../src/shared/contract.js'
 import { reliable } from '../../../src/dialects/reliable/reliable.js'
 import { HoldfastError } from '../../../src/shared/errors.js'
 import type { Delivery } from '../../../src/outbox/delivery.js'
+import { persistent } from '../../../src/outbox/persistence.js'
 import { memoryStore } from '../../../src/outbox/stores/memory-store.js'
 import type { OutboxStore } from '../../../src/outbox/store.js'
 import type { ClientState } from '../../../src/client/snapshot.js'
@@ -83,7 +84,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
       if (auth.isStale) return 'stale'
       throw new Error('nobody is logged in')
     },
-    outbox: store ?? memoryStore(),
+    outbox: store ? persistent(store) : memoryStore(),
     ...(setup.overflow && { outboxMax: { messages: 8 }, overflow: setup.overflow }),
     dialect: reliable({ resumeKey: 'tab' }),
     retryDelayMs: { min: 100, max: 1_500 },
@@ -150,7 +151,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     try {
       const delivery = client.send(event, data, options)
       world.note(() => `${name} sends ${number} as ${delivery.id}`)
-      ups.named(number, delivery.id)
+      ups.named(number, delivery.id, delivery)
       return delivery
     } catch (error) {
       world.note(() => `${name} cannot send ${number}: ${codeOf(error)}`)

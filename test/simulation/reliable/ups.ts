@@ -1,3 +1,4 @@
+import type { Delivery } from '../../../src/outbox/delivery.js'
 import type { Verdict } from './verdict.js'
 
 /** What an application has sent up. */
@@ -7,6 +8,8 @@ interface Up {
   readonly kind: 'message' | 'request' | 'volatile'
   readonly isBad: boolean
   isStored: boolean
+  /** What the sender holds; undefined until `send` has returned. */
+  delivery: Delivery | undefined
   /** Who has settled it: its page, and those that adopted it. */
   readonly settledBy: Set<string>
   /** Why it has failed. */
@@ -38,9 +41,10 @@ interface Context {
 export interface Ups {
   sent(number: number, page: string, kind: Up['kind'], isBad: boolean): void
   /** The id by which other pages will speak of it. */
-  named(number: number, id: string): void
+  named(number: number, id: string, delivery?: Delivery): void
   knows(id: string): boolean
   stored(id: string): void
+  /** Whether the message may be on a wire. The delivery knows before its listeners are told. */
   isStored(number: number): boolean
   /** These writers have leapt over what the server may have handled and forgotten: it cannot know. */
   held(writers: readonly string[]): void
@@ -67,7 +71,7 @@ export interface Ups {
 /** Why a request may fail although nothing is wrong. */
 const GIVEN_UP = new Set(['REQUEST_TIMEOUT', 'REQUEST_ABORTED', 'REMOVED', 'CLIENT_CLOSED', 'TOO_LARGE', 'OUTBOX_FULL'])
 
-export function createUps({ check, count }: Verdict): Ups {
+export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
   const ups = new Map<number, Up>()
   const numbers = new Map<string, number>()
   const dead = new Set<string>()
@@ -135,17 +139,22 @@ export function createUps({ check, count }: Verdict): Ups {
   return {
     sent(number, page, kind, isBad) {
       ups.set(number, {
-        ...{ number, page, kind, isBad, isStored: false, settledBy: new Set(), error: undefined },
+        ...{ number, page, kind, isBad, isStored: false, delivery: undefined, settledBy: new Set(), error: undefined },
         ...{ isAbandoned: false, handlings: [] },
       })
     },
-    named: (number, id) => void numbers.set(id, number),
+    named(number, id, delivery) {
+      numbers.set(id, number)
+      if (delivery) get(number).delivery = delivery
+    },
     knows: (id) => numbers.has(id),
     stored: (id) => void (find(id).isStored = true),
     isStored(number) {
-      const { kind, isStored, isAbandoned, page } = get(number)
+      const { kind, isStored, delivery, isAbandoned, page } = get(number)
+      // A message that is kept in memory is stored, and sent, before `send` returns.
+      const isSafe = delivery ? delivery.status !== 'queued' : !isDurable
       // What its page was storing when it ended may be stored, and nobody was told.
-      return isStored || kind === 'request' || isAbandoned || dead.has(page)
+      return isStored || isSafe || kind === 'request' || isAbandoned || dead.has(page)
     },
     held: (writers) => writers.forEach((writer) => leapt.add(writer)),
     delivered(page, id) {

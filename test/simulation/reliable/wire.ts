@@ -251,14 +251,22 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
   return {
     createTransport(page, listener, happen) {
       let current: End | undefined
-      let sent = 0
+      /** The socket that the client knows to be open. */
+      let opened: End | undefined
       return {
+        get isOpen() {
+          return current !== undefined && opened === current && current.isClientThere
+        },
         open() {
           if (forgotten.has(page)) return
           if (current) hangUp(current, 4000, 'another attempt')
           const ifCurrent = (act: () => void): void => happen(() => current === link && act())
           const link = (current = createLink(page, {
-            opened: () => ifCurrent(() => listener.opened()),
+            opened: () =>
+              ifCurrent(() => {
+                opened = link
+                listener.opened()
+              }),
             frame: (frame) =>
               ifCurrent(() => {
                 watcher.heard(link, frame as string)
@@ -267,16 +275,13 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
             closed: (code, reason) => ifCurrent(() => listener.closed(code, reason)),
             blocked: listener.blocked,
           }))
-          sent = 0
           world.note(() => `${nameOf(link)} is dialled`)
           link.up.carry(() => reach(link))
         },
         send(body) {
           const link = current
-          if (!link || forgotten.has(page)) return undefined
+          if (!link || forgotten.has(page) || !link.isClientThere) return
           const frame = String(body)
-          sent += frame.length
-          if (!link.isClientThere) return sent
           world.note(() => `${nameOf(link)} -> ${frame}`)
           link.up.hold(world.now + (lags.get(page) ?? 0))
           lags.delete(page)
@@ -284,9 +289,7 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
           link.up.carry(() => {
             if (link.isServerThere) link.connection?.receive(frame)
           }, frame.length)
-          return sent
         },
-        flushed: () => sent,
         buffered: () => 0,
         drop(code, reason) {
           if (current && !forgotten.has(page)) hangUp(current, code, reason)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createDialler } from '../../../src/client/dialer.js'
+import { createDialer } from '../../../src/client/dialer.js'
 import type { HoldfastError } from '../../../src/shared/errors.js'
 import type { AuthSource, DialContext } from '../../../src/client/options.js'
 import { createFakePlatform } from '../../support/fake-platform.js'
@@ -14,15 +14,15 @@ function setUp({ url = () => 'ws://server/', auth }: SetUp = {}) {
   const opened: [url: string, credential: unknown][] = []
   const failed: HoldfastError[] = []
   const reported: HoldfastError[] = []
-  const dialler = createDialler(
+  const dialer = createDialer(
     { url, auth, platform },
     {
-      open: (target) => opened.push([target, dialler.credential]),
+      open: (target) => opened.push([target, dialer.credential]),
       failed: (error) => failed.push(error),
       report: (error) => reported.push(error),
     },
   )
-  return { dialler, opened, failed, reported, settle: () => platform.settle() }
+  return { dialer, opened, failed, reported, settle: () => platform.settle() }
 }
 
 /** A question that is answered when the test says so. */
@@ -36,19 +36,19 @@ function held<Answer>() {
   return { ask, signals, answer: (index: number, answer: Answer): void => answers[index]?.(answer) }
 }
 
-describe('dialling', () => {
+describe('dialing', () => {
   test('opens the url with the credential of this attempt, asked at the same time', async () => {
     const attempts: unknown[] = []
-    const { dialler, opened, settle } = setUp({
+    const { dialer, opened, settle } = setUp({
       url: ({ attempt }) => `https://server/${attempt}`,
       auth: ({ attempt, signal }) => {
         attempts.push([attempt, signal.aborted])
         return { ticket: attempt }
       },
     })
-    dialler.dial(1)
+    dialer.dial(1)
     await settle()
-    dialler.dial(2)
+    dialer.dial(2)
     await settle()
 
     expect(opened).toEqual([
@@ -62,8 +62,8 @@ describe('dialling', () => {
   })
 
   test('has no credential without a source', async () => {
-    const { dialler, opened, settle } = setUp()
-    dialler.dial(1)
+    const { dialer, opened, settle } = setUp()
+    dialer.dial(1)
     await settle()
 
     expect(opened).toEqual([['ws://server/', undefined]])
@@ -79,8 +79,8 @@ describe('dialling', () => {
     ['the credential is a BigInt', { auth: () => 5n }, 'AUTH_FAILED'],
     ['the credential is a cycle', { auth: async () => cycle }, 'AUTH_FAILED'],
   ])('fails once when %s', async (_, options, code) => {
-    const { dialler, opened, failed, settle } = setUp(options)
-    dialler.dial(1)
+    const { dialer, opened, failed, settle } = setUp(options)
+    dialer.dial(1)
     await settle()
 
     expect(opened).toEqual([])
@@ -89,11 +89,11 @@ describe('dialling', () => {
   })
 
   test('fails once when both throw', async () => {
-    const { dialler, failed, settle } = setUp({
+    const { dialer, failed, settle } = setUp({
       url: () => Promise.reject(new Error('a')),
       auth: () => Promise.reject(new Error('b')),
     })
-    dialler.dial(1)
+    dialer.dial(1)
     await settle()
 
     expect(failed).toHaveLength(1)
@@ -101,9 +101,11 @@ describe('dialling', () => {
 
   test('forgets an earlier attempt, and tells it so', async () => {
     const url = held<string>()
-    const { dialler, opened, settle } = setUp({ url: url.ask })
-    dialler.dial(1)
-    dialler.dial(2)
+    const { dialer, opened, settle } = setUp({ url: url.ask })
+    dialer.dial(1)
+    await settle()
+    dialer.dial(2)
+    await settle()
     url.answer(1, 'ws://second/')
     url.answer(0, 'ws://first/')
     await settle()
@@ -114,24 +116,45 @@ describe('dialling', () => {
 
   test('is quiet once it is called off', async () => {
     const url = held<string>()
-    const { dialler, opened, failed, settle } = setUp({ url: url.ask })
-    dialler.dial(1)
-    dialler.abort()
+    const { dialer, opened, failed, settle } = setUp({ url: url.ask })
+    dialer.dial(1)
+    await settle()
+    dialer.abort()
     url.answer(0, 'nowhere')
     await settle()
 
     expect([opened, failed]).toEqual([[], []])
+  })
+
+  test('asks nobody before its caller has finished, nor for an attempt that is called off by then', async () => {
+    const asked: number[] = []
+    const { dialer, settle } = setUp({
+      url: ({ attempt }) => {
+        asked.push(attempt)
+        return 'ws://server/'
+      },
+    })
+    dialer.dial(1)
+    dialer.dial(2)
+    const early = [...asked]
+    await settle()
+    dialer.dial(3)
+    dialer.abort()
+    await settle()
+
+    expect(early).toEqual([])
+    expect(asked).toEqual([2])
   })
 })
 
 describe('a fresh credential', () => {
   test('is asked for under the attempt that has made the connection', async () => {
     const asked: unknown[] = []
-    const { dialler, settle } = setUp({ auth: ({ attempt }) => asked.push(attempt) && `ticket ${asked.length}` })
+    const { dialer, settle } = setUp({ auth: ({ attempt }) => asked.push(attempt) && `ticket ${asked.length}` })
     const taken: unknown[] = []
-    dialler.dial(3)
+    dialer.dial(3)
     await settle()
-    dialler.refresh((credential) => taken.push(credential))
+    dialer.refresh((credential) => taken.push(credential))
     await settle()
 
     expect(asked).toEqual([3, 3])
@@ -139,10 +162,10 @@ describe('a fresh credential', () => {
   })
 
   test('is not asked for without a source', async () => {
-    const { dialler, reported, settle } = setUp()
+    const { dialer, reported, settle } = setUp()
     const taken: unknown[] = []
-    dialler.dial(1)
-    dialler.refresh((credential) => taken.push(credential))
+    dialer.dial(1)
+    dialer.refresh((credential) => taken.push(credential))
     await settle()
 
     expect([taken, reported]).toEqual([[], []])
@@ -152,8 +175,8 @@ describe('a fresh credential', () => {
     ['throws', () => Promise.reject(new Error('no'))],
     ['is no JSON', () => 5n],
   ])('that %s is reported', async (_, auth) => {
-    const { dialler, failed, reported, settle } = setUp({ auth })
-    dialler.refresh(() => {})
+    const { dialer, failed, reported, settle } = setUp({ auth })
+    dialer.refresh(() => {})
     await settle()
 
     expect(failed).toEqual([])
@@ -162,11 +185,12 @@ describe('a fresh credential', () => {
 
   test('that comes when the connection is gone is dropped, and so is its failure', async () => {
     const auth = held<unknown>()
-    const { dialler, reported, settle } = setUp({ auth: auth.ask })
+    const { dialer, reported, settle } = setUp({ auth: auth.ask })
     const taken: unknown[] = []
-    dialler.refresh((credential) => taken.push(credential))
-    dialler.refresh((credential) => taken.push(credential))
-    dialler.abort()
+    dialer.refresh((credential) => taken.push(credential))
+    dialer.refresh((credential) => taken.push(credential))
+    await settle()
+    dialer.abort()
     auth.answer(0, 'late')
     auth.answer(1, 5n)
     await settle()

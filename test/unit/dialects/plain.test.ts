@@ -1,10 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import { plain } from '../../../src/dialects/plain/plain.js'
-import type { Channel } from '../../../src/dialects/dialect.js'
+import type { ClientProtocol } from '../../../src/dialects/dialect.js'
 import { json, text } from '../../../src/protocol/codec.js'
-import { createFakeHost } from '../../support/fake-host.js'
+import { EMPTY_OUTBOX } from '../../support/empty-outbox.js'
 
-const open = (options?: Parameters<typeof plain>[0]): Channel => plain(options).open(createFakeHost())
+const open = (options?: Parameters<typeof plain>[0]): ClientProtocol => {
+  const protocol = plain(options).open({})
+  protocol.opened(undefined)
+  return protocol
+}
+
+/** The frame that asks the server for life. */
+function pingOf(protocol: ClientProtocol): unknown {
+  protocol.ping?.()
+  return protocol.nextFrame(EMPTY_OUTBOX, Infinity, 0)?.frame
+}
 
 describe('plain', () => {
   test('speaks JSON, offers nothing and asks nothing by default', () => {
@@ -15,7 +25,7 @@ describe('plain', () => {
     expect(dialect.acknowledges).toBe(false)
     expect(open().ping).toBeUndefined()
     expect(dialect.encode('m', 1)).toBe('{"event":"m","data":1}')
-    expect(open().read('{"event":"m","data":1}')).toEqual([{ type: 'message', message: { event: 'm', data: 1 } }])
+    expect(open().receive('{"event":"m","data":1}', 0)).toEqual([{ type: 'message', message: { event: 'm', data: 1 } }])
   })
 
   test('speaks as its codec does, whose methods it calls as methods', () => {
@@ -31,9 +41,7 @@ describe('plain', () => {
     const dialect = plain({ codec: new Shout() })
 
     expect(dialect.encode('hi', undefined)).toBe('hi!')
-    expect(dialect.open(createFakeHost()).read('x')).toEqual([
-      { type: 'message', message: { event: 'heard', data: '!' } },
-    ])
+    expect(dialect.open({}).receive('x', 0)).toEqual([{ type: 'message', message: { event: 'heard', data: '!' } }])
   })
 
   test('offers the subprotocols in their order', () => {
@@ -47,26 +55,26 @@ describe('plain', () => {
   })
 
   test('refuses a bad frame as its codec does', () => {
-    expect(() => open().read('{')).toThrow(expect.objectContaining({ code: 'BAD_FRAME' }))
+    expect(() => open().receive('{', 0)).toThrow(expect.objectContaining({ code: 'BAD_FRAME' }))
   })
 })
 
 describe('ping and pong', () => {
   const codec = text()
-  const types = (channel: Channel, ...frames: string[]): string[] =>
-    frames.flatMap((frame) => channel.read(frame).map(({ type }) => type))
+  const types = (protocol: ClientProtocol, ...frames: string[]): string[] =>
+    frames.flatMap((frame) => protocol.receive(frame, 0).map(({ type }) => type))
 
   test('a text ping is answered by its echo or by "pong"', () => {
-    const channel = open({ codec, ping: 'ping' })
+    const protocol = open({ codec, ping: 'ping' })
 
-    expect(channel.ping?.()).toBe('ping')
-    expect(types(channel, 'ping', 'pong', 'Pong', '')).toEqual(['pong', 'pong', 'message', 'message'])
+    expect(pingOf(protocol)).toBe('ping')
+    expect(types(protocol, 'ping', 'pong', 'Pong', '')).toEqual(['pong', 'pong', 'message', 'message'])
   })
 
   test('a pong that is given is the only one', () => {
-    const channel = open({ codec, ping: 'ping', pong: 'alive' })
+    const protocol = open({ codec, ping: 'ping', pong: 'alive' })
 
-    expect(types(channel, 'alive', 'pong', 'ping')).toEqual(['pong', 'message', 'message'])
+    expect(types(protocol, 'alive', 'pong', 'ping')).toEqual(['pong', 'message', 'message'])
   })
 
   test('a pong may be the empty string', () => {
@@ -75,10 +83,10 @@ describe('ping and pong', () => {
 
   test('a function makes each ping, and tells each pong', () => {
     let count = 0
-    const channel = open({ codec, ping: () => `ping ${++count}`, pong: (frame) => frame === 'pong 1' })
+    const protocol = open({ codec, ping: () => `ping ${++count}`, pong: (frame) => frame === 'pong 1' })
 
-    expect([channel.ping?.(), channel.ping?.()]).toEqual(['ping 1', 'ping 2'])
-    expect(types(channel, 'pong 1', 'ping 1')).toEqual(['pong', 'message'])
+    expect([pingOf(protocol), pingOf(protocol)]).toEqual(['ping 1', 'ping 2'])
+    expect(types(protocol, 'pong 1', 'ping 1')).toEqual(['pong', 'message'])
   })
 
   test('with a ping function alone no frame is a pong', () => {

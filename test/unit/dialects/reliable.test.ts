@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { createReliableChannel } from '../../../src/dialects/reliable/reliable-protocol.js'
+import { createReliableProtocol } from '../../../src/dialects/reliable/reliable-protocol.js'
+import { sessionNotes } from '../../../src/platform/session-notes.js'
+import { EMPTY_OUTBOX } from '../../support/empty-outbox.js'
+import { GREETING } from '../../support/reliable-stage.js'
 import { reliable } from '../../../src/dialects/reliable/reliable.js'
 import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 
@@ -51,13 +54,13 @@ describe('reliable', () => {
   })
 
   test('speaks JSON in text frames, and asks for life by itself', () => {
-    const channel = createReliableChannel(
-      { queue: undefined as never, link: undefined as never, now: () => 0, recall: () => undefined, keep() {} },
-      jsonFrames,
-      undefined,
-    )
+    const protocol = createReliableProtocol(jsonFrames, sessionNotes, undefined)
+    protocol.opened(undefined)
+    protocol.receive(JSON.stringify(GREETING), 0)
+    protocol.nextFrame(EMPTY_OUTBOX, Infinity, 0)
+    protocol.ping?.()
 
-    expect(channel.ping?.()).toBe('{"t":"p"}')
-    expect(channel.deadline).toBe(Infinity)
+    expect(protocol.nextFrame(EMPTY_OUTBOX, Infinity, 0)?.frame).toBe('{"t":"p"}')
+    expect(protocol.deadline).toBe(Infinity)
   })
 })

@@ -1,87 +1,123 @@
 import { describe, expect, test } from 'vitest'
-import { createOutflow } from '../../../src/dialects/send-buffer.js'
+import { createSendBuffer } from '../../../src/dialects/send-buffer.js'
 import { Entry } from '../../../src/outbox/delivery.js'
-import { createFakeHost, EMPTY_QUEUE } from '../../support/fake-host.js'
 
-/** So many entries that wait, and a browser's buffer that keeps what it is given until `leaves`. */
-function setUp(count: number, bytesEach: number) {
-  const waiting = Array.from(
-    { length: count },
-    (_, index) => new Entry({ writer: 'w', sequence: index + 1, event: 'e', body: '', enqueuedAt: 0 }, 0, Infinity),
-  )
-  const state = { now: 0, buffered: 0, leaving: 0, sent: 0, settled: 0 }
-  const outflow = createOutflow(
-    {
-      ...createFakeHost(),
-      queue: { ...EMPTY_QUEUE, peek: () => waiting[0] },
-      link: () => ({ send: () => 0, flushed: () => 0, buffered: () => state.buffered }),
-      now: () => state.now,
-    },
-    {
-      transmit() {
-        waiting.shift()
-        state.sent++
-        state.buffered += bytesEach
-        return true
-      },
-      settle() {
-        const hasLeft = state.leaving > 0
-        state.buffered -= state.leaving
-        if (hasLeft) state.settled = state.sent
-        state.leaving = 0
-        return hasLeft
-      },
-      isExpectant: () => state.settled < state.sent,
-    },
-  )
-  return { outflow, state }
+/** The buffer of a socket to which so many messages of `bytesEach` were written. */
+function setUp({ count = 0, bytesEach = 10 } = {}) {
+  const buffer = createSendBuffer()
+  const write = (sequence: number): Entry => {
+    const entry = new Entry('w', sequence, 'e', '', bytesEach, 0)
+    entry.position = buffer.written(bytesEach)
+    buffer.watch(entry)
+    return entry
+  }
+  const entries = Array.from({ length: count }, (_, index) => write(index + 1))
+  return {
+    buffer,
+    entries,
+    write,
+    /** The sequences of the messages that a poll finds gone, while so many bytes are in the browser's buffer. */
+    poll: (buffered: number) => buffer.poll(buffered).map(({ sequence }) => sequence),
+  }
 }
 
-describe('the outflow', () => {
-  test('hands over no more than the buffer should hold', () => {
-    const { outflow, state } = setUp(10, 64 * 1024)
+describe('positions', () => {
+  test('grow with what is written', () => {
+    const { buffer } = setUp()
 
-    outflow.pump()
-
-    expect(state.sent).toBe(2)
-    expect(outflow.hasRoom()).toBe(false)
+    expect([buffer.written(5), buffer.written(0), buffer.written(7)]).toEqual([5, 5, 12])
   })
 
-  test('looks soon while messages wait for room, and hands over the next', () => {
-    const { outflow, state } = setUp(3, 64 * 1024)
-    outflow.pump()
-    const soon = outflow.deadline
-    state.now = soon
-    state.leaving = 64 * 1024
-    outflow.look()
+  test('start anew with each socket', () => {
+    const { buffer, poll } = setUp({ count: 2 })
+    buffer.reset()
 
-    expect(soon).toBe(4)
-    expect(state.sent).toBe(3)
+    expect(buffer.leaving).toBe(0)
+    expect(poll(0)).toEqual([])
+    expect(buffer.written(3)).toBe(3)
+  })
+})
+
+describe('what has left the buffer', () => {
+  test('is found oldest first, each once, as the bytes leave', () => {
+    const { poll, buffer } = setUp({ count: 3 })
+
+    expect([poll(30), poll(20), poll(20), poll(0), poll(0)]).toEqual([[], [1], [], [2, 3], []])
+    expect(buffer.leaving).toBe(0)
   })
 
-  test('looks later for receipts alone, half as often each time, and never more rarely than four times a second', () => {
-    const { outflow, state } = setUp(1, 10)
-    outflow.pump()
+  test('is no message of which a byte is left', () => {
+    const { poll } = setUp({ count: 2 })
+
+    expect([poll(11), poll(10), poll(1), poll(0)]).toEqual([[], [1], [], [2]])
+  })
+
+  test('is found behind frames that nobody waits for', () => {
+    const { buffer, write, poll } = setUp({ count: 1 })
+    buffer.written(1_000)
+    write(2)
+
+    expect([poll(1_010), poll(10), poll(0)]).toEqual([[1], [], [2]])
+  })
+
+  test('is found among thousands', () => {
+    const { buffer, poll } = setUp({ count: 5_000 })
+    const found = [poll(4_500 * 10), poll(2_000 * 10), poll(0)]
+
+    expect(found.map(({ length }) => length)).toEqual([500, 2_500, 2_000])
+    expect(found.flat()).toEqual(Array.from({ length: 5_000 }, (_, index) => index + 1))
+    expect(buffer.leaving).toBe(0)
+  })
+})
+
+describe('the next poll', () => {
+  test('is soon while messages wait for room', () => {
+    const { buffer } = setUp({ count: 1 })
+    buffer.wait(100, true)
+
+    expect(buffer.deadline).toBe(104)
+  })
+
+  test('is later for receipts alone, half as often each time, and never more rarely than four times a second', () => {
+    const { buffer, poll } = setUp({ count: 1 })
     const waits: number[] = []
-    for (let looks = 0; looks < 6; looks++) {
-      waits.push(outflow.deadline - state.now)
-      state.now = outflow.deadline
-      outflow.look()
+    let now = 0
+    for (let polls = 0; polls < 6; polls++) {
+      buffer.wait(now, false)
+      waits.push(buffer.deadline - now)
+      now = buffer.deadline
+      poll(10)
     }
 
     expect(waits).toEqual([24, 48, 96, 192, 256, 256])
   })
 
-  test('stops looking when everything is settled, or the link is gone', () => {
-    const { outflow, state } = setUp(2, 10)
-    outflow.pump()
-    state.leaving = 20
-    outflow.look()
-    const afterSettling = outflow.deadline
-    const { outflow: other } = setUp(2, 10)
-    other.pump()
-    other.reset()
+  test('is soon again once the buffer has moved', () => {
+    const { buffer, poll } = setUp({ count: 2 })
+    for (let polls = 0; polls < 4; polls++) poll(20)
+    poll(10)
+    buffer.wait(0, false)
 
-    expect([afterSettling, other.deadline]).toEqual([Infinity, Infinity])
+    expect(buffer.deadline).toBe(24)
+  })
+
+  test('is planned once: what is asked meanwhile does not put it off', () => {
+    const { buffer } = setUp({ count: 1 })
+    buffer.wait(0, false)
+    buffer.wait(20, false)
+
+    expect(buffer.deadline).toBe(24)
+  })
+
+  test('is not planned before anything waits, after a poll, nor for a new socket', () => {
+    const { buffer, poll } = setUp({ count: 1 })
+    const fresh = buffer.deadline
+    buffer.wait(0, true)
+    poll(0)
+    const polled = buffer.deadline
+    buffer.wait(0, true)
+    buffer.reset()
+
+    expect([fresh, polled, buffer.deadline]).toEqual([Infinity, Infinity, Infinity])
   })
 })

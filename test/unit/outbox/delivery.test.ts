@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { DeliveryError } from '../../../src/shared/errors.js'
-import { Entry } from '../../../src/outbox/delivery.js'
+import type { Entry } from '../../../src/outbox/delivery.js'
 import { stored } from '../../support/fake-store.js'
+import { makeEntry } from '../../support/outbox-stage.js'
 
 const RECEIPT = { confirmedBy: 'server' } as const
 const error = new DeliveryError('EXPIRED', 'late')
-const make = (): Entry => new Entry(stored('w', 7), 2, Infinity)
+const make = (): Entry => makeEntry('w', 7)
 
 const rejections: unknown[] = []
 const note = (reason: unknown): void => void rejections.push(reason)
@@ -13,6 +14,15 @@ process.on('unhandledRejection', note)
 afterEach(async () => {
   await new Promise((resolve) => setImmediate(resolve))
   expect(rejections.splice(0)).toEqual([])
+})
+
+describe('an entry', () => {
+  test.each([{}, { ttlMs: 5 }, { key: '' }, { ttlMs: 5, key: 'k', body: new Uint8Array([1]) }])(
+    'is stored as the message that it was made of, and nothing else: %j',
+    (extra) => {
+      expect(makeEntry('w', 7, extra).message).toStrictEqual(stored('w', 7, extra))
+    },
+  )
 })
 
 describe('a delivery', () => {

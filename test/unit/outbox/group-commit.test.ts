@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { createCommits } from '../../../src/outbox/group-commit.js'
-import { Entry } from '../../../src/outbox/delivery.js'
+import { createGroupCommit } from '../../../src/outbox/group-commit.js'
+import type { Entry } from '../../../src/outbox/delivery.js'
 import { createFakeClock } from '../../support/fake-platform.js'
-import { createFakeStore, stored } from '../../support/fake-store.js'
+import { createFakeStore } from '../../support/fake-store.js'
+import { makeEntry } from '../../support/outbox-stage.js'
 
 function setUp({ isAsync = true } = {}) {
   const store = createFakeStore({ isAsync })
   const { settle } = createFakeClock()
   const log: string[] = []
-  const names = (entries: Entry[]): string => entries.map(({ message }) => String(message.body)).join(',')
-  const commits = createCommits(store, {
+  const names = (entries: Entry[]): string => entries.map(({ body }) => String(body)).join(',')
+  const commits = createGroupCommit(store, {
     committed: (entries) => log.push(`committed ${names(entries)}`.trim()),
     failed: (entries, cause, isOwing) =>
       log.push(`failed ${names(entries)} ${String(cause)}${isOwing ? ', owing' : ''}`.replaceAll('  ', ' ')),
@@ -32,9 +33,9 @@ function setUp({ isAsync = true } = {}) {
   }
 }
 
-const entry = (sequence: number, writer = 'w'): Entry => new Entry(stored(writer, sequence), 1, Infinity)
+const entry = (sequence: number, writer = 'w'): Entry => makeEntry(writer, sequence)
 
-describe('createCommits', () => {
+describe('createGroupCommit', () => {
   test('writes nothing before it is told to run, and nothing when there is nothing', async () => {
     const { commits, append, batches, settle } = setUp()
     commits.run()
@@ -77,11 +78,11 @@ describe('createCommits', () => {
   test('goes on with what a listener asks when a batch is written', async () => {
     const store = createFakeStore()
     const done: number[] = []
-    const commits = createCommits(store, {
+    const commits = createGroupCommit(store, {
       committed: (entries) => {
-        for (const { message } of entries) {
-          done.push(message.sequence)
-          if (message.sequence < 3) commits.append(entry(message.sequence + 1))
+        for (const { sequence } of entries) {
+          done.push(sequence)
+          if (sequence < 3) commits.append(entry(sequence + 1))
           commits.run()
         }
       },
@@ -212,5 +213,19 @@ describe('createCommits', () => {
     commits.run()
 
     await expect(commits.idle()).resolves.toBeUndefined()
+  })
+
+  test('has news from what is asked until the next batch begins; what a failed batch left owing is none', async () => {
+    const { commits, settle, store } = setUp()
+    const news = [commits.hasNews]
+    commits.settle(entry(1))
+    news.push(commits.hasNews)
+    store.failCommits('busy')
+    commits.run()
+    news.push(commits.hasNews)
+    await settle()
+    news.push(commits.hasNews)
+
+    expect(news).toEqual([false, true, false, false])
   })
 })

@@ -2,7 +2,11 @@ import 'fake-indexeddb/auto'
 import { forceCloseDatabase, IDBFactory } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { StorageError } from '../../../src/shared/errors.js'
-import { indexedDbStore, type IndexedDbStoreOptions } from '../../../src/indexeddb.js'
+import {
+  createIndexedDbStore,
+  indexedDbStore,
+  type IndexedDbStoreOptions,
+} from '../../../src/outbox/stores/indexeddb-store.js'
 import type { OutboxBatch, OutboxStore, StoredMessage } from '../../../src/outbox/store.js'
 import { describeOutboxStore, run, turn, type OutboxPage } from '../../contract/outbox-store.js'
 import { createFakeOrigin, type FakeOrigin, type FakePage } from '../../support/fake-locks.js'
@@ -19,7 +23,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-describeOutboxStore('indexedDbStore', 'shared', () => {
+describeOutboxStore('createIndexedDbStore', 'shared', () => {
   const pages = freshOrigin()
   return { page: () => openPage(pages.page()), idle: () => turn(200) }
 })
@@ -47,7 +51,7 @@ describe('indexedDbStore', () => {
       const page = origin.page()
       vi.stubGlobal('navigator', { locks: page.locks })
       vi.stubGlobal(name, name === 'navigator' ? {} : undefined)
-      const opening = Promise.resolve(indexedDbStore({ name: 'chat' }).open('a', () => {}))
+      const opening = Promise.resolve(createIndexedDbStore({ name: 'chat' }).open('a', () => {}))
 
       await expect(opening).rejects.toMatchObject({
         name: 'StorageError',
@@ -431,7 +435,7 @@ function freshOrigin(): FakeOrigin {
 
 /** A store that finds the page's globals when it opens. */
 function openPage(page: FakePage, options: IndexedDbStoreOptions = { name: 'chat' }): OutboxPage {
-  const store = indexedDbStore(options)
+  const store = createIndexedDbStore(options)
   return {
     store: {
       ...store,

@@ -1,71 +1,134 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { memoryStore } from '../../../src/outbox/stores/memory-store.js'
-import type { StoredMessage } from '../../../src/outbox/store.js'
-import { describeOutboxStore, message, run, turn } from '../../contract/outbox-store.js'
+import type { Storage } from '../../../src/outbox/storage.js'
+import { makeEntry, setUpOutbox } from '../../support/outbox-stage.js'
 
-describeOutboxStore('memoryStore', 'alone', () => ({
-  page: () => ({ store: memoryStore(), crash() {} }),
-  idle: () => turn(1),
-}))
+/** Clients of one storage, each with a writer of its own. */
+function setUp() {
+  const storage = memoryStore()
+  const log: string[] = []
+  let ids = 0
+  return {
+    log,
+    attach: (to: Storage = storage) =>
+      to.attach(
+        { now: () => 0, createId: () => `w${++ids}` },
+        {
+          adopted: (messages, isOpen) =>
+            log.push(`${messages.map(({ writer, sequence }) => `${writer}:${sequence}`).join(' ')} ${isOpen}`),
+          stored: () => log.push('stored'),
+          refused: () => log.push('refused'),
+          unavailable: () => log.push('unavailable'),
+          report: () => log.push('report'),
+        },
+      ),
+  }
+}
 
-describe('memoryStore', () => {
-  test('answers at once, never with a promise', () => {
-    const store = memoryStore()
+test('answers at once: a message is safe when it is accepted, and nothing is ever due', () => {
+  const { attach, log } = setUp()
+  const client = attach()
+  client.open()
+  const isSafe = client.append(makeEntry(client.writer, client.nextSequence()))
+  client.flush()
+  client.elapsed()
 
-    expect(store.open('a', () => {})).toBeUndefined()
-    expect(store.commit({ append: run('a', 1, 2), settled: [], removed: [] })).toBeUndefined()
-    expect(store.close()).toBeUndefined()
-  })
+  expect(isSafe).toBe(true)
+  expect(client.deadline).toBe(Infinity)
+  expect(log).toEqual([])
+})
 
-  test('does not hand one client the messages of another that shares the store', async () => {
-    const store = memoryStore()
-    const adopted: StoredMessage[][] = []
-    await store.open('a', (messages) => adopted.push(messages))
-    await store.commit({ append: run('a', 1, 2), settled: [], removed: [] })
-    await store.open('b', (messages) => adopted.push(messages))
-    await store.close()
-    await store.open('c', (messages) => adopted.push(messages))
+test('gives each opening a writer of its own, and counts from one', async () => {
+  const { attach } = setUp()
+  const client = attach()
+  client.open()
+  client.open()
+  const first = [client.writer, client.nextSequence(), client.nextSequence()]
+  await client.close([])
+  client.open()
 
-    expect(adopted).toEqual([])
-  })
+  expect(first).toEqual(['w1', 1, 2])
+  expect([client.writer, client.nextSequence()]).toEqual(['w2', 1])
+})
 
-  test('hands out what clients that share it left once all of them have closed', async () => {
-    const store = memoryStore()
-    const adopted: StoredMessage[][] = []
-    await store.open('a', () => {})
-    await store.open('b', () => {})
-    await store.commit({ append: run('a', 1, 2), settled: [], removed: [] })
-    await store.commit({ append: run('b', 1, 1), settled: [], removed: [] })
-    await store.close()
-    await store.close()
-    await store.open('c', (messages) => adopted.push(messages))
+test('hands what a client left to the next that opens, once and in order, every field intact', async () => {
+  const storage = memoryStore()
+  const { outbox, add, clock } = setUpOutbox({ storage })
+  add('a', { ttlMs: 5_000, key: 'k' })
+  outbox.add('m', new Uint8Array([0, 255, 7]), 3)
+  const before = outbox.list()
+  await outbox.close()
+  outbox.open()
+  const after = outbox.list()
 
-    expect(adopted).toEqual([run('a', 1, 2), run('b', 1, 1)])
-  })
+  expect(after).toEqual(before)
+  expect(outbox.deadline).toBe(clock.now + 5_000)
+})
 
-  test('keeps what it handed over to itself: a later commit does not change it', async () => {
-    const store = memoryStore()
-    const adopted: StoredMessage[][] = []
-    await store.open('a', () => {})
-    await store.commit({ append: run('a', 1, 3), settled: [], removed: [] })
-    await store.close()
-    await store.open('b', (messages) => adopted.push(messages))
-    await store.commit({ append: [], settled: [{ writer: 'a', sequence: 2 }], removed: [{ writer: 'a', sequence: 3 }] })
+test('hands what was adopted and left again on, before what is newer', async () => {
+  const { attach, log } = setUp()
+  const client = attach()
+  client.open()
+  const first = makeEntry('w1', 1)
+  await client.close([first])
+  client.open()
+  await client.close([first, makeEntry('w2', 1)])
+  client.open()
+  await client.close([])
+  client.open()
 
-    expect(adopted).toEqual([run('a', 1, 3)])
-  })
+  expect(log).toEqual(['w1:1 false', 'w1:1 w2:1 false'])
+})
 
-  test('settles a long queue one by one without moving the rest each time', async () => {
-    const store = memoryStore()
-    const adopted: StoredMessage[][] = []
-    await store.open('a', () => {})
-    await store.commit({ append: run('a', 1, 1000), settled: [], removed: [] })
-    for (let sequence = 1; sequence < 1000; sequence++) {
-      await store.commit({ append: [], settled: [{ writer: 'a', sequence }], removed: [{ writer: 'a', sequence }] })
-    }
-    await store.close()
-    await store.open('b', (messages) => adopted.push(messages))
+test('does not hand one client the messages of another that lives', async () => {
+  const { attach, log } = setUp()
+  const [one, other, third] = [attach(), attach(), attach()]
+  one.open()
+  one.append(makeEntry(one.writer, one.nextSequence()))
+  other.open()
+  await other.close([])
+  third.open()
 
-    expect(adopted).toEqual([[message('a', 1000)]])
-  })
+  expect(log).toEqual([])
+})
+
+test('hands out what each client that shares it has left, in the order in which they closed', async () => {
+  const { attach, log } = setUp()
+  const [one, other, third] = [attach(), attach(), attach()]
+  one.open()
+  other.open()
+  await other.close([makeEntry('w2', 1)])
+  await one.close([makeEntry('w1', 1), makeEntry('w1', 2)])
+  third.open()
+
+  expect(log).toEqual(['w2:1 w1:1 w1:2 false'])
+})
+
+test('hands over nothing that was delivered, removed, or asked', async () => {
+  const storage = memoryStore()
+  const { outbox, add, ask, transmit, arrive, waiting } = setUpOutbox({ storage, dialect: { acknowledges: true } })
+  for (const body of ['a', 'b', 'c']) add(body)
+  ask('d')
+  transmit(1)
+  arrive()
+  outbox.remove('w1:2')
+  await outbox.close()
+  outbox.open()
+
+  expect(waiting()).toEqual(['c'])
+})
+
+test("does not follow a message that it handed over: what becomes of it is its new client's business", async () => {
+  const storage = memoryStore()
+  const { outbox, add, transmit, arrive, waiting } = setUpOutbox({ storage })
+  add('a')
+  add('b')
+  await outbox.close()
+  outbox.open()
+  transmit(1)
+  arrive()
+  await outbox.close()
+  outbox.open()
+
+  expect(waiting()).toEqual(['b'])
 })

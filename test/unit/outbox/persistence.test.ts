@@ -1,57 +1,55 @@
 import { describe, expect, test } from 'vitest'
-import { Entry } from '../../../src/outbox/delivery.js'
-import { createJournal } from '../../../src/outbox/persistence.js'
+import type { Entry } from '../../../src/outbox/delivery.js'
+import { createPersistence } from '../../../src/outbox/persistence.js'
 import type { OutboxStore, StoredMessage } from '../../../src/outbox/store.js'
 import { createFakeClock } from '../../support/fake-platform.js'
 import { createFakeStore, stored } from '../../support/fake-store.js'
+import { makeEntry } from '../../support/outbox-stage.js'
 
 function setUp({ isAsync = true, ...given }: { isAsync?: boolean; store?: OutboxStore } = {}) {
   const clock = createFakeClock()
   const store = createFakeStore({ isAsync })
   const log: string[] = []
   let ids = 0
-  const names = (messages: { sequence: number; writer: string }[]): string =>
+  const names = (messages: readonly { sequence: number; writer: string }[]): string =>
     messages.map(({ writer, sequence }) => `${writer}${sequence}`).join(',')
-  const journal = createJournal(
+  const persistence = createPersistence(
     given.store ?? store,
     { now: () => clock.now, createId: () => `w${++ids}` },
     {
       adopted: (messages, isOpen) => log.push(`adopted ${names(messages)} ${isOpen ? 'late' : 'first'}`),
       stored: (entries) => {
-        if (entries.length > 0) log.push(`stored ${names(entries.map(({ message }) => message))}`)
+        if (entries.length > 0) log.push(`stored ${names(entries)}`)
       },
-      refused: (entries, { code }) => log.push(`refused ${names(entries.map(({ message }) => message))} ${code}`),
+      refused: (entries, { code }) => log.push(`refused ${names(entries)} ${code}`),
       unavailable: ({ code }) => log.push(`unavailable ${code}`),
       report: ({ code }) => log.push(`reported ${code}`),
     },
   )
   const append = (): Entry => {
-    const { writer, sequence } = journal.assign()
-    const entry = new Entry(stored(writer, sequence), 1, Infinity)
-    journal.append(entry)
-    journal.flush()
+    const entry = makeEntry(persistence.writer, persistence.nextSequence())
+    persistence.append(entry)
+    persistence.flush()
     return entry
   }
-  return { clock, store, log, journal, append, settle: () => clock.settle() }
+  return { clock, store, log, persistence, append, settle: () => clock.settle() }
 }
 
-describe('createJournal', () => {
+describe('createPersistence', () => {
   test('opens once, under a writer of its own, and counts from one', async () => {
-    const { journal, store, settle } = setUp()
-    journal.open()
-    journal.open()
+    const { persistence, store, settle } = setUp()
+    persistence.open()
+    persistence.open()
     await settle()
 
     expect(store.opens).toEqual(['w1'])
-    expect([journal.assign(), journal.assign()]).toEqual([
-      { writer: 'w1', sequence: 1 },
-      { writer: 'w1', sequence: 2 },
-    ])
+    expect(persistence.writer).toBe('w1')
+    expect([persistence.nextSequence(), persistence.nextSequence()]).toEqual([1, 2])
   })
 
   test('writes what was appended while it opened', async () => {
-    const { journal, append, log, settle } = setUp()
-    journal.open()
+    const { persistence, append, log, settle } = setUp()
+    persistence.open()
     append()
     const early = [...log]
     await settle()
@@ -61,9 +59,9 @@ describe('createJournal', () => {
   })
 
   test('tells what is adopted first from what is adopted late', async () => {
-    const { journal, store, log, settle } = setUp()
+    const { persistence, store, log, settle } = setUp()
     store.leave(stored('x', 1))
-    journal.open()
+    persistence.open()
     await settle()
     store.adoptLate(stored('y', 1))
 
@@ -71,11 +69,11 @@ describe('createJournal', () => {
   })
 
   test.each([true, false])('tells that there is no store, and tries again when asked (async %s)', async (isAsync) => {
-    const { journal, store, log, settle, append } = setUp({ isAsync })
+    const { persistence, store, log, settle, append } = setUp({ isAsync })
     store.failOpen(new Error('private'))
-    journal.open()
+    persistence.open()
     await settle()
-    journal.open()
+    persistence.open()
     append()
     await settle()
 
@@ -84,8 +82,8 @@ describe('createJournal', () => {
   })
 
   test('tells which entries were refused', async () => {
-    const { journal, store, append, log, settle } = setUp()
-    journal.open()
+    const { persistence, store, append, log, settle } = setUp()
+    persistence.open()
     await settle()
     store.failCommits(new Error('full'))
     append()
@@ -94,23 +92,23 @@ describe('createJournal', () => {
     await settle()
 
     expect(log).toEqual(['refused w11 STORAGE_FAILED', 'stored w12'])
-    expect(journal.deadline).toBe(Infinity)
+    expect(persistence.deadline).toBe(Infinity)
   })
 
   test('asks again for what was not forgotten, half as often each time', async () => {
-    const { journal, store, append, clock, log, settle } = setUp()
-    journal.open()
+    const { persistence, store, append, clock, log, settle } = setUp()
+    persistence.open()
     const entry = append()
     await settle()
     store.failCommits(new Error('busy'), 4)
-    journal.settle(entry)
-    journal.flush()
+    persistence.settle(entry)
+    persistence.flush()
     await settle()
     const waits: number[] = []
-    while (journal.deadline < Infinity) {
-      waits.push(journal.deadline - clock.now)
-      await clock.advance(journal.deadline - clock.now)
-      journal.elapsed()
+    while (persistence.deadline < Infinity) {
+      waits.push(persistence.deadline - clock.now)
+      await clock.advance(persistence.deadline - clock.now)
+      persistence.elapsed()
       await settle()
     }
 
@@ -120,47 +118,47 @@ describe('createJournal', () => {
   })
 
   test('is not put off by messages that fail meanwhile', async () => {
-    const { journal, store, append, clock, settle } = setUp()
-    journal.open()
+    const { persistence, store, append, clock, settle } = setUp()
+    persistence.open()
     const entry = append()
     await settle()
     store.failCommits(new Error('busy'), 6)
-    journal.settle(entry)
-    journal.flush()
+    persistence.settle(entry)
+    persistence.flush()
     await settle()
-    const dueAt = journal.deadline
+    const dueAt = persistence.deadline
     for (let count = 0; count < 5; count++) {
       await clock.advance(10)
       append()
-      journal.flush()
+      persistence.flush()
       await settle()
     }
 
-    expect(journal.deadline).toBe(dueAt)
+    expect(persistence.deadline).toBe(dueAt)
   })
 
   test('does not ask before it is due', async () => {
-    const { journal, store, append, settle } = setUp()
-    journal.open()
+    const { persistence, store, append, settle } = setUp()
+    persistence.open()
     const entry = append()
     await settle()
     store.failCommits(new Error('busy'))
-    journal.settle(entry)
-    journal.flush()
+    persistence.settle(entry)
+    persistence.flush()
     await settle()
-    journal.elapsed()
+    persistence.elapsed()
     await settle()
 
     expect(store.kept).toHaveLength(1)
   })
 
   test('lets go only when it has written all, and is heard no more', async () => {
-    const { journal, store, append, settle, log } = setUp()
-    journal.open()
+    const { persistence, store, append, settle, log } = setUp()
+    persistence.open()
     await settle()
     store.hold()
     append()
-    const closing = journal.close()
+    const closing = persistence.close([])
     await settle()
     const early = store.closes
     store.release()
@@ -174,27 +172,27 @@ describe('createJournal', () => {
   })
 
   test('has nothing due once it is closed, even when the last commit failed', async () => {
-    const { journal, store, append, settle } = setUp()
-    journal.open()
+    const { persistence, store, append, settle } = setUp()
+    persistence.open()
     const entry = append()
     await settle()
     store.failCommits(new Error('busy'), 9)
-    journal.settle(entry)
-    journal.flush()
+    persistence.settle(entry)
+    persistence.flush()
     await settle()
-    await journal.close()
+    await persistence.close([])
 
-    expect(journal.deadline).toBe(Infinity)
+    expect(persistence.deadline).toBe(Infinity)
   })
 
   test('does not listen to what an earlier opening still hands over', async () => {
     const adopts: ((messages: StoredMessage[]) => void)[] = []
-    const { journal, log } = setUp({
+    const { persistence, log } = setUp({
       store: { open: (_, adopt) => void adopts.push(adopt), commit() {}, close() {} },
     })
-    journal.open()
-    await journal.close()
-    journal.open()
+    persistence.open()
+    await persistence.close([])
+    persistence.open()
     adopts[0]?.([stored('early', 1)])
     adopts[1]?.([stored('mine', 1)])
 
@@ -202,25 +200,25 @@ describe('createJournal', () => {
   })
 
   test('closes what is open, once', async () => {
-    const { journal, store } = setUp()
-    await journal.close()
-    journal.open()
-    await Promise.all([journal.close(), journal.close()])
-    await journal.close()
+    const { persistence, store } = setUp()
+    await persistence.close([])
+    persistence.open()
+    await Promise.all([persistence.close([]), persistence.close([])])
+    await persistence.close([])
 
     expect(store.closes).toBe(1)
   })
 
   test('opens anew only after it has let go', async () => {
-    const { journal, store, settle } = setUp()
-    journal.open()
+    const { persistence, store, settle } = setUp()
+    persistence.open()
     await settle()
     store.hold()
-    const entry = new Entry(stored('w1', 1), 1, Infinity)
-    journal.append(entry)
-    journal.flush()
-    const closing = journal.close()
-    journal.open()
+    const entry = makeEntry('w1', 1)
+    persistence.append(entry)
+    persistence.flush()
+    const closing = persistence.close([])
+    persistence.open()
     await settle()
     const early = [...store.opens]
     store.release()
@@ -229,6 +227,6 @@ describe('createJournal', () => {
 
     expect(early).toEqual(['w1'])
     expect(store.opens).toEqual(['w1', 'w2'])
-    expect(journal.assign()).toEqual({ writer: 'w2', sequence: 1 })
+    expect([persistence.writer, persistence.nextSequence()]).toEqual(['w2', 1])
   })
 })

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { systemPlatform } from '../../../src/platform/platform.js'
+import { sessionNotes } from '../../../src/platform/session-notes.js'
 import type { TransportListener, WebSocketClass } from '../../../src/platform/transport.js'
 
 const DEAF: TransportListener = { opened() {}, frame() {}, closed() {}, blocked() {} }
@@ -117,9 +118,9 @@ describe('systemPlatform', () => {
       setItem: (key: string, note: string) => void notes.set(key, note),
       removeItem: (key: string) => void notes.delete(key),
     })
-    systemPlatform().keep('chat', 'a note')
+    sessionNotes.keep('chat', 'a note')
     const keys = [...notes.keys()]
-    const next = systemPlatform()
+    const next = sessionNotes
 
     expect(keys).toEqual(['holdfast:chat'])
     expect([next.recall('chat'), next.recall('chat'), next.recall('news')]).toEqual(['a note', undefined, undefined])
@@ -140,7 +141,7 @@ describe('systemPlatform', () => {
     ],
   ])('leaves and finds no notes where the storage %s', (_, storage) => {
     vi.stubGlobal('sessionStorage', storage)
-    const platform = systemPlatform()
+    const platform = sessionNotes
 
     expect(() => platform.keep('chat', 'a note')).not.toThrow()
     expect(platform.recall('chat')).toBeUndefined()

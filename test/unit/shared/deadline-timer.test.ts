@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest'
-import { createAlarm } from '../../../src/shared/deadline-timer.js'
+import { createDeadlineTimer } from '../../../src/shared/deadline-timer.js'
 
 function setUp() {
   let now = 0
   const timers: { at: number; callback: () => void; isOff: boolean }[] = []
   const rings: number[] = []
-  const alarm = createAlarm(
+  const timer = createDeadlineTimer(
     {
       now: () => now,
       setTimer(callback, delayMs) {
-        const timer = { at: now + delayMs, callback, isOff: false }
-        timers.push(timer)
-        return () => void (timer.isOff = true)
+        const armed = { at: now + delayMs, callback, isOff: false }
+        timers.push(armed)
+        return () => void (armed.isOff = true)
       },
     },
     (at) => rings.push(at),
@@ -19,19 +19,19 @@ function setUp() {
   const live = () => timers.filter(({ isOff }) => !isOff)
   const passTo = (time: number): void => {
     now = time
-    for (const timer of live().filter(({ at }) => at <= time)) {
-      timer.isOff = true
-      timer.callback()
+    for (const due of live().filter(({ at }) => at <= time)) {
+      due.isOff = true
+      due.callback()
     }
   }
-  return { alarm, timers, live, rings, passTo }
+  return { timer, timers, live, rings, passTo }
 }
 
 test('rings at the earliest deadline, with one timer', () => {
-  const { alarm, live, rings, passTo } = setUp()
-  alarm.by(50)
-  alarm.by(20)
-  alarm.by(90)
+  const { timer, live, rings, passTo } = setUp()
+  timer.schedule(50)
+  timer.schedule(20)
+  timer.schedule(90)
 
   expect(live().map(({ at }) => at)).toEqual([20])
 
@@ -42,27 +42,27 @@ test('rings at the earliest deadline, with one timer', () => {
 })
 
 test('sets no new timer for a deadline that comes after the one it has', () => {
-  const { alarm, timers } = setUp()
-  for (let deadline = 10; deadline < 1_000; deadline++) alarm.by(deadline)
+  const { timer, timers } = setUp()
+  for (let deadline = 10; deadline < 1_000; deadline++) timer.schedule(deadline)
 
   expect(timers).toHaveLength(1)
 })
 
 test('needs no timer for what is never due', () => {
-  const { alarm, timers } = setUp()
-  alarm.by(Infinity)
+  const { timer, timers } = setUp()
+  timer.schedule(Infinity)
 
   expect(timers).toEqual([])
 })
 
 test('does not ring after it was cancelled, and rings again when asked anew', () => {
-  const { alarm, live, rings, passTo } = setUp()
-  alarm.by(10)
-  alarm.cancel()
+  const { timer, live, rings, passTo } = setUp()
+  timer.schedule(10)
+  timer.cancel()
 
   expect(live()).toEqual([])
 
-  alarm.by(30)
+  timer.schedule(30)
   passTo(30)
 
   expect(rings).toEqual([30])

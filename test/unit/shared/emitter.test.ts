@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { ListenerError } from '../../../src/shared/errors.js'
-import { createEvents } from '../../../src/shared/emitter.js'
+import { createEmitter } from '../../../src/shared/emitter.js'
 import { show } from '../../../src/shared/validate.js'
 
 type Names = Record<string, unknown>
 
 function setUp() {
   const errors: ListenerError[] = []
-  return { errors, emitter: createEvents<Names>((error) => errors.push(error)) }
+  return { errors, emitter: createEmitter<Names>((error) => errors.push(error)) }
 }
 
 /** A signal that knows how many listen to it. */
@@ -432,7 +432,7 @@ describe('events', () => {
 })
 
 test.each([0, -1, NaN, 'x' as unknown as number])('refuses %s for the length of a loop’s buffer', (bufferMax) => {
-  const events = createEvents<{ tick: number }>(() => {})
+  const events = createEmitter<{ tick: number }>(() => {})
 
   expect(() => events.events('tick', { bufferMax })).toThrow(
     `bufferMax must be a number from 1 to Infinity, got ${show(bufferMax)}`,

@@ -4,6 +4,7 @@ import { createConnection, type Connection } from '../../../src/websocket/connec
 import { planOf, type HoldfastWebSocketOptions } from '../../../src/websocket/options.js'
 import { PlainWebSocket } from '../../support/clients.js'
 import { createFakeStore } from '../../support/fake-store.js'
+import { persistent } from '../../../src/outbox/persistence.js'
 import { createRecordingServer, type RecordingServer } from '../../support/servers.js'
 
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
@@ -279,7 +280,7 @@ describe('close', () => {
   test('waits for a store that is still writing', async () => {
     const store = createFakeStore({ isAsync: true })
     const server = await startServer()
-    const { connection, heard, log } = connect(server.url, { outbox: store })
+    const { connection, heard, log } = connect(server.url, { outbox: persistent(store) })
     await heard(1)
     store.hold()
     connection.send('written late')

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { EMPTY_OUTBOX } from '../../support/empty-outbox.js'
 import { boundOptions, planOf, type HoldfastWebSocketOptions } from '../../../src/websocket/options.js'
 
 const plan = (options: unknown = {}) => planOf('ws://example.com/', ['a', 'b'], options as HoldfastWebSocketOptions)
@@ -36,11 +37,13 @@ describe('planOf', () => {
 
   test('pings with what it is told', () => {
     const { dialect } = plan({ ping: 'ping', pong: 'pong' })
-    const channel = dialect.open({} as never)
+    const protocol = dialect.open({})
+    protocol.opened(undefined)
+    protocol.ping?.()
 
-    expect(channel.ping?.()).toBe('ping')
-    expect(channel.read('pong')).toEqual([{ type: 'pong' }])
-    expect(channel.read('other')).toMatchObject([{ type: 'message' }])
+    expect(protocol.nextFrame(EMPTY_OUTBOX, 1, 0)?.frame).toBe('ping')
+    expect(protocol.receive('pong', 0)).toEqual([{ type: 'pong' }])
+    expect(protocol.receive('other', 0)).toMatchObject([{ type: 'message' }])
   })
 
   test.each<[options: unknown, message: string | RegExp]>([

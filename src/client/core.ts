@@ -1,0 +1,299 @@
+import { createConnection } from '../connection/connection.js'
+import type { Effect, Input } from '../connection/inputs-effects.js'
+import type { ProtocolEvent } from '../dialects/dialect.js'
+import type { Entry } from '../outbox/delivery.js'
+import { createOutbox } from '../outbox/outbox.js'
+import type { Signal } from '../platform/page-lifecycle.js'
+import type { Received } from '../protocol/codec.js'
+import { createDeadlineTimer } from '../shared/deadline-timer.js'
+import { DeliveryError, RefusedError, textOf, type HoldfastError } from '../shared/errors.js'
+import { ask } from './ask.js'
+import type { Core, CoreListener, Notice } from './core-api.js'
+import { applyDelivery } from './deliveries.js'
+import { createDialer } from './dialer.js'
+import { createDrain } from './drain.js'
+import { asProtocolError, createLink } from './link.js'
+import { createNoticeQueue } from './notice-queue.js'
+import type { ResolvedOptions } from './options.js'
+import { createSnapshots } from './snapshot.js'
+
+/**
+ * The one loop of a client. Whatever happens — a call, a frame, the timer, a store that answers — is one turn: the connection
+ * and the outbox learn of it, then the link is filled, then the application is told, last and in one place, and the timer
+ * is set. So a listener that throws, closes or sends finds everything in order, and what it causes is a turn like any other.
+ */
+export function createCore(options: ResolvedOptions, listener: CoreListener): Core {
+  const { dialect, platform } = options
+  const { now } = platform
+  const protocol = dialect.open({ notes: platform.notes })
+  const heartbeatMs = protocol.ping ? options.heartbeatMs : null
+  const connection = createConnection({ ...options, heartbeatMs }, platform.random)
+  const notices = createNoticeQueue<Notice>(listener.tell)
+  const outbox = createOutbox(options, platform, { tell: notify, progressed })
+  const requests = dialect.createRequests?.({ outbox, platform, cancel, progressed })
+  const drain = createDrain()
+  const link = createLink({
+    protocol,
+    outbox,
+    report,
+    createTransport: () => platform.createTransport({ opened, frame: heard, closed, blocked }),
+  })
+  const timer = createDeadlineTimer(platform, elapsed)
+  const snapshots = createSnapshots({
+    platform,
+    connection: () => connection.state,
+    pending,
+    ...listener,
+  })
+  const dialer = createDialer(options, {
+    open: (url) => link.transport().open(dialect.locate?.(url) ?? url, dialect.subprotocols),
+    failed: (error) => handle({ type: 'failed', error }),
+    report(error) {
+      report(error)
+      progressed()
+    },
+  })
+  let unwatch: (() => void) | undefined
+  let isClosed = false
+  /** How the link ended, while it ends. */
+  let closeCode = 0
+  let shownPending = 0
+
+  // What happens.
+
+  function handle(input: Input): void {
+    try {
+      step(input, now())
+    } finally {
+      progressed()
+    }
+  }
+
+  function opened(): void {
+    link.opened()
+    handle({ type: 'opened', ready: protocol.opened(dialer.credential) })
+  }
+
+  /** @param at when it came: the socket knows, and to ask the clock takes longer */
+  function heard(data: Received, at: number = now()): void {
+    const { status } = connection.state
+    if (status !== 'connected' && status !== 'handshaking') return
+    try {
+      snapshots.received(at)
+      receive(data, at)
+      link.poll() // An answer says that the question has left the buffer.
+    } finally {
+      progressed()
+    }
+  }
+
+  function receive(data: Received, at: number): void {
+    let events: readonly ProtocolEvent[]
+    try {
+      events = protocol.receive(data, at)
+    } catch (cause) {
+      return step({ type: 'broken', error: asProtocolError(cause) }, at)
+    }
+    step(A_FRAME, at)
+    for (const event of events) apply(event, at)
+  }
+
+  function closed(code: number, reason: string): void {
+    closeCode = code
+    const wants = connection.state.status === 'connecting' ? undefined : options.shouldReconnect
+    const wish = ask('shouldReconnect', () => wants?.({ code, reason }), report)
+    handle({ type: 'closed', code, reason, wish: wish === undefined ? undefined : wish ? 'retry' : 'stop' })
+  }
+
+  function blocked(cause: unknown): void {
+    const error = new RefusedError('BLOCKED_BY_BROWSER', `The browser made no socket: ${textOf(cause)}`, cause)
+    handle({ type: 'failed', error, isFinal: true })
+  }
+
+  function elapsed(at: number): void {
+    try {
+      if (at >= connection.deadline) step({ type: 'elapsed' }, at)
+      if (at >= outbox.deadline) outbox.elapsed()
+      if (at >= link.deadline) link.poll()
+      if (requests && at >= requests.deadline) requests.elapsed()
+    } finally {
+      progressed()
+    }
+  }
+
+  function signal(what: Signal): void {
+    if (what === 'leave') protocol.leave?.()
+    else handle({ type: what })
+  }
+
+  // What follows from it.
+
+  function step(input: Input, at: number): void {
+    for (const effect of connection.handle(input, at)) run(effect)
+  }
+
+  function run(effect: Effect): void {
+    switch (effect.type) {
+      case 'ping':
+        return ask('ping', () => protocol.ping?.(), report)
+      case 'roundTrip':
+        snapshots.roundTrip(effect.rttMs)
+        return notify({ type: 'rtt', rttMs: effect.rttMs })
+      case 'report':
+        return report(effect.error)
+      case 'dial':
+        return dialer.dial(effect.attempt)
+      case 'hangUp':
+        dialer.abort()
+        unlink()
+        return link.transport().drop(effect.code, effect.reason)
+      case 'changed':
+        snapshots.invalidate()
+        return notify({ type: 'state', state: snapshots.get() })
+    }
+  }
+
+  function apply(event: ProtocolEvent, at: number): void {
+    switch (event.type) {
+      case 'message':
+      case 'gap':
+        return notify(event)
+      case 'pong':
+      case 'ready':
+      case 'farewell':
+        return step(event, at)
+      case 'reauth':
+        return dialer.refresh((credential) => {
+          protocol.authenticate?.(credential)
+          progressed()
+        })
+      case 'acknowledged':
+      case 'done':
+      case 'reply':
+      case 'repliesLost':
+      case 'rewind':
+        return applyDelivery(event, outbox, requests)
+    }
+  }
+
+  function cancel(request: Entry): void {
+    for (const event of protocol.cancel?.(request) ?? []) apply(event, now())
+  }
+
+  function fill(): void {
+    const at = now()
+    const error = link.fill(at)
+    if (error) step({ type: 'broken', error }, at)
+  }
+
+  function unlink(): void {
+    link.unlink(closeCode)
+    closeCode = 0
+  }
+
+  // The end of a turn.
+
+  function notify(notice: Notice): void {
+    if (notice.type === 'error') snapshots.error()
+    notices.push(notice)
+  }
+
+  function report(error: HoldfastError): void {
+    notify({ type: 'error', error })
+  }
+
+  function pending(): number {
+    return outbox.pending + (requests?.awaited ?? 0)
+  }
+
+  /** Ends a turn. */
+  function progressed(): void {
+    try {
+      outbox.flush()
+      fill()
+      outbox.flush() // Of what was too long for this server.
+      // Once the application was told of everything that came, that may be acknowledged.
+      if (notices.flush() && protocol.handled?.(now())) fill()
+    } finally {
+      if (pending() !== shownPending) {
+        shownPending = pending()
+        snapshots.invalidate()
+      }
+      if (!pending() || !isTrying() || now() >= drain.deadline) drain.finish()
+      timer.schedule(deadline())
+    }
+  }
+
+  const isTrying = (): boolean => !['idle', 'closed'].includes(connection.state.status)
+
+  function deadline(): number {
+    const ours = Math.min(connection.deadline, outbox.deadline, link.deadline, notices.deadline, drain.deadline)
+    return Math.min(ours, protocol.deadline, requests ? requests.deadline : Infinity)
+  }
+
+  async function close(drainMs: number): Promise<void> {
+    isClosed = true
+    if (drainMs && pending() && isTrying()) {
+      const drained = drain.wait(now() + drainMs)
+      timer.schedule(drain.deadline)
+      await drained
+    }
+    if (!isClosed) return // connect() was called meanwhile.
+    link.sayGoodbye()
+    unlink()
+    notices.clear() // The last that the application is told is the state.
+    let closing: Promise<void>
+    try {
+      step({ type: 'close' }, now())
+    } finally {
+      requests?.close(new DeliveryError('CLIENT_CLOSED', 'The client was closed'))
+      closing = outbox.close()
+      unwatch?.()
+      unwatch = undefined
+      drain.finish()
+      progressed()
+      timer.cancel()
+    }
+    await closing
+  }
+
+  return {
+    outbox,
+    requests,
+    get isClosed() {
+      return isClosed
+    },
+    get pending() {
+      return pending()
+    },
+    get unsentBytes() {
+      return outbox.bytes - outbox.bytesInFlight + Math.min(outbox.bytesInFlight, link.buffered)
+    },
+    state: snapshots.get,
+    connect() {
+      link.transport() // Where there is no WebSocket class it throws here, at the call.
+      isClosed = false
+      unwatch ??= platform.watchSignals(signal)
+      outbox.open()
+      handle({ type: 'connect' })
+    },
+    reconnect: () => handle({ type: 'reconnect' }),
+    close,
+    progressed,
+    setUnbounded(given) {
+      link.setUnbounded(given)
+      progressed()
+    },
+    sendVolatile: (event, body) => connection.state.status === 'connected' && link.sendVolatile(event, body),
+    reply(replyTo, answer) {
+      protocol.reply?.(replyTo, answer)
+      progressed()
+    },
+    notify(notice) {
+      notify(notice)
+      progressed()
+    },
+  }
+}
+
+const A_FRAME: Input = { type: 'frame' }

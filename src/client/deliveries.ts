@@ -1,0 +1,26 @@
+import type { ProtocolEvent } from '../dialects/dialect.js'
+import { ACKNOWLEDGED, type Entry } from '../outbox/delivery.js'
+import type { Outbox } from '../outbox/outbox-api.js'
+import type { Requests } from '../outbox/requests.js'
+
+/** What the server says of our own messages and requests. */
+type DeliveryEvent = Extract<ProtocolEvent, { type: 'acknowledged' | 'done' | 'reply' | 'repliesLost' | 'rewind' }>
+
+/** Applies what the server says of our own messages to those who keep them. */
+export function applyDelivery(event: DeliveryEvent, outbox: Outbox, requests: Requests | undefined): void {
+  switch (event.type) {
+    case 'acknowledged': {
+      const { cursors, rejections } = event
+      const isDone = ({ writer, sequence }: Entry): boolean => sequence <= (cursors.get(writer) ?? 0)
+      return void outbox.settle(isDone, ACKNOWLEDGED, rejections)
+    }
+    case 'done':
+      return outbox.finish(event.entry, event.receipt, event.error)
+    case 'reply':
+      return requests?.reply(event.id, event.reply)
+    case 'repliesLost':
+      return requests?.lose()
+    case 'rewind':
+      return outbox.rewind()
+  }
+}

@@ -1,0 +1,129 @@
+import type { ClientProtocol } from '../dialects/dialect.js'
+import { createSendBuffer } from '../dialects/send-buffer.js'
+import { LEFT_THE_BROWSER } from '../outbox/delivery.js'
+import type { Outbox } from '../outbox/outbox-api.js'
+import type { Transport } from '../platform/transport.js'
+import { sizeOf, type Body } from '../protocol/codec.js'
+import { HoldfastError, LocalProtocolError, RemoteProtocolError, textOf } from '../shared/errors.js'
+
+/** The way from the outbox to the network: one socket at a time, filled with what the protocol wants to send. */
+export interface Link {
+  readonly isOpen: boolean
+  /** Bytes in the browser's buffer. */
+  readonly buffered: number
+  /** When `poll` is due, on the monotonic clock. */
+  readonly deadline: number
+  /** Made when it is first needed. @throws {TypeError} where there is no WebSocket class */
+  transport(): Transport
+  /** A socket is open. */
+  opened(): void
+  /** Sends what the protocol wants to send. Returns why the connection cannot go on, if so. */
+  fill(now: number): HoldfastError | undefined
+  /** Delivers the messages that have left the browser, where that is all that is ever known. */
+  poll(): void
+  /** Sends one message past the queue. False where it cannot go at once. */
+  sendVolatile(event: string, body: Body): boolean
+  /** Says goodbye, where the dialect has a word for it. */
+  sayGoodbye(): void
+  /** The socket is gone, by this close code: what is not delivered waits again. */
+  unlink(closeCode: number): void
+  /** Whether messages are handed to the browser however much waits in its buffer. */
+  setUnbounded(isUnbounded: boolean): void
+}
+
+interface LinkOptions {
+  readonly protocol: ClientProtocol
+  readonly outbox: Outbox
+  createTransport(): Transport
+  report(error: HoldfastError): void
+}
+
+export function createLink({ protocol, outbox, createTransport, report }: LinkOptions): Link {
+  const buffer = createSendBuffer()
+  let transport: Transport | undefined
+  let isUnbounded = false
+
+  const isOpen = (): boolean => transport?.isOpen ?? false
+
+  const buffered = (): number => transport?.buffered() ?? 0
+
+  const room = (): number => (isUnbounded ? Infinity : protocol.bufferBytesMax - buffered())
+
+  /** The position after the frame; undefined where the socket throws: then what is queued stays queued. */
+  function write(frame: Body, bytes = sizeOf(frame)): number | undefined {
+    try {
+      transport?.send(frame)
+      return buffer.written(bytes)
+    } catch (cause) {
+      report(new LocalProtocolError('NOT_ENCODABLE', `A frame cannot be sent: ${textOf(cause)}`, cause))
+      return undefined
+    }
+  }
+
+  /** Sends until the protocol has nothing more to send, or the socket throws. Returns the room that is left. */
+  function drain(now: number): number {
+    let left = room()
+    for (;;) {
+      const outgoing = protocol.nextFrame(outbox, left, now)
+      if (!outgoing) return left
+      const { frame, bytes, entry, isConfirmedByBrowser } = outgoing
+      const position = write(frame, bytes)
+      if (position === undefined) return left
+      left -= bytes
+      if (entry) outbox.sent(entry, bytes, isConfirmedByBrowser ? position : Infinity)
+      if (entry && isConfirmedByBrowser) buffer.watch(entry)
+    }
+  }
+
+  function poll(): void {
+    for (const entry of buffer.poll(buffered())) outbox.finish(entry, LEFT_THE_BROWSER)
+  }
+
+  return {
+    get isOpen() {
+      return isOpen()
+    },
+    get buffered() {
+      return buffered()
+    },
+    get deadline() {
+      return buffer.deadline
+    },
+    transport: () => (transport ??= createTransport()),
+    opened: buffer.reset,
+    fill(now) {
+      if (!isOpen()) return undefined
+      try {
+        const isBlocked = drain(now) <= 0 && outbox.peek() !== undefined
+        if (isBlocked || buffer.leaving) buffer.wait(now, isBlocked)
+        return undefined
+      } catch (cause) {
+        return asProtocolError(cause)
+      }
+    },
+    poll() {
+      // What is planned is done with, whether or not there is something to deliver.
+      if (buffer.leaving || buffer.deadline !== Infinity) poll()
+    },
+    sendVolatile(event, body) {
+      if (!isOpen()) return false
+      const frames = protocol.volatileFrames(event, body, room())
+      return frames?.every((frame) => write(frame) !== undefined) ?? false
+    },
+    sayGoodbye() {
+      const goodbye = protocol.goodbye?.()
+      if (goodbye !== undefined && isOpen()) write(goodbye)
+    },
+    unlink(closeCode) {
+      if (buffer.leaving) poll()
+      protocol.closed(closeCode)
+      outbox.rewind(closeCode)
+      buffer.reset()
+    },
+    setUnbounded: (given) => void (isUnbounded = given),
+  }
+}
+
+/** Whatever a dialect or a codec throws, it says that the two sides do not understand each other. */
+export const asProtocolError = (cause: unknown): HoldfastError =>
+  cause instanceof HoldfastError ? cause : new RemoteProtocolError('BAD_FRAME', textOf(cause), cause)

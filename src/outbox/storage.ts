@@ -1,0 +1,59 @@
+import type { Entry } from './delivery.js'
+import type { HoldfastError } from '../shared/errors.js'
+import type { StoredMessage } from './store.js'
+
+/** What a storage tells the outbox. */
+export interface StorageListener {
+  /** Another page's messages. `isOpen` is false while the storage opens: nothing of ours was sent yet. */
+  adopted(messages: readonly StoredMessage[], isOpen: boolean): void
+  /** These are safe. Also called with none, when the storage is open. */
+  stored(entries: readonly Entry[]): void
+  /** The storage did not take these. */
+  refused(entries: readonly Entry[], error: HoldfastError): void
+  /** There is no storage: nothing that waits can be kept. */
+  unavailable(error: HoldfastError): void
+  /** The storage failed to forget something; it will be asked again. */
+  report(error: HoldfastError): void
+}
+
+/**
+ * The outbox's memory: keeps what is accepted, forgets what is done. Each opening has a writer of its own, since a
+ * writer must die with its page.
+ */
+export interface Persistence {
+  /** The writer of the messages of this opening. */
+  readonly writer: string
+  /** When `elapsed` is due, on the monotonic clock. */
+  readonly deadline: number
+  /** Opens the storage, if it is not open. */
+  open(): void
+  /** The sequence of the next message. */
+  nextSequence(): number
+  /** Keeps the entry; says whether it is safe at once. */
+  append(entry: Entry): boolean
+  /** The entry and all before it of its writer were delivered. */
+  settle(entry: Entry): void
+  remove(entry: Entry): void
+  /** Starts to commit what was asked. */
+  flush(): void
+  elapsed(): void
+  /** Lets go of the storage once it has `left`, the messages that wait; settles when it has let go. */
+  close(left: readonly Entry[]): Promise<void>
+}
+
+/** The clocks and the source of ids that a storage needs. */
+export interface StorageClock {
+  /** Milliseconds that never step back. */
+  now(): number
+  /** 128 random bits as text. */
+  createId(): string
+}
+
+/**
+ * Where an outbox keeps its messages: `memoryStore()`, `indexedDbStore()`, or `persistent(store)` for a store of one's
+ * own. It brings the code that this kind of keeping needs, so that a page without it does not load that code.
+ */
+export interface Storage {
+  /** Keeps the messages of one client. */
+  attach(clock: StorageClock, listener: StorageListener): Persistence
+}

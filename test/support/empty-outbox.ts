@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict'
+import type { Outgoing } from '../../src/outbox/outbox-api.js'
+
+/** An outbox in which nothing waits. */
+export const EMPTY_OUTBOX: Outgoing = {
+  writer: '',
+  inFlight: 0,
+  bytesInFlight: 0,
+  firstPending: () => new Map(),
+  peek: () => undefined,
+  fail: () => assert.fail('nothing waits that could fail'),
+}
