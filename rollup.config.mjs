@@ -1,9 +1,16 @@
 import resolve from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import typescript from '@rollup/plugin-typescript'
+import { slimPackages } from './scripts/slim-packages.mjs'
+import { thirdPartyLicenses } from './scripts/third-party-licenses.mjs'
 
-/** Packages that a bundler on the user's side resolves, so that they are shared and can be updated. */
-const external = [/^partysocket/, 'nanoevents', 'idb', 'react', 'ws', /^(engine|socket)\.io-parser$/, /^node:/]
+/**
+ * Packages that a bundler on the user's side resolves, so that they are shared and can be updated. The others, of which
+ * Holdfast uses a small part, are in dist as far as they are used.
+ */
+const external = ['react', 'ws', /^(engine|socket)\.io-parser$/, /^node:/]
+
+const packages = [resolve({ browser: true }), slimPackages()]
 
 /** Only translates: types are checked by `npm test` and declarations written by tsc. */
 const compile = (target) =>
@@ -29,7 +36,7 @@ const doors = {
     cli: 'src/server/echo/cli.ts',
   },
   external,
-  plugins: [compile('ES2022')],
+  plugins: [compile('ES2022'), ...packages, thirdPartyLicenses()],
   // Hoisted, a package that only a chunk needs would be a bare import of the door, of which bundlers warn.
   output: {
     dir: 'dist',
@@ -43,7 +50,7 @@ const doors = {
 /** The script tag: everything that a page needs, in one file, global `Holdfast`. */
 const page = {
   input: 'src/global.ts',
-  plugins: [compile('ES2020'), resolve({ browser: true })],
+  plugins: [compile('ES2020'), ...packages],
   output: [
     { file: 'dist/holdfast.global.js', format: 'iife', name: 'Holdfast', sourcemap: true },
     {

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { slimPackages } from './scripts/slim-packages.mjs'
 
 /** What decides and never waits must be covered; the shells around it are proven in a real browser. */
 const pure = [
@@ -16,8 +17,11 @@ export default defineConfig({
   test: {
     projects: [
       {
+        // On the packages as they ship. Vite transforms no package unless it is inlined.
+        plugins: [slimPackages()],
         test: {
           name: 'unit',
+          server: { deps: { inline: ['partysocket', 'idb'] } },
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: ['test/simulation/**'],
           // The clock is fake, but the cores are shared with the compiler and other lanes of `npm test`.

@@ -32,6 +32,7 @@ try {
   standAlone()
   await install()
   checkDeclarations()
+  checkLicenses()
   await importDoors()
   compileConsumers()
   await loadScriptTag()
@@ -49,6 +50,16 @@ async function install() {
   const tarball = `./${manifest.name}-${manifest.version}.tgz`
   await must('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...companions])
   console.log('✓ the tarball installs into an empty project')
+}
+
+/** Packages whose code is in dist: that the doors open without them is seen below. */
+function checkLicenses() {
+  const licenses = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8')
+  for (const name of ['idb', 'nanoevents', 'partysocket']) {
+    const title = `${name} ${manifest.devDependencies[name]} (`
+    if (!licenses.includes(title)) throw new Error(`dist/THIRD-PARTY-LICENSES.txt has nothing of ${title}`)
+  }
+  console.log('✓ the licences of the packages in it go along')
 }
 
 async function importDoors() {

@@ -5,9 +5,6 @@ import { build } from 'esbuild'
 /** What is served, and from where; the first that fits wins. */
 const FOLDERS = [
   ['/dist/', '../../dist/'],
-  ['/node_modules/idb/', '../../node_modules/idb/'],
-  ['/node_modules/nanoevents/', '../../node_modules/nanoevents/'],
-  ['/node_modules/partysocket/', '../../node_modules/partysocket/'],
   ['/', '../'],
 ]
 

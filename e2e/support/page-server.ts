@@ -6,8 +6,8 @@ import { extname, join } from 'node:path'
 
 const root = join(import.meta.dirname, '../..')
 
-/** What a page may ask for: the built package, and what its import map points at. */
-const FILES = /^\/(dist|node_modules\/(partysocket|nanoevents|idb))\/[\w./-]+$/
+/** What a page may ask for: the built package. */
+const FILES = /^\/dist\/[\w./-]+$/
 
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.map': 'application/json' }
 

@@ -204,6 +204,27 @@ describe('a socket that cannot be made', () => {
     expect(causes).toMatchObject([expect.any(SyntaxError)])
   })
 
+  test('can be followed by another from within its report', async () => {
+    const server = await startServer()
+    const log: string[] = []
+    const opened = new Promise<void>((resolve) => {
+      const transport = createTransport(Native, {
+        opened: () => resolve(void log.push('opened')),
+        frame: () => {},
+        closed: () => {},
+        blocked: () => {
+          log.push('blocked')
+          transport.open(server.url, [])
+        },
+      })
+      cleanups.push(() => transport.drop(1000, ''))
+      transport.open(server.url, ['not a token'])
+    })
+    await opened
+
+    expect(log).toEqual(['blocked', 'opened'])
+  })
+
   test('is reported when the class throws what is no error', async () => {
     const { transport, causes, heard } = setUp(function () {
       // oxlint-disable-next-line typescript/only-throw-error -- a host may
@@ -227,6 +248,20 @@ describe('one socket at a time', () => {
 
     expect(sockets.map(({ url }) => url)).toEqual([`${server.url}/e`])
     expect(log).toEqual(['opened'])
+  })
+
+  test('of two opens in a row makes none when it closes', async () => {
+    const server = await startServer()
+    const { transport, log, heard, sockets } = setUp()
+    transport.open(server.url, [])
+    transport.open(server.url, [])
+    await heard(1)
+    server.disconnect(4001)
+    await heard(2)
+    await roundTrip(server)
+
+    expect(log).toEqual(['opened', 'closed 4001'])
+    expect(sockets).toHaveLength(1)
   })
 
   test('leaves the old one when it opens another', async () => {
