@@ -47,20 +47,25 @@ const doors = {
   },
 }
 
-/** The script tag: everything that a page needs, in one file, global `Holdfast`. */
-const page = {
-  input: 'src/global.ts',
+/** A script tag, in one file for people to read and in one for pages to load. Both give a global `Holdfast`. */
+const tag = (input, name) => ({
+  input,
   plugins: [compile('ES2020'), ...packages],
   output: [
-    { file: 'dist/holdfast.global.js', format: 'iife', name: 'Holdfast', sourcemap: true },
+    { file: `dist/${name}.js`, format: 'iife', name: 'Holdfast', sourcemap: true },
     {
-      file: 'dist/holdfast.global.min.js',
+      file: `dist/${name}.min.js`,
       format: 'iife',
       name: 'Holdfast',
       sourcemap: true,
+      // Without `unsafe_methods` and `unsafe_arrows`: they change functions into some that `new` refuses.
       plugins: [terser({ ecma: 2020, compress: { passes: 3, pure_getters: true } })],
     },
   ],
-}
+})
 
-export default [doors, page]
+export default [
+  doors,
+  tag('src/global.ts', 'holdfast.global'), // All that a page may need.
+  tag('src/global-plain.ts', 'holdfast.plain.global'), // The plain dialect, in memory.
+]

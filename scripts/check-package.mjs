@@ -35,7 +35,7 @@ try {
   checkLicenses()
   await importDoors()
   compileConsumers()
-  await loadScriptTag()
+  await loadScriptTags()
   await startEchoServer()
 } catch (error) {
   console.error(`✗ ${error.message}`)
@@ -137,13 +137,18 @@ function userOf(names) {
   client.send('massage', { text: 'hi' })`
 }
 
-/** A context without `process` and `require`, as in a page. */
-async function loadScriptTag() {
+/** In a context without `process` and `require`, as in a page. */
+async function loadScriptTags() {
+  loadScriptTag(manifest.unpkg, Object.keys(await import(join(installed, 'dist/index.js'))))
+  loadScriptTag('dist/holdfast.plain.global.min.js', ['createClient', 'memoryStore', 'plain'])
+}
+
+function loadScriptTag(file, names) {
   const page = vm.createContext({ Event, EventTarget, console })
-  vm.runInContext(readFileSync(join(installed, manifest.unpkg), 'utf8'), page, { timeout: 5_000 })
-  const missing = Object.keys(await import(join(installed, 'dist/index.js'))).filter((name) => !page.Holdfast?.[name])
-  if (missing.length > 0) throw new Error(`The global Holdfast lacks ${missing.join(', ')}`)
-  console.log(`✓ the script tag gives Holdfast with ${Object.keys(page.Holdfast).join(', ')}`)
+  vm.runInContext(readFileSync(join(installed, file), 'utf8'), page, { timeout: 5_000 })
+  const missing = names.filter((name) => !page.Holdfast?.[name])
+  if (missing.length > 0) throw new Error(`The global Holdfast of ${file} lacks ${missing.join(', ')}`)
+  console.log(`✓ ${file} gives Holdfast with ${Object.keys(page.Holdfast).join(', ')}`)
 }
 
 async function startEchoServer() {

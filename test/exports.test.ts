@@ -28,6 +28,7 @@ const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast/server', () => import('../src/server.js'), ['createEchoServer', 'createServer', 'memoryStreams']],
   ['holdfast/websocket', () => import('../src/websocket.js'), ['HoldfastWebSocket']],
   ['the script tag', () => import('../src/global.js'), [...core, 'indexedDbStore', 'HoldfastWebSocket']],
+  ['the small script tag', () => import('../src/global-plain.js'), ['createClient', 'memoryStore', 'plain']],
 ]
 
 test.each(doors)('%s exports what it promises and no more', async (_, open, names) => {

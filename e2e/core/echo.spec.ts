@@ -13,7 +13,9 @@ const test = base.extend<{ url: string }>({
   },
 })
 
-for (const path of ['/esm.html', '/script-tag.html', '/script-tag-min.html']) {
+const PAGES = ['/esm.html', '/script-tag.html', '/script-tag-min.html']
+
+for (const path of [...PAGES, '/script-tag-plain.html']) {
   test(`${path}: JSON comes back as it was sent`, async ({ page, origin, url }) => {
     await page.goto(origin + path)
     const payloads = [
@@ -30,7 +32,9 @@ for (const path of ['/esm.html', '/script-tag.html', '/script-tag-min.html']) {
     await page.evaluate((count) => harness.until(({ received }) => received.length === count), payloads.length)
     expect(await page.evaluate(() => harness.received)).toEqual(payloads)
   })
+}
 
+for (const path of PAGES) {
   test(`${path}: text comes back as it was sent`, async ({ page, origin, url }) => {
     await page.goto(origin + path)
     const texts = ['', 'plain', '{"not": "an envelope"}', 'zero \0 byte', '🌊'.repeat(1000), 'x'.repeat(300_000)]
