@@ -2,6 +2,7 @@ import resolve from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import typescript from '@rollup/plugin-typescript'
 import { slimPackages } from './scripts/slim-packages.mjs'
+import { terseErrors } from './scripts/terse-errors.mjs'
 import { thirdPartyLicenses } from './scripts/third-party-licenses.mjs'
 
 /**
@@ -13,10 +14,11 @@ const external = ['react', 'ws', /^(engine|socket)\.io-parser$/, /^node:/]
 const packages = [resolve({ browser: true }), slimPackages()]
 
 /** Only translates: types are checked by `npm test` and declarations written by tsc. */
-const compile = (target) =>
+const compile = (target, outDir = 'dist') =>
   typescript({
     tsconfig: 'tsconfig.build.json',
     target,
+    outDir,
     module: 'ESNext',
     moduleResolution: 'Bundler',
     noCheck: true,
@@ -24,28 +26,23 @@ const compile = (target) =>
     emitDeclarationOnly: false,
   })
 
-/** One ES module for each door of the package; what doors share goes into chunks. */
-const doors = {
-  input: {
-    index: 'src/index.ts',
-    indexeddb: 'src/indexeddb.ts',
-    socketio: 'src/socketio.ts',
-    websocket: 'src/websocket.ts',
-    react: 'src/react.ts',
-    server: 'src/server.ts',
-    cli: 'src/server/echo/cli.ts',
-  },
-  external,
-  plugins: [compile('ES2022'), ...packages, thirdPartyLicenses()],
-  // Hoisted, a package that only a chunk needs would be a bare import of the door, of which bundlers warn.
-  output: {
-    dir: 'dist',
-    format: 'es',
-    sourcemap: true,
-    chunkFileNames: 'chunks/[name].js',
-    hoistTransitiveImports: false,
-  },
+/** The doors that a page comes in by. */
+const pageDoors = {
+  index: 'src/index.ts',
+  indexeddb: 'src/indexeddb.ts',
+  socketio: 'src/socketio.ts',
+  websocket: 'src/websocket.ts',
+  react: 'src/react.ts',
 }
+
+/** One ES module for each door of the package; what doors share goes into chunks. */
+const doors = (input, dir, plugin) => ({
+  input,
+  external,
+  plugins: [compile('ES2022', dir), ...packages, plugin],
+  // Hoisted, a package that only a chunk needs would be a bare import of the door, of which bundlers warn.
+  output: { dir, format: 'es', sourcemap: true, chunkFileNames: 'chunks/[name].js', hoistTransitiveImports: false },
+})
 
 /** A script tag, in one file for people to read and in one for pages to load. Both give a global `Holdfast`. */
 const tag = (input, name) => ({
@@ -59,13 +56,14 @@ const tag = (input, name) => ({
       name: 'Holdfast',
       sourcemap: true,
       // Without `unsafe_methods` and `unsafe_arrows`: they change functions into some that `new` refuses.
-      plugins: [terser({ ecma: 2020, compress: { passes: 3, pure_getters: true } })],
+      plugins: [terseErrors(), terser({ ecma: 2020, compress: { passes: 3, pure_getters: true } })],
     },
   ],
 })
 
 export default [
-  doors,
+  doors({ ...pageDoors, server: 'src/server.ts', cli: 'src/server/echo/cli.ts' }, 'dist', thirdPartyLicenses()),
+  doors(pageDoors, 'dist/production', terseErrors()), // Where package.json sees neither Node nor development.
   tag('src/global.ts', 'holdfast.global'), // All that a page may need.
   tag('src/global-plain.ts', 'holdfast.plain.global'), // The plain dialect, in memory.
 ]

@@ -17,7 +17,7 @@ const CONTESTANTS = {
 }
 
 const root = join(import.meta.dirname, '..')
-const door = (name) => join(root, 'dist', `${name}.js`)
+const door = (name) => join(root, 'dist/production', `${name}.js`)
 const alias = Object.fromEntries(
   ['index', 'socketio', 'indexeddb', 'websocket'].map((name) => [
     name === 'index' ? 'holdfast' : `holdfast/${name}`,

@@ -34,6 +34,7 @@ try {
   checkDeclarations()
   checkLicenses()
   await importDoors()
+  await importProductionDoors()
   compileConsumers()
   await loadScriptTags()
   await startEchoServer()
@@ -72,6 +73,19 @@ async function importDoors() {
     }`,
   )
   console.log((await must('node', ['doors.mjs'])).trim())
+}
+
+/** A page's bundler takes these doors, unless it builds for development. Each has what the door with words has. */
+async function importProductionDoors() {
+  for (const [door, { default: path }] of Object.entries(manifest.exports)) {
+    if (!path?.includes('/production/')) continue
+    const [terse, wordy] = await Promise.all(
+      [path, path.replace('/production/', '/')].map(async (file) => Object.keys(await import(join(installed, file)))),
+    )
+    if (terse.join() !== wordy.join())
+      throw new Error(`${door} has ${terse.join()} in production, otherwise ${wordy.join()}`)
+  }
+  console.log('✓ in production each door has the same')
 }
 
 /** What lies in a folder above is found from the project too, and would stand in for what the package lacks. */

@@ -15,7 +15,7 @@ const test = base.extend<{ url: string }>({
 
 const PAGES = ['/esm.html', '/script-tag.html', '/script-tag-min.html']
 
-for (const path of [...PAGES, '/script-tag-plain.html']) {
+for (const path of [...PAGES, '/esm-production.html', '/script-tag-plain.html']) {
   test(`${path}: JSON comes back as it was sent`, async ({ page, origin, url }) => {
     await page.goto(origin + path)
     const payloads = [
@@ -106,3 +106,27 @@ test('nothing is opened before connect', async ({ page, server }) => {
 
   expect(server.acceptedConnections).toBe(1)
 })
+
+const MESSAGES = {
+  '/esm.html': /^Cannot encode the payload of "chat": .*BigInt/,
+  '/script-tag.html': /^Cannot encode the payload of "chat": .*BigInt/,
+  '/esm-production.html': /^NOT_ENCODABLE chat .*BigInt/,
+  '/script-tag-min.html': /^NOT_ENCODABLE chat .*BigInt/,
+}
+
+for (const [path, message] of Object.entries(MESSAGES)) {
+  test(`${path}: an error says ${message.source}`, async ({ page, origin, url }) => {
+    await page.goto(origin + path)
+
+    const said = await page.evaluate((target) => {
+      harness.start(target)
+      try {
+        return harness.client.send('chat', 1n)
+      } catch (error) {
+        return String((error as Error).message)
+      }
+    }, url)
+
+    expect(said).toMatch(message)
+  })
+}
