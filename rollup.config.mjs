@@ -29,6 +29,7 @@ const compile = (target, outDir = 'dist') =>
 /** The doors that a page comes in by. */
 const pageDoors = {
   index: 'src/index.ts',
+  reliable: 'src/reliable.ts',
   indexeddb: 'src/indexeddb.ts',
   socketio: 'src/socketio.ts',
   websocket: 'src/websocket.ts',

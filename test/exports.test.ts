@@ -23,6 +23,7 @@ const core = [
 const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast', () => import('../src/index.js'), core],
   ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['indexedDbStore']],
+  ['holdfast/reliable', () => import('../src/reliable.js'), ['createClient', 'reliable']],
   ['holdfast/react', () => import('../src/react.js'), ['useConnection', 'useEvent', 'usePending']],
   ['holdfast/socketio', () => import('../src/socketio.js'), ['socketIo']],
   ['holdfast/server', () => import('../src/server.js'), ['createEchoServer', 'createServer', 'memoryStreams']],

@@ -1,6 +1,5 @@
 import type { SendOptions } from '../shared/contract.js'
 import { check, isObject, withDefaults, type Defaults } from '../shared/validate.js'
-import { plain } from '../dialects/plain/plain.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { memoryStore } from '../outbox/stores/memory-store.js'
 import type { OutboxMax, Overflow } from '../outbox/overflow.js'
@@ -34,7 +33,7 @@ export interface ClientOptions {
    * that carries it, such as `reliable()`.
    */
   auth?: AuthSource
-  /** How the server is spoken to. Default: `plain()` with JSON text frames. */
+  /** How the server is spoken to. Default: `plain()` with JSON text frames; with the `createClient` of `holdfast/reliable`, `reliable()`. */
   dialect?: Dialect
   /** Where messages wait until they are delivered. Default: `memoryStore()`. */
   outbox?: Storage
@@ -86,8 +85,11 @@ export interface ResolvedOptions {
   readonly shouldReconnect: ClientOptions['shouldReconnect']
 }
 
-/** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
-export function resolveOptions(clientOptions: ClientOptions): ResolvedOptions {
+/**
+ * @param makeDialect the dialect where the options name none
+ * @throws {TypeError} | {RangeError} that names the option, the value and the rule
+ */
+export function resolveOptions(clientOptions: ClientOptions, makeDialect: () => Dialect): ResolvedOptions {
   check('options', clientOptions, 'an object', isObject(clientOptions))
   const options = withDefaults('createClient', clientOptions, {
     url: undefined,
@@ -107,7 +109,7 @@ export function resolveOptions(clientOptions: ClientOptions): ResolvedOptions {
     platform: undefined,
   })
   const { url } = clientOptions
-  const { auth, dialect = plain(), outbox = memoryStore(), overflow, retryDelayMs, shouldReconnect } = options
+  const { auth, dialect = makeDialect(), outbox = memoryStore(), overflow, retryDelayMs, shouldReconnect } = options
   const platform = options.platform ?? systemPlatform(options.WebSocket)
   const dial = typeof url === 'function' ? url : () => url
   if (typeof url !== 'function') parseUrl(url, platform.pageUrl)

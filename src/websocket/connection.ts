@@ -75,11 +75,14 @@ export function createConnection(
 
   // The client.
 
-  const core = createCore(resolveOptions({ ...options, dialect, platform }), {
-    tell,
-    isWatched: () => false,
-    notify() {},
-  })
+  const core = createCore(
+    resolveOptions({ ...options, platform }, () => dialect),
+    {
+      tell,
+      isWatched: () => false,
+      notify() {},
+    },
+  )
 
   function tell(notice: Notice): void {
     switch (notice.type) {

@@ -96,6 +96,7 @@ export function planOf(url: string, subprotocols: readonly string[], given?: Hol
     // One attempt that fails is one too many, and so is one connection that ends.
     ...(reconnect ? {} : { maxAttempts: 1 }),
   } as ClientOptions
-  resolveOptions(client)
+  const dialect = plain(talk)
+  resolveOptions(client, () => dialect)
   return { url, client, dialect: plain(talk), reconnect, closeTimeoutMs }
 }

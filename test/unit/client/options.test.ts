@@ -3,13 +3,16 @@ import { createClient } from '../../../src/client/client.js'
 import { reliable } from '../../../src/dialects/reliable/reliable.js'
 import { parseUrl, resolveOptions, type ClientOptions } from '../../../src/client/options.js'
 import { createFakePlatform } from '../../support/fake-platform.js'
+import { plain } from '../../../src/dialects/plain/plain.js'
+
+const resolve = (options: ClientOptions): ReturnType<typeof resolveOptions> => resolveOptions(options, plain)
 
 const URL_OK = 'wss://example.com/live'
 
 /** What is thrown for these options. */
 function thrownFor(options: unknown): unknown {
   try {
-    return resolveOptions(options as ClientOptions)
+    return resolve(options as ClientOptions)
   } catch (error) {
     return error
   }
@@ -35,7 +38,7 @@ const wrongRanges = [0, -1, NaN, -Infinity]
 
 describe('resolveOptions', () => {
   test('fills in the defaults', () => {
-    const options = resolveOptions({ url: URL_OK })
+    const options = resolve({ url: URL_OK })
 
     expect(options).toMatchObject({
       overflow: 'reject',
@@ -49,11 +52,11 @@ describe('resolveOptions', () => {
       shouldReconnect: undefined,
       dialect: { name: 'plain' },
     })
-    expect(resolveOptions({ url: URL_OK }).outbox).not.toBe(options.outbox)
+    expect(resolve({ url: URL_OK }).outbox).not.toBe(options.outbox)
   })
 
   test('puts what is given of a group over its defaults', () => {
-    const options = resolveOptions({
+    const options = resolve({
       url: URL_OK,
       retryDelayMs: { max: 60_000 },
       heartbeatMs: { interval: 5_000 },
@@ -75,7 +78,7 @@ describe('resolveOptions', () => {
       heartbeatMs: undefined,
     }
 
-    expect(resolveOptions(options as unknown as ClientOptions).retryDelayMs).toEqual({ min: 500, max: 30_000 })
+    expect(resolve(options as unknown as ClientOptions).retryDelayMs).toEqual({ min: 500, max: 30_000 })
   })
 
   test.each(numbers.flatMap((name) => wrongTypes.map((wrong) => [name, ...wrong] as const)))(
@@ -183,7 +186,7 @@ describe('resolveOptions', () => {
 
   test('asks nothing of a provider yet', () => {
     let calls = 0
-    resolveOptions({ url: () => (calls++, 'nowhere') })
+    resolve({ url: () => (calls++, 'nowhere') })
 
     expect(calls).toBe(0)
   })
@@ -193,8 +196,8 @@ describe('a credential', () => {
   test('comes from a function, with a dialect that carries it', () => {
     const auth = (): string => 'ticket'
 
-    expect(resolveOptions({ url: URL_OK, auth, dialect: reliable() }).auth).toBe(auth)
-    expect(resolveOptions({ url: URL_OK, dialect: reliable() }).auth).toBeUndefined()
+    expect(resolve({ url: URL_OK, auth, dialect: reliable() }).auth).toBe(auth)
+    expect(resolve({ url: URL_OK, dialect: reliable() }).auth).toBeUndefined()
   })
 
   test.each(['ticket', null, {}])('cannot be %s itself', (auth) => {

@@ -1,0 +1,152 @@
+import type { Contract, FromServer, RequestOptions, SendOptions } from '../shared/contract.js'
+import { DeliveryError, ListenerError, LocalProtocolError, type HoldfastError } from '../shared/errors.js'
+import { createEmitter } from '../shared/emitter.js'
+import { check, requireNumber, requireText, withDefaults } from '../shared/validate.js'
+import type { Dialect } from '../dialects/dialect.js'
+import { Entry, type Delivery } from '../outbox/delivery.js'
+import { sizeOf, type Body } from '../protocol/codec.js'
+import type { Client, CloseOptions, LifecycleEvents } from './api.js'
+import type { Notice } from './core-api.js'
+import { createCore } from './core.js'
+import { resolveOptions, SEND_DEFAULTS, type ClientOptions } from './options.js'
+
+/**
+ * The client behind every `createClient`.
+ *
+ * @param makeDialect the dialect where the options name none: a page pays for the code of this one alone
+ * @throws {TypeError} | {RangeError} for a wrong option; the message names it, its value and the rule
+ */
+export function makeClient<C extends Contract>(clientOptions: ClientOptions, makeDialect: () => Dialect): Client<C> {
+  const options = resolveOptions(clientOptions, makeDialect)
+  const { dialect, frameBytesMax, platform } = options
+
+  // An error thrown by an `error` listener is never told to the `error` listeners: that would loop.
+  const lifecycle = createEmitter<LifecycleEvents>((error, event) =>
+    event === 'error' ? platform.throwLater(error) : report(error),
+  )
+  const application = createEmitter<FromServer<C>>(report)
+  // An error here is not counted in the state: the change would call the listener again.
+  const changes = createEmitter<{ change: undefined }>(platform.throwLater)
+  const core = createCore(options, {
+    tell,
+    isWatched: () => changes.count('change') > 0,
+    notify: () => changes.emit('change', undefined),
+  })
+
+  function report(error: HoldfastError): void {
+    core.notify({ type: 'error', error })
+  }
+
+  function tell(notice: Notice): void {
+    switch (notice.type) {
+      case 'message': {
+        const { message, replyTo } = notice
+        const answer = replyTo === undefined ? undefined : (data: unknown) => core.reply(replyTo, data)
+        return void application.emit(message.event as never, message.data as never, answer)
+      }
+      case 'state':
+        return void lifecycle.emit('state', notice.state)
+      case 'gap':
+        return void lifecycle.emit('gap', notice.gap)
+      case 'rtt':
+        return void lifecycle.emit('rtt', notice.rttMs)
+      case 'error':
+        // A bug in a listener must not pass unnoticed because nobody listens for it.
+        if (!lifecycle.emit('error', notice.error) && notice.error instanceof ListenerError) {
+          platform.throwLater(notice.error)
+        }
+        return
+      case 'stored':
+      case 'delivered':
+      case 'failed':
+        return void lifecycle.emit(notice.type, notice.delivery)
+    }
+  }
+
+  function send(event: string, data?: unknown, sendOptions?: SendOptions): Delivery {
+    requireText('event', event)
+    if (sendOptions) checkSendOptions(sendOptions)
+    const { body, bytes } = encode(event, data)
+    const delivery = sendOptions?.volatile
+      ? sendNow(event, body, bytes)
+      : core.outbox.add(event, body, bytes, sendOptions)
+    core.progressed()
+    return delivery
+  }
+
+  async function request(event: string, params?: unknown, requestOptions?: RequestOptions): Promise<unknown> {
+    requireText('event', event)
+    if (!core.requests) {
+      throw new LocalProtocolError('NOT_ENCODABLE', `The dialect "${dialect.name}" knows no requests: "${event}"`)
+    }
+    const { body, bytes } = encode(event, params)
+    return core.requests.ask(event, body, bytes, requestOptions)
+  }
+
+  /** @throws {DeliveryError} | {LocalProtocolError} */
+  function encode(event: string, data: unknown): { body: Body; bytes: number } {
+    if (core.isClosed) {
+      throw new DeliveryError('CLIENT_CLOSED', `"${event}" was sent after close(); call connect() first`)
+    }
+    const body = dialect.encode(event, data)
+    if (typeof body !== 'string' && !(body instanceof Uint8Array && body.buffer instanceof ArrayBuffer)) {
+      throw new LocalProtocolError(
+        'NOT_ENCODABLE',
+        `The codec made of "${event}" a value that no socket sends: ${String(body)}`,
+      )
+    }
+    const bytes = sizeOf(body)
+    if (bytes > frameBytesMax) {
+      throw new LocalProtocolError('TOO_LARGE', `"${event}" is ${bytes} bytes long, frameBytesMax is ${frameBytesMax}`)
+    }
+    return { body, bytes }
+  }
+
+  /** Now or never, past the queue. */
+  function sendNow(event: string, body: Body, bytes: number): Delivery {
+    const entry = new Entry(platform.createId(), 0, event, body, bytes, platform.wallNow())
+    if (core.sendVolatile(event, body)) entry.pass()
+    else {
+      entry.fail(new DeliveryError('NOT_CONNECTED', `No connection could take the volatile "${event}" at once`))
+      core.notify({ type: 'failed', delivery: entry })
+    }
+    return entry
+  }
+
+  return {
+    connect: core.connect,
+    reconnect: core.reconnect,
+    async close(closeOptions?: CloseOptions) {
+      const { drainMs = 0 } = withDefaults('close', closeOptions, { drainMs: undefined })
+      if (drainMs !== 0) requireNumber('drainMs', drainMs)
+      return core.close(drainMs)
+    },
+    send,
+    request: request as Client<C>['request'],
+    on: application.on,
+    once: application.once,
+    events: application.events,
+    getState: core.state,
+    subscribe: (listener) => changes.on('change', listener),
+    lifecycle: { on: lifecycle.on, once: lifecycle.once },
+    outbox: {
+      list: core.outbox.list,
+      failed: core.outbox.failed,
+      remove: (id) => ended(core.outbox.remove(id)),
+      clear: () => ended(core.outbox.clear()),
+    },
+  }
+
+  /** Ends the turn in which the application changed the outbox. */
+  function ended<Value>(value: Value): Value {
+    core.progressed()
+    return value
+  }
+}
+
+/** @throws {TypeError} | {RangeError} */
+function checkSendOptions(sendOptions: SendOptions): void {
+  const { ttlMs, key } = withDefaults('send', sendOptions, SEND_DEFAULTS)
+  if (ttlMs !== undefined) requireNumber('ttlMs', ttlMs)
+  check('key', key, 'a string', key === undefined || typeof key === 'string')
+}
