@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { plain } from '../src/dialects/plain/plain.js'
 import { resolveOptions } from '../src/client/options.js'
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
@@ -15,7 +16,7 @@ test('documents every error code once, and none that does not exist', () => {
 
 test('documents every client option with its true default', () => {
   const readme = read('README.md')
-  const defaults = resolveOptions({ url: 'ws://127.0.0.1' })
+  const defaults = resolveOptions({ url: 'ws://127.0.0.1' }, plain)
 
   const rows = new Map(
     [...readme.matchAll(/^\| `([a-zA-Z.]+)` +\| ([^|]*?) +\|/gm)].map(([, name, value]) => [name, value]),

@@ -1,21 +1,11 @@
-import { createServer, type IncomingMessage } from 'node:http'
-import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import type { IncomingMessage } from 'node:http'
+import { type RawData, WebSocket } from 'ws'
 import { ConnectionLostError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
-import { GOING_AWAY } from '../../protocol/close-codes.js'
 import { SUBPROTOCOL } from '../../protocol/frames.js'
 import { check, requireInteger, withDefaults } from '../../shared/validate.js'
 import { createEngine, type Engine } from '../engine/engine.js'
-import { bindUpgrades, requireUpgrade } from '../http/handshake.js'
-import {
-  addressOf,
-  checkListenOptions,
-  CLOSE_TIMEOUT_MS,
-  closeServers,
-  deflateOptions,
-  LISTEN_DEFAULTS,
-  type ListenOptions,
-  type ServerAddress,
-} from '../http/listening-server.js'
+import { checkListenOptions, LISTEN_DEFAULTS, type ListenOptions, type ServerAddress } from '../http/listen-options.js'
+import { listen } from '../http/listening-server.js'
 import { nodePlatform } from '../base/platform.js'
 import { bindSocket } from '../http/ws-adapter.js'
 
@@ -63,19 +53,14 @@ const PAYLOAD_BYTES_MAX = 1024 * 1024
  */
 export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
   checkOptions(options)
-  const isOwn = options.server === undefined
-  const http = options.server ?? createServer(requireUpgrade)
-  const sockets = new WebSocketServer(socketOptions(options))
-  const closing = new AbortController()
-  const listening = addressOf(http, closing.signal)
+  const { payloadBytesMax: maxPayload = 1024 * 1024 } = options
   const engine = createEchoEngine(options, report)
+  const { listening, clients, close } = listen(
+    options,
+    { maxPayload, handleProtocols: chooseProtocol },
+    { opened, closing: () => engine.close() },
+  )
   let errorCount = 0
-  let closed: Promise<void> | undefined
-
-  const unbind = bindUpgrades(http, sockets, { opened })
-  // `listening` rejects with it; the owner of another's server hears of it.
-  if (isOwn) http.on('error', () => {})
-  if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
 
   function opened(client: WebSocket, request: IncomingMessage): void {
     if (client.protocol === SUBPROTOCOL) return bindSocket(engine, client, request)
@@ -84,7 +69,7 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
     client.on('error', (cause) => {
       report(new RemoteProtocolError('BAD_FRAME', `Bad frame from ${peer}: ${cause.message}; closing`, cause))
     })
-    // ws hides errors of the TCP socket: it only says 1006.
+    // ws hides errors of the TCP socket: it only reports 1006.
     request.socket.on('error', (cause) => {
       report(new ConnectionLostError('CONNECTION_CLOSED', `Lost ${peer}: ${cause.message}; dropped`, 1006, ''))
     })
@@ -95,25 +80,15 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
     options.onError?.(error)
   }
 
-  async function shutDown(): Promise<void> {
-    // A `listen` under way cannot be called off; an attached server may never listen.
-    if (!isOwn) closing.abort()
-    await listening.catch(() => {})
-    unbind()
-    engine.close()
-    for (const client of sockets.clients) client.close(GOING_AWAY, 'server is shutting down')
-    await closeServers(sockets, http, isOwn)
-  }
-
   return {
     listening,
     get clientCount() {
-      return sockets.clients.size
+      return clients.size
     },
     get errorCount() {
       return errorCount
     },
-    close: () => (closed ??= shutDown()),
+    close,
   }
 }
 
@@ -146,14 +121,8 @@ function createEchoEngine({ payloadBytesMax }: EchoServerOptions, report: (error
  * Chromium fails a connection that offered some and was given none (WHATWG WebSockets, "establish a WebSocket
  * connection"; RFC 6455 section 4.1 would let it pass).
  */
-function socketOptions(options: EchoServerOptions): ServerOptions & { closeTimeout: number } {
-  return {
-    noServer: true,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)),
-    maxPayload: options.payloadBytesMax ?? PAYLOAD_BYTES_MAX,
-    closeTimeout: CLOSE_TIMEOUT_MS,
-    perMessageDeflate: deflateOptions(options.compression),
-  }
+function chooseProtocol(offered: Set<string>): string | false {
+  return offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)
 }
 
 function checkOptions(options: EchoServerOptions): void {

@@ -11,7 +11,7 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** What a server does with the upgrades that it is asked for. */
+/** What a server does with requests for an upgrade. */
 export interface UpgradeHandlers {
   /** A reason of its own to refuse a handshake that is otherwise fine. */
   readonly refuse?: (request: IncomingMessage) => Refusal | undefined
@@ -35,7 +35,7 @@ const WRONG_METHOD: Refusal = { status: 405, reason: 'The method must be GET.', 
 
 /**
  * RFC 6455 section 4.2.1: what a handshake must have, else the server must answer with an error "such as 400".
- * ws looks at the rest: at the key, which must be there once, and at the form of the subprotocols.
+ * ws checks the rest: the key, which must be there once, and the form of the subprotocols.
  */
 const RULES: readonly Rule[] = [
   {
@@ -46,7 +46,7 @@ const RULES: readonly Rule[] = [
   {
     status: 400,
     reason: 'There must be one Host.',
-    isKept: ({ headersDistinct }) => headersDistinct['host']?.length === 1,
+    isKept: ({ rawHeaders }) => countOf('host', rawHeaders) === 1,
   },
   { status: 400, reason: 'Upgrade must be websocket.', isKept: (request) => upgradesToWebSocket(request) },
   {
@@ -55,7 +55,7 @@ const RULES: readonly Rule[] = [
     isKept: ({ headers }) => /(^|,)\s*upgrade\s*(,|$)/i.test(headers.connection ?? ''),
   },
   {
-    // Section 4.4. ws would take 8 too, a draft whose browsers name their page in Sec-WebSocket-Origin, past `origins`.
+    // Section 4.4. ws would accept 8 too: the browsers of that draft name their page in Sec-WebSocket-Origin, which `origins` does not see.
     status: 426,
     reason: 'Sec-WebSocket-Version must be 13.',
     headers: { ...UPGRADE, 'Sec-WebSocket-Version': '13' },
@@ -77,7 +77,7 @@ const RULES: readonly Rule[] = [
 
 /**
  * What is wrong with a request to a WebSocket server. Undefined: it may be upgraded, if ws finds nothing either.
- * A request that does not ask for a WebSocket at all is told to: 426.
+ * A request that does not ask for a WebSocket at all is answered with 426.
  */
 export function refusalOf(request: IncomingMessage): Refusal | undefined {
   const isHandshake =
@@ -94,9 +94,9 @@ export function requireUpgrade(request: IncomingMessage, response: ServerRespons
 }
 
 /**
- * Upgrades what an http server is asked to, where the handshake is sound; refuses the rest.
+ * Upgrades the requests of an http server with a sound handshake, and refuses the others.
  *
- * @returns leaves the http server alone again
+ * @returns removes its listener from the http server
  * @example const unbind = bindUpgrades(http, sockets, { opened: (client) => client.send('hello') })
  */
 export function bindUpgrades(
@@ -106,17 +106,30 @@ export function bindUpgrades(
 ): () => void {
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const isServed = sockets.shouldHandle(request) !== false
-    // On a server that others share, other paths are theirs.
+    // Other paths belong to the other listeners of a shared server.
     if (http.listenerCount('upgrade') > 1 && !isServed) return
     const refusal = refusalOf(request) ?? (isServed ? refuse(request) : NOT_FOUND)
     if (refusal) return answer(socket, refusal)
     // ws would refuse the connection where RFC 7692 section 5 wants the offer declined.
     request.headers['sec-websocket-extensions'] = checkedOffers(request.headers['sec-websocket-extensions'])
-    sockets.handleUpgrade(request, socket, head, (client) => opened(client, request))
+    // The response and the first frame leave in one packet.
+    socket.cork()
+    try {
+      sockets.handleUpgrade(request, socket, head, (client) => opened(client, request))
+    } finally {
+      socket.uncork()
+    }
   }
 
   http.on('upgrade', upgrade)
   return () => http.off('upgrade', upgrade)
+}
+
+/** How often a header came. Node puts names and values into one list, and keeps only the first of some. */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) if (rawHeaders[index]?.toLowerCase() === name) count++
+  return count
 }
 
 function upgradesToWebSocket({ headers }: IncomingMessage): boolean {
@@ -130,7 +143,7 @@ function headersOf({ reason, headers = {} }: Refusal): Record<string, string | n
   return { ...headers, Connection: connection, 'Content-Type': 'text/plain', 'Content-Length': length }
 }
 
-/** Node has handed over the bare socket of an upgrade: nobody else writes the response, or hears its errors. */
+/** Node hands over the bare socket of an upgrade, without a response object or an error listener. */
 function answer(socket: Duplex, refusal: Refusal): void {
   const headers = Object.entries(headersOf(refusal)).map(([name, value]) => `${name}: ${value}`)
   const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`, ...headers, '', '']

@@ -1,63 +1,75 @@
-import { once, type EventEmitter } from 'node:events'
-import type { Server as HttpServer } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { once } from 'node:events'
+import { createServer, type Server as HttpServer } from 'node:http'
 import { Server as TlsServer } from 'node:tls'
-import { check, requireInteger, requireText, show, type Defaults } from '../../shared/validate.js'
-
-/** Where a server can be reached. */
-export interface ServerAddress {
-  /** For instance `ws://127.0.0.1:8080`; `wss:` when attached to an https server. */
-  readonly url: string
-  readonly port: number
-}
-
-/** Where a server listens. */
-export interface ListenOptions {
-  /** 0 to 65535; 0, the default, picks a free port. Not together with `server`. */
-  readonly port?: number
-  /** The address to bind. Default: `127.0.0.1`, which only this machine reaches. Not together with `server`. */
-  readonly host?: string
-  /** An existing server to attach to, http or https. `close` leaves it running. */
-  readonly server?: HttpServer
-  /** Whether permessage-deflate is accepted from clients that offer it. Default: true. */
-  readonly compression?: boolean
-}
+import { type PerMessageDeflateOptions, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { GOING_AWAY } from '../../protocol/close-codes.js'
+import { show } from '../../shared/validate.js'
+import type { ListenOptions, ServerAddress } from './listen-options.js'
+import { bindUpgrades, requireUpgrade, type UpgradeHandlers } from './handshake.js'
 
 /** How long a client may take to answer a close frame, in milliseconds. */
-export const CLOSE_TIMEOUT_MS = 1000
+const CLOSE_TIMEOUT_MS = 1000
 const COMPRESSED_BYTES_MIN = 1024
 
-/** Every option of listening; what is not given is decided where it is used. */
-export const LISTEN_DEFAULTS = {
-  port: undefined,
-  host: undefined,
-  server: undefined,
-  compression: true,
-} satisfies Defaults<ListenOptions>
-
-/** @throws {TypeError | RangeError} that names the option, the value and the rule */
-export function checkListenOptions({ port, host, server }: ListenOptions): void {
-  if (port !== undefined) requireInteger('port', port, 65535, 0)
-  if (host !== undefined) requireText('host', host)
-  check('server', server, 'an http.Server', server === undefined || server instanceof NetServer)
-  check('port', port, 'absent when server is given', server === undefined || port === undefined)
-  check('host', host, 'absent when server is given', server === undefined || host === undefined)
+/** An http server that listens for WebSockets. */
+export interface ListeningServer {
+  /** Rejects with Node's own error, and with an `AbortError` when `close` comes before an attached server listens. */
+  readonly listening: Promise<ServerAddress>
+  readonly clients: ReadonlySet<WebSocket>
+  /** Never rejects; a second call returns the same promise. */
+  close(): Promise<void>
 }
 
-/** The part of ws' `PerMessageDeflateOptions` that is set. Declarations of the package do not name types of ws. */
-interface DeflateOptions {
-  readonly threshold: number
-  readonly serverNoContextTakeover: boolean
+/** What the two servers of this package do differently. */
+export interface ListeningServerHandlers extends UpgradeHandlers {
+  /** No new client is accepted; the others are about to be closed with 1001. */
+  closing(): void
 }
 
-/** The part of ws' `WebSocketServer` that ends it. */
-interface ClosableServer extends EventEmitter {
-  close(): void
+/**
+ * Starts an http server for WebSockets, or attaches to the one that is given.
+ *
+ * @param socketOptions for ws, beside those that both servers have
+ * @example
+ * const server = listen({ port: 8080 }, { maxPayload: 1_000 }, { opened: (client) => client.send('hello'), closing() {} })
+ * const { url } = await server.listening
+ */
+export function listen(
+  options: ListenOptions,
+  socketOptions: Pick<ServerOptions, 'path' | 'maxPayload' | 'handleProtocols'>,
+  handlers: ListeningServerHandlers,
+): ListeningServer {
+  const isOwn = options.server === undefined
+  const http = options.server ?? createServer(requireUpgrade)
+  // The types of ws lack the timeout.
+  const closeTimeout = { closeTimeout: CLOSE_TIMEOUT_MS }
+  const perMessageDeflate = deflateOptions(options.compression)
+  const sockets = new WebSocketServer({ noServer: true, ...socketOptions, ...closeTimeout, perMessageDeflate })
+  const closing = new AbortController()
+  const listening = addressOf(http, closing.signal)
+  const unbind = bindUpgrades(http, sockets, handlers)
+  let closed: Promise<void> | undefined
+
+  // `listening` rejects with the errors of a server of our own; an attached one has listeners of its owner.
+  if (isOwn) http.on('error', () => {})
+  if (isOwn) http.listen(options.port ?? 0, options.host ?? '127.0.0.1')
+
+  async function shutDown(): Promise<void> {
+    // A `listen` under way cannot be cancelled; an attached server may never listen.
+    if (!isOwn) closing.abort()
+    await listening.catch(() => {})
+    unbind()
+    handlers.closing()
+    for (const client of sockets.clients) client.close(GOING_AWAY, 'server is shutting down')
+    await closeServers(sockets, http, isOwn)
+  }
+
+  return { listening, clients: sockets.clients, close: () => (closed ??= shutDown()) }
 }
 
-/** Small messages stay as they are: compressing them costs more than it saves. */
-export const deflateOptions = (compression = true): false | DeflateOptions =>
-  // ws heeds the threshold only without context takeover, which also spares each connection its own zlib window.
+/** Small messages are not compressed: that costs more than it saves. */
+export const deflateOptions = (compression = true): false | PerMessageDeflateOptions =>
+  // ws applies the threshold only without context takeover, which also spares each connection its own zlib window.
   compression && { threshold: COMPRESSED_BYTES_MIN, serverNoContextTakeover: true }
 
 /** Rejects with Node's own error, or with an `AbortError`. */
@@ -71,8 +83,8 @@ export async function addressOf(http: HttpServer, signal: AbortSignal): Promise<
   return { url: `${http instanceof TlsServer ? 'wss' : 'ws'}://${host}:${address.port}`, port: address.port }
 }
 
-/** Ends what was said hello to: an http server of our own with its connections, another's stays. */
-export async function closeServers(sockets: ClosableServer, http: HttpServer, isOwn: boolean): Promise<void> {
+/** Closes an http server of our own with its connections, and leaves an attached one running. */
+export async function closeServers(sockets: WebSocketServer, http: HttpServer, isOwn: boolean): Promise<void> {
   const gone = [once(sockets, 'close')]
   if (isOwn && http.listening) gone.push(once(http, 'close'))
   sockets.close()

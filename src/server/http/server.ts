@@ -1,22 +1,12 @@
-import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
-import { WebSocketServer } from 'ws'
+import type { IncomingMessage } from 'node:http'
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
-import { GOING_AWAY } from '../../protocol/close-codes.js'
 import { SUBPROTOCOL } from '../../protocol/frames.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
 import { check, requireInteger, withDefaults } from '../../shared/validate.js'
 import { createEngine, type DrainOptions } from '../engine/engine.js'
-import { bindUpgrades, requireUpgrade, type Refusal } from './handshake.js'
-import {
-  addressOf,
-  checkListenOptions,
-  CLOSE_TIMEOUT_MS,
-  closeServers,
-  deflateOptions,
-  LISTEN_DEFAULTS,
-  type ListenOptions,
-  type ServerAddress,
-} from './listening-server.js'
+import type { Refusal } from './handshake.js'
+import { checkListenOptions, LISTEN_DEFAULTS, type ListenOptions, type ServerAddress } from './listen-options.js'
+import { listen } from './listening-server.js'
 import { ENGINE_DEFAULTS, resolveOptions, type EngineOptions } from '../base/options.js'
 import { nodePlatform } from '../base/platform.js'
 import { bindSocket } from './ws-adapter.js'
@@ -86,39 +76,20 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   const isPath = path === undefined || (typeof path === 'string' && path.startsWith('/'))
   check('path', path, 'a string that starts with "/"', isPath)
   const { limits } = resolveOptions(engineOptions)
-  const isOwn = server === undefined
-  const http = server ?? createHttpServer(requireUpgrade)
   const engine = createEngine<C>(engineOptions, nodePlatform)
-  const socketOptions = {
-    noServer: true,
-    ...(path !== undefined && { path }),
-    maxPayload: limits.frameBytesMax,
-    closeTimeout: CLOSE_TIMEOUT_MS,
-    perMessageDeflate: deflateOptions(compression),
-    handleProtocols: () => SUBPROTOCOL,
-  }
-  const sockets = new WebSocketServer(socketOptions)
-  const closing = new AbortController()
-  const listening = addressOf(http, closing.signal)
-  let closed: Promise<void> | undefined
-
-  const unbind = bindUpgrades(http, sockets, {
-    refuse: (request) => (offersProtocol(request) ? undefined : NO_PROTOCOL),
-    opened: (client, request) => bindSocket(engine, client, request),
-  })
-  // `listening` rejects with it; the owner of another's server hears of it.
-  if (isOwn) http.on('error', () => {})
-  if (isOwn) http.listen(port ?? 0, host ?? '127.0.0.1')
-
-  async function shutDown(): Promise<void> {
-    // A `listen` under way cannot be called off; an attached server may never listen.
-    if (!isOwn) closing.abort()
-    await listening.catch(() => {})
-    unbind()
-    engine.close()
-    for (const client of sockets.clients) client.close(GOING_AWAY, 'server is shutting down')
-    await closeServers(sockets, http, isOwn)
-  }
+  const { listening, close } = listen(
+    options,
+    {
+      ...(path !== undefined && { path }),
+      maxPayload: limits.frameBytesMax,
+      handleProtocols: () => SUBPROTOCOL,
+    },
+    {
+      refuse: (request) => (offersProtocol(request) ? undefined : NO_PROTOCOL),
+      opened: (client, request) => bindSocket(engine, client, request),
+      closing: () => engine.close(),
+    },
+  )
 
   return {
     listening,
@@ -135,7 +106,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     to: engine.to,
     broadcast: engine.broadcast,
     drain: engine.drain,
-    close: () => (closed ??= shutDown()),
+    close,
   }
 }
 

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { WebSocket, type RawData } from 'ws'
 import { ConnectionLostError, RemoteProtocolError } from '../../shared/errors.js'
-import type { Received } from '../../protocol/codec.js'
+import type { Body, Received } from '../../protocol/codec.js'
 import type { ServerSocket } from '../connection/sender.js'
 import type { Engine } from '../engine/engine.js'
 import type { UpgradeRequest } from '../base/options.js'
 
 /**
- * Hands a WebSocket of ws to the engine, until it is closed. Failures of the socket are counted and told, never thrown.
+ * Binds a WebSocket of ws to the engine, until it is closed. Failures of the socket are counted and reported, never thrown.
  *
  * @example webSocketServer.on('connection', (client, request) => bindSocket(engine, client, request))
  */
@@ -16,44 +17,68 @@ export function bindSocket(
   client: WebSocket,
   request: IncomingMessage,
 ): void {
-  const peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`
-  client.on('error', (cause) => {
-    const code = 'code' in cause && cause.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'TOO_LARGE' : 'BAD_FRAME'
-    engine.report(new RemoteProtocolError(code, `Bad frame from ${peer}: ${cause.message}; closing`, cause))
+  // The listeners live as long as the connection, and must not keep the whole request in memory.
+  const tcp = request.socket
+  const upgrade = upgradeOf(request)
+  listenToErrors(engine, client, tcp)
+  const connection = engine.accept(new WsSocket(client), upgrade)
+  client.on('message', (data, isBinary) => {
+    const bytes = bytesOf(data)
+    connection.receive(receivedOf(bytes, isBinary), bytes.byteLength)
   })
-  // ws hides errors of the TCP socket: it only says 1006.
-  request.socket.on('error', (cause) => {
-    engine.report(new ConnectionLostError('CONNECTION_CLOSED', `Lost ${peer}: ${cause.message}; dropped`, 1006, ''))
-  })
-  const connection = engine.accept(socketOf(client), requestOf(request))
-  client.on('message', (data, isBinary) => connection.receive(receivedOf(data, isBinary)))
   client.on('close', (code, reason) => connection.closed(code, reason.toString()))
 }
 
-function socketOf(client: WebSocket): ServerSocket {
-  return {
-    send(frame) {
-      // What is sent to a closing socket counts as buffered for ever.
-      if (client.readyState === WebSocket.OPEN) client.send(frame)
-    },
-    close: (code, reason) => client.close(code, reason),
-    terminate: () => client.terminate(),
-    get bufferedAmount() {
-      return client.bufferedAmount
-    },
+function listenToErrors(engine: Pick<Engine, 'report'>, client: WebSocket, tcp: Socket): void {
+  client.on('error', (cause) => {
+    const code = 'code' in cause && cause.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'TOO_LARGE' : 'BAD_FRAME'
+    engine.report(new RemoteProtocolError(code, `Bad frame from ${peerOf(tcp)}: ${cause.message}; closing`, cause))
+  })
+  // ws hides errors of the TCP socket: it only reports 1006.
+  tcp.on('error', (cause) => {
+    const message = `Lost ${peerOf(tcp)}: ${cause.message}; dropped`
+    engine.report(new ConnectionLostError('CONNECTION_CLOSED', message, 1006, ''))
+  })
+}
+
+/** Node remembers the address of a socket that is gone, once it was read. */
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress}:${remotePort}`
+
+class WsSocket implements ServerSocket {
+  readonly #client: WebSocket
+
+  constructor(client: WebSocket) {
+    this.#client = client
+  }
+
+  get bufferedAmount(): number {
+    return this.#client.bufferedAmount
+  }
+
+  send(frame: Body): void {
+    // ws counts a frame that is sent to a closing socket as buffered for ever.
+    if (this.#client.readyState === WebSocket.OPEN) this.#client.send(frame)
+  }
+
+  close(code: number, reason: string): void {
+    this.#client.close(code, reason)
+  }
+
+  terminate(): void {
+    this.#client.terminate()
   }
 }
 
-const requestOf = (request: IncomingMessage): UpgradeRequest => ({
-  origin: request.headers.origin,
-  url: request.url ?? '/',
-  headers: request.headers,
-  remoteAddress: request.socket.remoteAddress,
+const upgradeOf = ({ headers, url = '/', socket }: IncomingMessage): UpgradeRequest => ({
+  origin: headers.origin,
+  url,
+  headers,
+  remoteAddress: socket.remoteAddress,
 })
 
 /** With its default `binaryType`, ws gives one Buffer. */
-function receivedOf(data: RawData, isBinary: boolean): Received {
-  const bytes = Buffer.isBuffer(data) ? data : Buffer.concat([data].flat().map((one) => new Uint8Array(one)))
-  if (!isBinary) return bytes.toString()
-  return new Uint8Array(bytes).buffer
-}
+const bytesOf = (data: RawData): Buffer =>
+  Buffer.isBuffer(data) ? data : Buffer.concat([data].flat().map((one) => new Uint8Array(one)))
+
+const receivedOf = (bytes: Buffer, isBinary: boolean): Received =>
+  isBinary ? new Uint8Array(bytes).buffer : bytes.toString()

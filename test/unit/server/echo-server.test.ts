@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { WebSocket } from 'ws'
 import { ConnectionLostError, RemoteProtocolError } from '../../../src/shared/errors.js'
 import { createEchoServer, type EchoServer, type EchoServerOptions } from '../../../src/server/echo/echo-server.js'
-import type { ServerAddress } from '../../../src/server/http/listening-server.js'
+import type { ServerAddress } from '../../../src/server/http/listen-options.js'
 import { nextClose, nextMessage, openClient } from '../../support/clients.js'
 
 const cleanups: (() => unknown)[] = []

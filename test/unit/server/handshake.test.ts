@@ -1,7 +1,8 @@
 import { createServer as createHttpServer } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createEchoServer } from '../../../src/server/echo/echo-server.js'
-import { addressOf, type ListenOptions } from '../../../src/server/http/listening-server.js'
+import type { ListenOptions } from '../../../src/server/http/listen-options.js'
+import { addressOf } from '../../../src/server/http/listening-server.js'
 import { createServer, type ServerOptions } from '../../../src/server/http/server.js'
 import {
   handshake,

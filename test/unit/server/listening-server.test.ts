@@ -2,12 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
-import {
-  addressOf,
-  checkListenOptions,
-  closeServers,
-  deflateOptions,
-} from '../../../src/server/http/listening-server.js'
+import { checkListenOptions } from '../../../src/server/http/listen-options.js'
+import { addressOf, closeServers, deflateOptions } from '../../../src/server/http/listening-server.js'
 
 const cleanups: (() => unknown)[] = []
 
