@@ -11,23 +11,23 @@ import type {
 import type { HoldfastError } from '../../shared/errors.js'
 import type { MaybePromise } from '../../shared/maybe-promise.js'
 
-/** What a handler is told beside the payload. */
+/** The second argument of a handler. */
 export interface MessageContext {
   /** `writer:sequence`, the message's id for ever; empty for a volatile message, which has none. */
   readonly id: string
   /** It may have been on a wire before. */
   readonly isRetransmitted: boolean
   /**
-   * It may have been handled before, by a server whose memory is lost. Look its `id` up in your own database where
+   * It may have been handled before, by a server that has lost its memory. Look its `id` up in your own database where
    * handling it twice would harm; all other messages are handled exactly once.
    */
   readonly maybeDuplicate: boolean
-  /** Aborts when nobody waits for the reply any more. */
+  /** Aborts when the client cancels the request: it does not wait for the reply any more. */
   readonly signal: AbortSignal
 }
 
 /**
- * Why a session ended: the client said goodbye (`bye`) or did not come back in time (`expired`), the application closed
+ * Why a session ended: the client ended it (`bye`) or did not come back in time (`expired`), the application closed
  * it (`closed`), more was unacknowledged than is kept (`overflow`), the client could not resume it (`lost`), another
  * server has it (`superseded`), it made room for others (`evicted`), the store failed (`failed`), or the server stopped:
  * then the store has its stream still (`stopped`).
@@ -48,17 +48,17 @@ export interface SessionEvents {
 /** The arguments of a server's `send` after the event name. */
 export type Payload<Data> = undefined extends Data ? [data?: Data] : [data: Data]
 
-/** Whoever can be sent to: a session, a room, everybody. */
+/** The receivers of a message: a session, a room, or all sessions. */
 export interface Target<C extends Contract = Untyped> {
   /**
    * Sends a message that is kept until it is acknowledged, also while its receiver is away. A session that has ended gets
-   * nothing: the server's event `error` says so (`SESSION_ENDED`).
+   * nothing, and the server emits `error` (`SESSION_ENDED`).
    *
    * @throws {LocalProtocolError} `NOT_ENCODABLE`
    * @throws {TypeError} for an event name that is not 1 to 256 characters
    */
   send<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
-  /** Sends a message now, to who is connected and reads; nobody else gets it. Throws as `send`. */
+  /** Best effort: only to connected sessions whose socket buffer has room; never stored, never retried. Throws as `send`. */
   volatile<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
 }
 
@@ -67,7 +67,7 @@ export interface Target<C extends Contract = Untyped> {
  * message may follow right behind. One message of it is handled at a time, in the order in which they were sent.
  */
 export interface Session<C extends Contract = Untyped> extends Target<C> {
-  /** Secret: who knows it and is this user may resume the session. */
+  /** Secret: a client of this user that knows it may resume the session. */
   readonly id: string
   /** As `authenticate` named it. */
   readonly user: string

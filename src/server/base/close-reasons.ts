@@ -14,7 +14,7 @@ import {
 } from '../../protocol/close-codes.js'
 import type { EndReason } from './api.js'
 
-/** Why a client is not let in: the error that it is sent, and whether the fault is ours. */
+/** The error for a client that is not authenticated; `failed`: the fault is ours. */
 export interface Refusal {
   readonly error: HoldfastError
   readonly reason: 'unauthorized' | 'forbidden' | 'failed'
@@ -23,11 +23,11 @@ export interface Refusal {
 /** How a connection is closed over an error. */
 export interface Closing {
   readonly code: number
-  /** What the client is told. */
+  /** The error for the client. */
   readonly told: HoldfastError
 }
 
-/** How a client is closed that is not let in. */
+/** How the connection of a client is closed that is not authenticated. */
 export const REFUSAL_CODES: Record<Refusal['reason'], number> = {
   unauthorized: UNAUTHORIZED,
   forbidden: FORBIDDEN,
@@ -47,7 +47,7 @@ export const SESSION_CLOSE_CODES: Record<EndReason, number> = {
   stopped: GOING_AWAY,
 }
 
-/** The client's faults are told to it in words. What went wrong inside is not its business. */
+/** An error of the client is sent to it with its message. Of an error of the server, the client gets the code only. */
 export function closingOf(error: HoldfastError): Closing {
   if (!(error instanceof RemoteProtocolError)) {
     return { code: INTERNAL_ERROR, told: new HoldfastError(error.code, 'The server failed') }

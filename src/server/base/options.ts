@@ -8,32 +8,32 @@ import type { StreamStore } from '../stores/stream-store.js'
 
 /** The upgrade request of a connection. */
 export interface UpgradeRequest {
-  /** Of the page; absent where the client is no browser. */
+  /** The origin of the page; absent where the client is no browser. */
   readonly origin?: string | undefined
-  /** Path and query, as they were asked for. */
+  /** Path and query, as they came. */
   readonly url: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly remoteAddress?: string | undefined
 }
 
-/** What `authenticate` is given. */
+/** The argument of `authenticate`. */
 export interface Credential {
-  /** What the client's `auth` gave; undefined when it has none. It comes from outside: check it. */
+  /** The value of the client's `auth`; undefined when it has none. It comes from outside: check it. */
   readonly auth: unknown
   readonly request: UpgradeRequest
   /** Aborts when the connection is gone. */
   readonly signal: AbortSignal
 }
 
-/** Whom `authenticate` has recognised. */
+/** The result of `authenticate`. */
 export interface Identity {
-  /** Whatever names the user; sessions and what was handled are kept under it. */
+  /** The name of the user. Sessions, and the record of handled messages, belong to it. */
   readonly user: string
-  /** Until when, in milliseconds since 1970. The client is asked for a fresh credential in time. Default: for ever. */
+  /** When it expires, in milliseconds since 1970. The client is requested to renew it in time. Default: never. */
   readonly expiresAt?: number | undefined
 }
 
-/** What every client is held to. */
+/** The limits for every client. */
 export interface Limits {
   /** The longest frame that is read, in bytes. Default: 1 MiB. */
   readonly frameBytesMax: number
@@ -49,7 +49,7 @@ export interface Limits {
   readonly framesBurst: number
   /** How many connections there may be at a time; another is closed with 1013. Default: 100,000. */
   readonly connectionsMax: number
-  /** How many sessions there may be; another evicts the one that was away longest. Default: 200,000. */
+  /** How many sessions there may be; for another one, the session that was away longest is ended. Default: 200,000. */
   readonly sessionsMax: number
   /** By when a client must have sent its `hello`, in milliseconds. Default: 10,000. */
   readonly helloTimeoutMs: number
@@ -62,20 +62,23 @@ export interface Limits {
 /** Limits, some of them. */
 export type LimitOptions = Partial<Omit<Limits, 'window'>> & { readonly window?: Partial<WindowMax> }
 
-/** What the engine takes. Everything has a default. */
+/** Options of the engine. Every one has a default. */
 export interface EngineOptions {
   /**
-   * Says who a client is; null: nobody (4401). Throw a `HoldfastError` with the code `FORBIDDEN` for one who may not
-   * come back (4403); anything else thrown is the server's own fault (1011).
-   * Default: everybody is welcome and known only by the secret ids of its session and writers.
+   * Returns the user of a client, or null to refuse it (4401). Throw a `HoldfastError` with the code `FORBIDDEN` to refuse
+   * it for good (4403); any other error counts as the server's own (1011).
+   * Default: every client is accepted, and identified only by the secret ids of its session and writers.
    */
   readonly authenticate?: (credential: Credential) => MaybePromise<Identity | null | undefined | false>
-  /** Where streams and cursors are kept. Default: `memoryStreams()`. */
+  /** The store for streams and cursors. Default: `memoryStreams()`. */
   readonly streams?: StreamStore
   readonly limits?: LimitOptions
-  /** When a silent client is asked for life, and given up. Default: 25,000 and 15,000. */
+  /** When a silent client is pinged, and how long it may take to answer. Default: 25,000 and 15,000. */
   readonly heartbeatMs?: Partial<Heartbeat>
-  /** The pages that may connect, such as `https://example.com`. Default: all. Clients without an origin are no browsers, and pass. */
+  /**
+   * The origins of the pages that may connect, such as `https://example.com`. Default: all. Requests without an Origin
+   * header (non-browser clients) are allowed.
+   */
   readonly origins?: readonly string[]
 }
 
@@ -141,7 +144,7 @@ export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
 function checkOrigins(origins: readonly string[]): void {
   check('origins', origins, 'an array of origins', Array.isArray(origins))
   for (const origin of origins as readonly unknown[]) {
-    // What browsers send has no path; a slash at the end would match nobody.
+    // Browsers send it without a path; a slash at the end would never match.
     const isOrigin = typeof origin === 'string' && (origin === 'null' || /^[a-z][\w+.-]*:\/\/[^/]+$/i.test(origin))
     check('origins', origin, 'an origin such as https://example.com, without a path', isOrigin)
   }

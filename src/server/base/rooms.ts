@@ -1,4 +1,4 @@
-/** Who is in which room. A room exists as long as somebody is in it. */
+/** The members of each room. A room exists as long as it has a member. */
 export interface Rooms<Member> {
   /** How many rooms there are. */
   readonly size: number

@@ -110,7 +110,7 @@ export class Authenticator {
   }
 }
 
-/** What `authenticate` is given. */
+/** The argument of `authenticate`. */
 class ConnectionCredential implements Credential {
   readonly auth: unknown
   readonly request: UpgradeRequest
@@ -129,7 +129,7 @@ class ConnectionCredential implements Credential {
 
 const outdated = (): HoldfastError => new HoldfastError('UNAUTHORIZED', 'The credential is outdated')
 
-/** @throws {HoldfastError} `UNAUTHORIZED` for nobody, and a TypeError for what is no answer */
+/** @throws {HoldfastError | TypeError} `UNAUTHORIZED` where there is no user; a TypeError for a result of another type */
 function identityOf(answer: unknown): Identity {
   if (answer === null || answer === undefined || answer === false) {
     throw new HoldfastError('UNAUTHORIZED', 'The credential was not accepted')
@@ -145,7 +145,7 @@ function identityOf(answer: unknown): Identity {
 }
 
 function refusalOf(cause: unknown): Refusal {
-  // Errors are told apart by code: two copies of this package have two sets of classes.
+  // By code, not by class: two copies of this package have two sets of classes.
   const code = isObject(cause) && 'code' in cause ? cause.code : undefined
   if (cause instanceof Error && code === 'UNAUTHORIZED') {
     return { error: new HoldfastError('UNAUTHORIZED', cause.message, cause.cause), reason: 'unauthorized' }

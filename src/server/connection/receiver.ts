@@ -105,7 +105,7 @@ export class Receiver implements LaneSubscriber {
   }
 
   onBegin(writer: string): void {
-    // Whatever connection has it handled: the client of this one waits for the reply, or is about to ask.
+    // Also when it runs for another connection: the client of this one waits for the reply, or is about to ask again.
     this.#incoming.began(writer)?.join(this.#session)
   }
 

@@ -78,7 +78,7 @@ function version(): string {
   throw new TypeError('package.json has no version')
 }
 
-/** Says in one line what is wrong, and ends the process. */
+/** Prints the error in one line, and ends the process. */
 function fail(exitCode: 1 | 2, error: unknown): never {
   const [reason] = String(error instanceof Error ? error.message : error).split('\n')
   process.stderr.write(`holdfast: ${reason}${exitCode === 2 ? '; see holdfast --help' : ''}\n`)

@@ -9,11 +9,11 @@ import { listen } from '../http/listening-server.js'
 import { nodePlatform } from '../base/platform.js'
 import { bindSocket } from '../http/ws-adapter.js'
 
-/** What `createEchoServer` takes. Everything has a default. */
+/** Options of `createEchoServer`. Every one has a default. */
 export interface EchoServerOptions extends ListenOptions {
   /** The longest message in bytes, after decompression; a longer one closes its connection with 1009. Default: 1 MiB. */
   readonly payloadBytesMax?: number
-  /** Told of each connection that failed: a frame that breaks the protocol, or a reset. It must not throw. */
+  /** Called for each connection that failed: a frame that breaks the protocol, or a reset. It must not throw. */
   readonly onError?: (error: HoldfastError) => void
 }
 
@@ -26,7 +26,7 @@ export interface EchoServer {
   readonly listening: Promise<ServerAddress>
   /** How many clients are connected now. */
   readonly clientCount: number
-  /** How many connections failed since the start: what `onError` was told of. */
+  /** How many connections failed since the start, each with a call of `onError`. */
   readonly errorCount: number
   /**
    * Stops listening, closes every client with 1001 and ends those that have not answered after 1 s.
@@ -44,7 +44,7 @@ const PAYLOAD_BYTES_MAX = 1024 * 1024
  * event, before it acknowledges it, and answers every request with its params.
  *
  * A client that sends without reading is not read from while more than 1 MiB waits for it. Nothing that a client does
- * throws: failures are counted and told to `onError`.
+ * throws: failures are counted and passed to `onError`.
  *
  * @throws {TypeError | RangeError} when an option has the wrong type or is out of range.
  * @example
@@ -93,7 +93,7 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
 }
 
 function echo(client: WebSocket, data: RawData, isBinary: boolean): void {
-  // What a closing client still sends would count as buffered for ever, and could pause it before its close frame.
+  // Frames to a closing client would count as buffered for ever, and could pause it before its close frame.
   if (client.readyState !== WebSocket.OPEN) return
   // Called when the bytes have left this process, or never will.
   client.send(data, { binary: isBinary }, () => {
@@ -102,7 +102,7 @@ function echo(client: WebSocket, data: RawData, isBinary: boolean): void {
   if (client.bufferedAmount > BUFFERED_BYTES_MAX) client.pause()
 }
 
-/** Sends every event back as it came, before it is acknowledged, and answers every request with its params. */
+/** Sends every event back before it is acknowledged, and answers every request with its params. */
 function createEchoEngine({ payloadBytesMax }: EchoServerOptions, report: (error: HoldfastError) => void): Engine {
   const engine = createEngine(
     payloadBytesMax === undefined ? {} : { limits: { frameBytesMax: payloadBytesMax } },

@@ -21,39 +21,39 @@ import { ServerSession, type SessionHost } from '../session/session.js'
 import { whenDone } from '../base/when-done.js'
 import type { Attached } from '../stores/stream-store.js'
 
-/** How a server takes its leave. */
+/** Options of `drain`. */
 export interface DrainOptions {
-  /** Over how long the clients' returns are spread, in milliseconds. Default: 10,000. */
+  /** How long a period the reconnects of the clients are spread over, in milliseconds. Default: 10,000. */
   readonly windowMs?: number
-  /** How long running handlers may take; then their connections are closed all the same. Default: 30,000. */
+  /** How long handlers may run before their connections are closed anyway, in milliseconds. Default: 30,000. */
   readonly timeoutMs?: number
 }
 
-/** The companion server without sockets: whoever has sockets binds them to it. */
+/** The companion server without sockets: an adapter binds sockets to it. */
 export interface Engine<C extends Contract = Untyped> {
   readonly connectionCount: number
   /** Sessions that are connected or may come back. */
   readonly sessionCount: number
-  /** How many errors there were since the start: what the event `error` told. */
+  /** How many `error` events there were since the start. */
   readonly errorCount: number
-  /** A connection was opened: greets it. The socket's frames and its end go to what is returned. */
+  /** A socket was opened: greets the client. The frames of the socket and its end go to the returned object. */
   accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection
   on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown): () => void
-  /** Everybody in a room, also those that are away. */
+  /** All sessions in a room, also those that are away. */
   to(room: string): Target<C>
   /** Sends to every session, also those that are away. Throws as `session.send`. */
   broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
-  /** Counts and tells an error that was met outside. */
+  /** Counts an error of an adapter and emits it. */
   report(error: HoldfastError): void
-  /** Tells every client when to come back, lets running handlers finish, closes with 1012. No new client is served. */
+  /** Tells every client when to reconnect, lets running handlers finish, closes with 1012. New clients are refused. */
   drain(options?: DrainOptions): Promise<void>
   /** Closes every connection with 1001. The store keeps the streams; a handler that still runs is recorded there. */
   close(): void
-  /** Dies on the spot, as a process does: nothing more is sent, recorded or rung. For simulations. */
+  /** Stops at once, like a process that is killed: nothing more is sent or stored, and no timer fires. For simulations. */
   stop(): void
 }
 
-/** When a client for which there is no room may come back, in milliseconds. */
+/** When a client for which there is no room may reconnect, in milliseconds. */
 const REFUSED_AFTER_MS = 5_000
 
 /**
@@ -72,13 +72,13 @@ export function createEngine<C extends Contract = Untyped>(
   const options = resolveOptions(engineOptions)
   const connections = new Set<EngineConnection>()
   const sessions = new Map<string, ServerSession>()
-  /** Those that are away, the one that left first before the others. */
+  /** The sessions that are away, in the order in which they became so. */
   const away = new Set<ServerSession>()
-  /** Those that the application has not met. */
+  /** The sessions that the application does not know yet. */
   const unannounced = new Set<ServerSession>()
   const events = createEmitter<ServerEvents>((error, event) => {
     errorCount++
-    // A listener of errors that throws would be told of itself for ever.
+    // Never report an error thrown by an `error` listener to the `error` listeners: it would loop.
     if (event !== 'error') events.emit('error', error)
   })
   let errorCount = 0
@@ -110,7 +110,7 @@ export function createEngine<C extends Contract = Untyped>(
     report,
   }
 
-  // An attach that is under way may keep a stream for twice its time.
+  // An attach that is under way may keep a stream for twice its `ttlMs`.
   const tombstones = createTombstones(
     { max: options.limits.sessionsMax, forMs: 2 * context.streams.ttlMs },
     platform.now,
@@ -164,7 +164,7 @@ export function createEngine<C extends Contract = Untyped>(
     },
   }
 
-  /** Ends a stream that nobody may go on with; with its session, where something is missing in it. */
+  /** Ends a stream that must not be resumed; with its session, where a message is missing in it. */
   function abandon({ id, epoch }: Attached, session?: ServerSession): undefined {
     session?.end('lost')
     if (session) tombstones.add(id)
@@ -200,7 +200,7 @@ export function createEngine<C extends Contract = Untyped>(
   const isForeign = ({ origin }: UpgradeRequest): boolean =>
     options.origins !== undefined && origin !== undefined && !options.origins.has(origin)
 
-  /** After the upgrade, since a browser tells its page nothing of an upgrade that fails. */
+  /** After the upgrade, since a page cannot see the cause of an upgrade that fails. */
   function refuse(connection: EngineConnection, { origin }: UpgradeRequest): void {
     const error = new RefusedError('FORBIDDEN', `Pages of ${origin?.slice(0, 200)} may not connect`)
     report(error)
@@ -237,7 +237,7 @@ export function createEngine<C extends Contract = Untyped>(
       overdue.set(platform.now() + timeoutMs)
       drained = finish
       const all = [...connections]
-      // Each has its own part of the window, and its own moment in it: nobody comes in a herd.
+      // Each client gets a random moment in its own part of the window, so that they do not reconnect all at once.
       all.forEach((one, index) => one.drain(Math.round(((index + platform.random()) * windowMs) / all.length)))
       checkDrained()
     })

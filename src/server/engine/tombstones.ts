@@ -1,18 +1,18 @@
 /**
- * Streams with which nobody must go on: something is missing in them. That the store has ended one does not take it out:
- * a store that goes back in time has it again.
+ * Streams that must not be resumed: a message is missing in them. They stay even when the store has ended them: a store
+ * that goes back in time has them again.
  */
 export interface Tombstones {
-  /** Whether the stream may be one of them: while some had to be forgotten, it may be any. */
+  /** Whether the stream may be one of them: for some time after one was forgotten, every stream may be that one. */
   has(id: string): boolean
-  /** Also when it is one already: the store may have been asked for it since. */
+  /** Also when it is one already: the store may have been requested to attach it since. */
   add(id: string): void
-  /** The store was asked for this stream just now, and may hold it for as long again. Nothing where it is none of them. */
+  /** The store was requested to attach this stream, and may hold it for as long again. No effect on other streams. */
   renew(id: string): void
 }
 
 /**
- * @param limits how many are remembered, and after how many milliseconds the store has forgotten one by itself
+ * @param limits how many are remembered, and after how many milliseconds without a request the store has forgotten one
  * @example createTombstones({ max: 200_000, forMs: 240_000 }, platform.now).add(session.id)
  */
 export function createTombstones({ max, forMs }: { max: number; forMs: number }, now: () => number): Tombstones {

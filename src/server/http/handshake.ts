@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { checkedOffers, isExtensionList } from './extensions.js'
 
-/** Why a request is not upgraded, and how that is answered. */
+/** The response to a request that is not upgraded. */
 export interface Refusal {
   readonly status: number
   /** For people: the body of the response. */
@@ -13,7 +13,7 @@ export interface Refusal {
 
 /** What a server does with requests for an upgrade. */
 export interface UpgradeHandlers {
-  /** A reason of its own to refuse a handshake that is otherwise fine. */
+  /** Refuses a handshake that is sound, for a reason of the server's own. */
   readonly refuse?: (request: IncomingMessage) => Refusal | undefined
   readonly opened: (client: WebSocket, request: IncomingMessage) => void
 }
@@ -55,7 +55,7 @@ const RULES: readonly Rule[] = [
     isKept: ({ headers }) => /(^|,)\s*upgrade\s*(,|$)/i.test(headers.connection ?? ''),
   },
   {
-    // Section 4.4. ws would accept 8 too: the browsers of that draft name their page in Sec-WebSocket-Origin, which `origins` does not see.
+    // Section 4.4. ws would accept 8 too, a draft with the origin in Sec-WebSocket-Origin, which `origins` does not see.
     status: 426,
     reason: 'Sec-WebSocket-Version must be 13.',
     headers: { ...UPGRADE, 'Sec-WebSocket-Version': '13' },
@@ -137,7 +137,7 @@ function upgradesToWebSocket({ headers }: IncomingMessage): boolean {
 }
 
 function headersOf({ reason, headers = {} }: Refusal): Record<string, string | number> {
-  // What comes behind a refused handshake is no request: the connection is of no more use.
+  // Bytes behind a refused handshake are no request: the connection is useless.
   const connection = headers['Connection'] === undefined ? 'close' : `close, ${headers['Connection']}`
   const length = Buffer.byteLength(reason)
   return { ...headers, Connection: connection, 'Content-Type': 'text/plain', 'Content-Length': length }

@@ -13,9 +13,9 @@ import { bindSocket } from './ws-adapter.js'
 
 const NO_PROTOCOL: Refusal = { status: 400, reason: `Offer the subprotocol ${SUBPROTOCOL}.` }
 
-/** What `createServer` takes. Everything has a default. */
+/** Options of `createServer`. Every one has a default. */
 export interface ServerOptions extends ListenOptions, EngineOptions {
-  /** The only path that is served, such as `/live`. Default: every path. */
+  /** The only path to serve, such as `/live`. Default: every path. */
   readonly path?: string
 }
 
@@ -29,21 +29,21 @@ export interface Server<C extends Contract = Untyped> {
   readonly connectionCount: number
   /** Sessions that are connected or may come back. */
   readonly sessionCount: number
-  /** How many errors there were since the start: what the event `error` told. */
+  /** How many `error` events there were since the start. */
   readonly errorCount: number
   /**
-   * Listens to `session` or `error`. A listener that throws stops nobody, and is told to `error`.
+   * Listens to `session` or `error`. When a listener throws, the others are called all the same, and `error` is emitted.
    *
    * @returns unbinds the listener
    */
   on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown): () => void
-  /** Everybody in a room, also those that are away. */
+  /** All sessions in a room, also those that are away. */
   to(room: string): Target<C>
   /** Sends to every session, also those that are away. Throws as `session.send`. */
   broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
   /**
-   * Tells every client when to come back, each at a moment of its own, lets running handlers finish and closes with 1012.
-   * New clients are sent away. Follow it with `close`.
+   * Tells every client when to reconnect, each at a different moment, lets running handlers finish and closes with 1012.
+   * New clients are refused. Call `close` after it.
    *
    * @throws {TypeError | RangeError} for wrong options
    */
@@ -110,7 +110,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   }
 }
 
-/** What a client offers stands in one header, separated by commas. RFC 6455 section 11.3.4. */
+/** A client offers its subprotocols in one header, separated by commas. RFC 6455 section 11.3.4. */
 export function offersProtocol({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   const offered = headers['sec-websocket-protocol'] ?? ''
   return offered.split(',').some((one) => one.trim() === SUBPROTOCOL)

@@ -1,7 +1,7 @@
 /** How many empty places at the front of the array are worth a copy. */
 const EMPTY_MAX = 64
 
-/** A queue over an array: each operation at its ends takes constant time, and an item that was taken is let go of at once. */
+/** A queue over an array: each operation at its ends takes constant time. It holds no item that was taken. */
 export class Fifo<Item> {
   #items: (Item | undefined)[] = []
   /** Where the first item is. Taking from the front of an array would move all the others. */

@@ -117,7 +117,7 @@ export class IncomingMessages<Target> {
   forgetOldest(): WriterLane<Target> | undefined {
     if (this.#writers.size < WRITERS_KEPT_MAX) return undefined
     for (const [writer, { lane }] of this.#writers) {
-      // The client waits for the acknowledgement of what runs, and for the one that is due.
+      // The client waits for the acknowledgement of a running message, and for the acknowledgement that is due.
       if (this.#waiting.has(writer) || lane.running || this.#due.has(writer)) continue
       this.#writers.delete(writer)
       return lane
@@ -125,7 +125,7 @@ export class IncomingMessages<Target> {
     return undefined
   }
 
-  /** What the welcome says of the writers that the hello named; holds the connection if one of them has a gap. */
+  /** The part of the welcome about the writers in the hello. Holds the connection if one of them has a gap. */
   welcome(named: Sequences): Pick<DownFrame & { t: 'welcome' }, 'cursors' | 'no' | 'held'> {
     const no: Rejection[] = []
     const cursors: [string, number][] = []

@@ -30,7 +30,7 @@ export class WriterLanes<Target> {
   readonly #lanes = new Map<string, WriterLane<Target>>()
   /** Lanes that are kept only for the cursor that the store does not have; in the order in which they became idle. */
   readonly #unpersisted = new Set<string>()
-  /** Whether a cursor is lost that the store did not keep either: the cursors of the store do not cover everything any more. */
+  /** Whether a cursor is lost that the store does not have: then the cursors of the store do not cover everything. */
   #hasForgotten = false
 
   /**

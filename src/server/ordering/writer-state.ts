@@ -16,7 +16,7 @@ export class WriterState<Target> {
 
   /**
    * @param goesOnAt the sequence of the client's next message
-   * @param isCovered whether the welcome tells the cursor, and the client counts as lost what the cursor covers
+   * @param isCovered whether the welcome contains the cursor; the client counts as lost what the cursor covers
    * @param isResumed whether a stream goes on, with the replies that it holds
    */
   constructor(lane: WriterLane<Target>, goesOnAt: number, isCovered: boolean, isResumed: boolean) {

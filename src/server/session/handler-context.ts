@@ -1,7 +1,7 @@
 import { RemoteProtocolError } from '../../shared/errors.js'
 import type { MessageContext } from '../base/api.js'
 
-/** What a handler is told beside the payload. The controller behind its signal is made only for a handler that reads it. */
+/** The second argument of a handler. The controller behind its signal is made only when a handler reads it. */
 export class HandlerContext implements MessageContext {
   readonly id: string
   readonly isRetransmitted: boolean
@@ -21,7 +21,7 @@ export class HandlerContext implements MessageContext {
     return this.#controller.signal
   }
 
-  /** Not methods: handlers have no business with them. */
+  /** Static, so that handlers do not see it. */
   static isAborted(context: HandlerContext): boolean {
     return context.#isAborted
   }

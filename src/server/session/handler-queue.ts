@@ -32,7 +32,11 @@ export interface QueueOwner extends ReplyTarget {
 
 type Lane = WriterLane<ReplyTarget>
 
-const CANCELLED: Outcome = { status: 'rejected', code: 'CANCELLED', message: 'Nobody waits for the reply any more' }
+const CANCELLED: Outcome = {
+  status: 'rejected',
+  code: 'CANCELLED',
+  message: 'The client does not wait for the reply any more',
+}
 
 /** Handles the messages of one session, one at a time and in order, through all its connections. */
 export class HandlerQueue {

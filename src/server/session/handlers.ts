@@ -135,7 +135,7 @@ export class Handlers {
   }
 
   #unhandled(event: string): Outcome {
-    const message = `Nobody handles "${event.slice(0, 80)}"`
+    const message = `There is no handler of "${event.slice(0, 80)}"`
     this.#context.report(new HoldfastError('NO_HANDLER', message))
     return { status: 'rejected', code: 'NO_HANDLER', message }
   }

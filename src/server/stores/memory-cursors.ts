@@ -8,19 +8,19 @@ interface Row {
   readonly bytes: number
 }
 
-/** The cursors of `memoryStreams`: bounded, the quietest are forgotten first. */
+/** The cursors of `memoryStreams`: bounded; the first to be forgotten has been idle longest. */
 export interface CursorTable {
   readonly size: number
   /** About how many bytes they take. */
   readonly bytes: number
-  /** @param witness the life that asks: what another life has seen, this one has not */
+  /** @param witness the opening of the store that reads: it has not seen what other openings have seen */
   read(user: string, writers: readonly string[], witness: string, now: number): ReadonlyMap<string, Cursor>
-  /** A cursor that is behind the one kept has no effect. */
+  /** A cursor that is behind the stored one has no effect. */
   write(user: string, writer: string, cursor: Cursor, witness: string, now: number): void
   copy(): CursorTable
 }
 
-/** What a row, and each rejection in it, costs beside its text, in bytes. */
+/** The cost of a row, and of each rejection in it, beside its text, in bytes. */
 const OVERHEAD_BYTES = 64
 
 /** @param limits `cursorTtlMs` in milliseconds since a cursor was written last */
@@ -31,8 +31,8 @@ export function createCursorTable(
 ): CursorTable {
   let bytes = [...rows.values()].reduce((sum, row) => sum + row.bytes, 0)
 
-  // A cursor goes as a whole: its repeats are flagged as possible duplicates then. Without its rejections alone it would
-  // say of what was rejected that it was delivered.
+  // A cursor is forgotten as a whole: its repeats are flagged as possible duplicates then. Without its rejections, the
+  // rejected messages would count as delivered.
   const expire = (now: number): void => {
     for (const [key, row] of rows) {
       const isWithin = rows.size <= limits.cursorsMax && (bytes <= limits.cursorBytesMax || rows.size === 1)

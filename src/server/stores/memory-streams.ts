@@ -14,7 +14,7 @@ import type {
 
 /** The limits of `memoryStreams`. */
 export interface MemoryStreamsOptions {
-  /** How long a stream waits for its client to come back, in milliseconds. Default: 120,000. */
+  /** How long a stream is kept for a client that is away, in milliseconds. Default: 120,000. */
   readonly ttlMs?: number
   /** How many messages of a stream may be unacknowledged. Default: 10,000. */
   readonly messagesMax?: number
@@ -24,10 +24,10 @@ export interface MemoryStreamsOptions {
   readonly totalBytesMax?: number
   /** How long a writer is remembered after its last message, in milliseconds. Default: 14 days. */
   readonly cursorTtlMs?: number
-  /** How many writers are remembered; the one that was quiet longest is forgotten first. Default: 1,000,000. */
+  /** How many writers are remembered; the first to be forgotten has been idle longest. Default: 1,000,000. */
   readonly cursorsMax?: number
   /**
-   * How many bytes they may take, with what was rejected of each; the one that was quiet longest is forgotten first.
+   * How many bytes the writers may take, with their rejections; the first to be forgotten has been idle longest.
    * Default: 256 MiB.
    */
   readonly cursorBytesMax?: number
@@ -47,10 +47,10 @@ const DEFAULTS: Limits = {
 
 interface Stream {
   readonly user: string
-  /** How often the memory had gone back in time when the stream was attached last: what was sent since then may be gone. */
+  /** How often the memory had gone back in time at the last attach: entries appended before a later one may be gone. */
   generation: number
   epoch: number
-  /** Which resumption was the last; a lower one comes too late. */
+  /** The number of the last resumption; a lower one is too late. */
   resumptions: number
   /** The last message acknowledged, and its tag. */
   base: number
@@ -67,18 +67,18 @@ export interface MemorySnapshot {
   readonly cursors: CursorTable
 }
 
-/** The store, and what tests of lost memory need. */
+/** The store, with snapshots for tests of lost memory. */
 export interface MemoryStreams extends StreamStore {
   /** A copy of everything. */
   snapshot(): MemorySnapshot
   /**
-   * Goes back to a snapshot, as a store does that fails over to a stale replica: a new life under the same roof. Unless
-   * `isBlind`, its streams know that: a blind store may give a number away twice, and only the tags tell.
+   * Goes back to a snapshot, like a store that fails over to a stale replica. Unless `isBlind`, its streams know that: a
+   * blind store may give a number away twice, and only the tags differ.
    */
   restore(snapshot: MemorySnapshot, isBlind?: boolean): void
 }
 
-/** What a message costs beside its payload, in bytes. */
+/** The cost of a message beside its payload, in bytes. */
 const OVERHEAD_BYTES = 64
 
 /**
@@ -103,7 +103,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
     streams.delete(id)
   }
 
-  /** Streams stand in the order in which they were touched last. */
+  /** Keeps the streams in the order in which they were touched last. */
   const touch = (id: string, stream: Stream, now: number): void => {
     stream.touchedAt = now
     streams.delete(id)
