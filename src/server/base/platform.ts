@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { NUMBER_MAX } from '../../shared/validate.js'
 import type { StreamsPlatform } from '../stores/stream-store.js'
 
@@ -14,14 +14,16 @@ export interface ServerPlatform extends StreamsPlatform {
 
 const ID_BYTES = 16
 
-/** Random bytes are made for so many ids at once, since a call into the system costs more than they do. */
-let pool = Buffer.alloc(0)
+/** Random bytes for many ids at once, since a call into the system costs more than the bytes. */
+const pool = Buffer.alloc(256 * ID_BYTES)
+let poolOffset = pool.length
 
 function createId(): string {
-  if (!pool.length) pool = randomBytes(256 * ID_BYTES)
-  const id = pool.toString('base64url', 0, ID_BYTES)
-  pool = pool.subarray(ID_BYTES)
-  return id
+  if (poolOffset === pool.length) {
+    randomFillSync(pool)
+    poolOffset = 0
+  }
+  return pool.toString('base64url', poolOffset, (poolOffset += ID_BYTES))
 }
 
 /** Node. Its timers do not keep a process alive: sockets do. */

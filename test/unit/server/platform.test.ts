@@ -2,9 +2,9 @@ import { expect, test, vi } from 'vitest'
 import { nodePlatform } from '../../../src/server/base/platform.js'
 
 test('makes ids of 128 bits that a frame can carry', () => {
-  const ids = new Set(Array.from({ length: 100 }, () => nodePlatform.createId()))
+  const ids = new Set(Array.from({ length: 1_000 }, () => nodePlatform.createId()))
 
-  expect(ids.size).toBe(100)
+  expect(ids.size).toBe(1_000)
   for (const id of ids) expect(id).toMatch(/^[\w-]{22}$/)
 })
 

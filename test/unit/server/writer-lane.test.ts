@@ -79,7 +79,7 @@ describe('a lane', () => {
 
 describe('a lane whose cursor the store could not keep', () => {
   /** One after the other, each left with a message done that the store does not know. */
-  function leaveHoarding(writers: string[]) {
+  function leaveUnpersisted(writers: string[]) {
     const lanes = new WriterLanes<string>(8, 2)
     const one = subscriber()
     for (const writer of writers) {
@@ -93,14 +93,14 @@ describe('a lane whose cursor the store could not keep', () => {
   }
 
   test('is forgotten when there are too many, the one that was left first', () => {
-    const { lanes, one } = leaveHoarding(['A', 'B', 'A', 'C', 'D'])
+    const { lanes, one } = leaveUnpersisted(['A', 'B', 'A', 'C', 'D'])
 
     expect(lanes.size).toBe(2)
     expect(['C', 'D'].map((writer) => lanes.open('', writer, NO_CURSOR, one).cursor.n)).toEqual([1, 1])
   })
 
   test('makes way for no other while somebody follows it', () => {
-    const { lanes, one } = leaveHoarding(['A', 'B'])
+    const { lanes, one } = leaveUnpersisted(['A', 'B'])
 
     lanes.open('', 'A', NO_CURSOR, one)
     const third = lanes.open('', 'C', NO_CURSOR, one)
@@ -112,9 +112,9 @@ describe('a lane whose cursor the store could not keep', () => {
 
   test('takes the witness with it when it is forgotten: what it had done may be done again', () => {
     const known = { n: 0, hasSeenAll: true, rejected: [] }
-    const { lanes, one } = leaveHoarding(['A', 'B'])
+    const { lanes, one } = leaveUnpersisted(['A', 'B'])
     expect(lanes.open('', 'X', known, one).cursor.hasSeenAll).toBe(true)
-    const { lanes: fuller } = leaveHoarding(['A', 'B', 'C'])
+    const { lanes: fuller } = leaveUnpersisted(['A', 'B', 'C'])
 
     const lane = fuller.open('', 'A', known, one)
     expect(lane.cursor).toMatchObject({ n: 0, hasSeenAll: false })
@@ -124,7 +124,7 @@ describe('a lane whose cursor the store could not keep', () => {
   })
 
   test('is forgotten when the store has kept it after all', () => {
-    const { lanes, one } = leaveHoarding(['A'])
+    const { lanes, one } = leaveUnpersisted(['A'])
     const lane = lanes.open('', 'A', NO_CURSOR, one)
     lane.leave(one)
 
