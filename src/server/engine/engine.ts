@@ -1,13 +1,13 @@
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
-import { createEmitter } from '../../shared/emitter.js'
+import { createEmitter, type Events } from '../../shared/emitter.js'
 import { HoldfastError, RefusedError } from '../../shared/errors.js'
 import { FORBIDDEN, GOING_AWAY, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
-import type { DownFrame } from '../../protocol/frames.js'
+import type { DownFrame, UpFrame } from '../../protocol/frames.js'
 import { WriterLanes } from '../ordering/writer-lane.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
-import { createTombstones } from './tombstones.js'
+import { SessionRegistry } from './session-registry.js'
 import type { ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
 import { Connection } from '../connection/connection.js'
 import type { EngineContext, Member, ReplyTarget } from '../base/context.js'
@@ -17,8 +17,7 @@ import { requireName } from '../session/handlers.js'
 import { resolveOptions, type EngineOptions, type ResolvedOptions, type UpgradeRequest } from '../base/options.js'
 import type { ServerPlatform } from '../base/platform.js'
 import { createRooms } from '../base/rooms.js'
-import { ServerSession, type SessionHost } from '../session/session.js'
-import { whenDone } from '../base/when-done.js'
+import type { ServerSession } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
 
 /** Options of `drain`. */
@@ -65,213 +64,181 @@ const REFUSED_AFTER_MS = 5_000
  * const connection = engine.accept(socket, { url: '/', headers: {} })
  * connection.receive('{"t":"hello","writers":{}}')
  */
-export function createEngine<C extends Contract = Untyped>(
-  engineOptions: EngineOptions,
+export const createEngine = <C extends Contract = Untyped>(
+  options: EngineOptions,
   platform: ServerPlatform,
-): Engine<C> {
-  const options = resolveOptions(engineOptions)
-  const connections = new Set<EngineConnection>()
-  const sessions = new Map<string, ServerSession>()
-  /** The sessions that are away, in the order in which they became so. */
-  const away = new Set<ServerSession>()
-  /** The sessions that the application does not know yet. */
-  const unannounced = new Set<ServerSession>()
-  const events = createEmitter<ServerEvents>((error, event) => {
-    errorCount++
-    // Never report an error thrown by an `error` listener to the `error` listeners: it would loop.
-    if (event !== 'error') events.emit('error', error)
-  })
-  let errorCount = 0
-  let runningCount = 0
-  let status: 'open' | 'draining' | 'closed' | 'stopped' = 'open'
-  let drained: (() => void) | undefined
-  let draining = Promise.resolve()
+): Engine<C> => new CompanionEngine<C>(resolveOptions(options), platform)
 
-  const report = (error: HoldfastError): void => {
-    if (status === 'stopped') return
-    errorCount++
-    events.emit('error', error)
+class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
+  readonly #context: EngineContext
+  readonly #connections = new Set<EngineConnection>()
+  readonly #sessions: SessionRegistry
+  readonly #events: Events<ServerEvents>
+  #errorCount = 0
+  #runningCount = 0
+  #status: 'open' | 'draining' | 'closed' | 'stopped' = 'open'
+  #drained: (() => void) | undefined = undefined
+  #draining = Promise.resolve()
+
+  constructor(options: ResolvedOptions, platform: ServerPlatform) {
+    this.#events = createEmitter<ServerEvents>((error, event) => {
+      this.#errorCount++
+      // Never report an error thrown by an `error` listener to the `error` listeners: it would loop.
+      if (event !== 'error') this.#events.emit('error', error)
+    })
+    this.#context = {
+      platform,
+      options,
+      codec: jsonFrames,
+      greeting: jsonFrames.write(greetingOf(options)),
+      streams: options.streams.open(platform),
+      deadlines: createDeadlines(platform),
+      lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
+      rooms: createRooms<Member>(),
+      isStopped: () => this.#status === 'stopped',
+      countRunning: (change) => {
+        this.#runningCount += change
+        this.#checkDrained()
+      },
+      report: (error) => this.report(error),
+    }
+    this.#sessions = new SessionRegistry(this.#context)
   }
 
-  const context: EngineContext = {
-    platform,
-    options,
-    codec: jsonFrames,
-    greeting: jsonFrames.write(greetingOf(options)),
-    streams: options.streams.open(platform),
-    deadlines: createDeadlines(platform),
-    lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
-    rooms: createRooms<Member>(),
-    isStopped: () => status === 'stopped',
-    countRunning(change) {
-      runningCount += change
-      checkDrained()
-    },
-    report,
+  get connectionCount(): number {
+    return this.#connections.size
   }
 
-  // An attach that is under way may keep a stream for twice its `ttlMs`.
-  const tombstones = createTombstones(
-    { max: options.limits.sessionsMax, forMs: 2 * context.streams.ttlMs },
-    platform.now,
-  )
-
-  function checkDrained(): void {
-    if (runningCount === 0 && connections.size === 0) drained?.()
+  get sessionCount(): number {
+    return this.#sessions.size
   }
 
-  const sessionHost: SessionHost = {
-    sessionChanged(session, state) {
-      if (state === 'incomplete') return tombstones.add(session.id)
-      away.delete(session)
-      if (state === 'away') away.add(session)
-      if (state === 'ended' && sessions.get(session.id) === session) sessions.delete(session.id)
-    },
+  get errorCount(): number {
+    return this.#errorCount
   }
 
-  const host: ConnectionHost = {
-    openSession(user, { stream }, attached) {
-      const old = stream && sessions.get(stream.id)
-      if (old?.user === user && !attached.resumed) old.end(attached.lost === 'overflow' ? 'overflow' : 'lost')
-      const known = attached.resumed ? sessions.get(attached.id) : undefined
-      if (known?.isBehind(attached.sequence)) return abandon(attached, known)
-      if (known) return known
-      if (attached.resumed && tombstones.has(attached.id)) return abandon(attached)
-      if (!makeRoom()) return abandon(attached)
-      const { id, sequence, resumed } = attached
-      const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
-      const session = new ServerSession(context, sessionHost, { id, user }, start)
-      sessions.set(id, session)
-      unannounced.add(session)
-      return session
-    },
-    attachedTooLate(attached) {
-      const known = sessions.get(attached.id)
-      if (known) known.renew(attached)
-      else if (!attached.resumed || tombstones.has(attached.id)) abandon(attached)
-    },
-    attachFailed(id) {
-      const known = sessions.get(id)
-      if (known) known.doubt()
-      else tombstones.renew(id)
-    },
-    announce(session) {
-      if (unannounced.delete(session)) events.emit('session', session.publicSession)
-    },
-    gone(connection) {
-      connections.delete(connection)
-      checkDrained()
-    },
-  }
-
-  /** Ends a stream that must not be resumed; with its session, where a message is missing in it. */
-  function abandon({ id, epoch }: Attached, session?: ServerSession): undefined {
-    session?.end('lost')
-    if (session) tombstones.add(id)
-    else tombstones.renew(id)
-    whenDone(
-      () => context.streams.end(id, epoch),
-      () => {},
-      () => tombstones.add(id),
-    )
-  }
-
-  function makeRoom(): boolean {
-    if (sessions.size < options.limits.sessionsMax) return true
-    const [oldest] = away
-    oldest?.end('evicted')
-    return oldest !== undefined
-  }
-
-  function accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection {
-    if (status === 'closed' || status === 'stopped') {
+  accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection {
+    if (this.#status === 'closed' || this.#status === 'stopped') {
       socket.terminate()
       return NO_CONNECTION
     }
-    const isFull = connections.size >= options.limits.connectionsMax
-    const connection = new Connection(context, host, socket, request)
-    connections.add(connection)
-    if (status === 'draining') connection.close(SERVICE_RESTART, 'draining')
+    const isFull = this.#connections.size >= this.#context.options.limits.connectionsMax
+    const connection = new Connection(this.#context, this, socket, request)
+    this.#connections.add(connection)
+    if (this.#status === 'draining') connection.close(SERVICE_RESTART, 'draining')
     else if (isFull) connection.close(TRY_AGAIN_LATER, 'full', tooMany(), REFUSED_AFTER_MS)
-    else if (isForeign(request)) refuse(connection, request)
+    else if (this.#isForeign(request)) this.#refuse(connection, request)
     return connection
   }
 
-  const isForeign = ({ origin }: UpgradeRequest): boolean =>
-    options.origins !== undefined && origin !== undefined && !options.origins.has(origin)
+  on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown) {
+    return this.#events.on(event, listener)
+  }
+
+  to(room: string): Target<C> {
+    return this.#target(() => this.#context.rooms.members(room))
+  }
+
+  broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void {
+    this.#target(() => this.#sessions.all()).send(event, ...data)
+  }
+
+  report(error: HoldfastError): void {
+    if (this.#status === 'stopped') return
+    this.#errorCount++
+    this.#events.emit('error', error)
+  }
+
+  drain(drainOptions?: DrainOptions): Promise<void> {
+    const defaults = { windowMs: 10_000, timeoutMs: 30_000 }
+    const { windowMs, timeoutMs } = withDefaults('drain', drainOptions, defaults, requireInteger)
+    if (this.#status !== 'open') return this.#draining
+    const { platform, deadlines } = this.#context
+    this.#status = 'draining'
+    this.#draining = new Promise((resolve) => {
+      const finish = (): void => {
+        this.#drained = undefined
+        overdue.set(Infinity)
+        for (const connection of [...this.#connections]) connection.close(SERVICE_RESTART, 'drained')
+        resolve()
+      }
+      const overdue = deadlines.create({ elapsed: finish })
+      overdue.set(platform.now() + timeoutMs)
+      this.#drained = finish
+      const all = [...this.#connections]
+      // Each client gets a random moment in its own part of the window, so that they do not reconnect all at once.
+      all.forEach((one, index) => one.drain(Math.round(((index + platform.random()) * windowMs) / all.length)))
+      this.#checkDrained()
+    })
+    return this.#draining
+  }
+
+  close(): void {
+    if (this.#status === 'closed' || this.#status === 'stopped') return
+    this.#status = 'closed'
+    for (const session of this.#sessions.all()) session.end('stopped', GOING_AWAY, 'server is shutting down')
+    for (const connection of [...this.#connections]) connection.close(GOING_AWAY, 'server is shutting down')
+    this.#context.deadlines.cancel()
+    this.#drained?.()
+  }
+
+  stop(): void {
+    this.#status = 'stopped'
+    this.#context.deadlines.cancel()
+  }
+
+  openSession(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined {
+    return this.#sessions.open(user, hello, attached)
+  }
+
+  attachedTooLate(attached: Attached): void {
+    this.#sessions.attachedTooLate(attached)
+  }
+
+  attachFailed(id: string): void {
+    this.#sessions.attachFailed(id)
+  }
+
+  announce(session: ServerSession): void {
+    if (this.#sessions.announce(session)) this.#events.emit('session', session.publicSession)
+  }
+
+  gone(connection: EngineConnection): void {
+    this.#connections.delete(connection)
+    this.#checkDrained()
+  }
+
+  #checkDrained(): void {
+    if (this.#runningCount === 0 && this.#connections.size === 0) this.#drained?.()
+  }
+
+  #isForeign({ origin }: UpgradeRequest): boolean {
+    const { origins } = this.#context.options
+    return origins !== undefined && origin !== undefined && !origins.has(origin)
+  }
 
   /** After the upgrade, since a page cannot see the cause of an upgrade that fails. */
-  function refuse(connection: EngineConnection, { origin }: UpgradeRequest): void {
+  #refuse(connection: EngineConnection, { origin }: UpgradeRequest): void {
     const error = new RefusedError('FORBIDDEN', `Pages of ${origin?.slice(0, 200)} may not connect`)
-    report(error)
+    this.report(error)
     connection.close(FORBIDDEN, error.code, error)
   }
 
   /** Encodes once, whatever the number of receivers. */
-  const target = (members: () => Iterable<Member>): Target<C> => ({
-    send(event, ...[data]) {
-      requireName(event)
-      const entry = { head: { t: 'm', e: event }, payload: context.codec.encode(event, data) } as const
-      for (const member of members()) member.append(entry)
-    },
-    volatile(event, ...[data]) {
-      requireName(event)
-      const frame = context.codec.write({ t: 'v', e: event }, context.codec.encode(event, data))
-      for (const member of members()) member.sendVolatile(frame)
-    },
-  })
-
-  function drain(drainOptions?: DrainOptions): Promise<void> {
-    const defaults = { windowMs: 10_000, timeoutMs: 30_000 }
-    const { windowMs, timeoutMs } = withDefaults('drain', drainOptions, defaults, requireInteger)
-    if (status !== 'open') return draining
-    status = 'draining'
-    draining = new Promise((resolve) => {
-      const finish = (): void => {
-        drained = undefined
-        overdue.set(Infinity)
-        for (const connection of [...connections]) connection.close(SERVICE_RESTART, 'drained')
-        resolve()
-      }
-      const overdue = context.deadlines.create({ elapsed: finish })
-      overdue.set(platform.now() + timeoutMs)
-      drained = finish
-      const all = [...connections]
-      // Each client gets a random moment in its own part of the window, so that they do not reconnect all at once.
-      all.forEach((one, index) => one.drain(Math.round(((index + platform.random()) * windowMs) / all.length)))
-      checkDrained()
-    })
-    return draining
-  }
-
-  return {
-    get connectionCount() {
-      return connections.size
-    },
-    get sessionCount() {
-      return sessions.size
-    },
-    get errorCount() {
-      return errorCount
-    },
-    accept,
-    on: events.on,
-    to: (room) => target(() => context.rooms.members(room)),
-    broadcast: (event, ...data) => target(() => [...sessions.values()]).send(event, ...data),
-    report,
-    drain,
-    close() {
-      if (status === 'closed' || status === 'stopped') return
-      status = 'closed'
-      for (const session of [...sessions.values()]) session.end('stopped', GOING_AWAY, 'server is shutting down')
-      for (const connection of [...connections]) connection.close(GOING_AWAY, 'server is shutting down')
-      context.deadlines.cancel()
-      drained?.()
-    },
-    stop() {
-      status = 'stopped'
-      context.deadlines.cancel()
-    },
+  #target(members: () => Iterable<Member>): Target<C> {
+    const { codec } = this.#context
+    return {
+      send(event, ...[data]) {
+        requireName(event)
+        const entry = { head: { t: 'm', e: event }, payload: codec.encode(event, data) } as const
+        for (const member of members()) member.append(entry)
+      },
+      volatile(event, ...[data]) {
+        requireName(event)
+        const frame = codec.write({ t: 'v', e: event }, codec.encode(event, data))
+        for (const member of members()) member.sendVolatile(frame)
+      },
+    }
   }
 }
 

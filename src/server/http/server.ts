@@ -102,10 +102,10 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     get errorCount() {
       return engine.errorCount
     },
-    on: engine.on,
-    to: engine.to,
-    broadcast: engine.broadcast,
-    drain: engine.drain,
+    on: (event, listener) => engine.on(event, listener),
+    to: (room) => engine.to(room),
+    broadcast: (event, ...data) => engine.broadcast(event, ...data),
+    drain: (drainOptions) => engine.drain(drainOptions),
     close,
   }
 }

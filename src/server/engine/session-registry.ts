@@ -1,0 +1,96 @@
+import type { UpFrame } from '../../protocol/frames.js'
+import type { EngineContext } from '../base/context.js'
+import { whenDone } from '../base/when-done.js'
+import { ServerSession, type SessionHost, type SessionState } from '../session/session.js'
+import type { Attached } from '../stores/stream-store.js'
+import { createTombstones, type Tombstones } from './tombstones.js'
+
+/** The sessions of one engine, and which streams may become one. */
+export class SessionRegistry implements SessionHost {
+  readonly #context: EngineContext
+  readonly #sessions = new Map<string, ServerSession>()
+  /** The sessions that are away, in the order in which they became so. */
+  readonly #away = new Set<ServerSession>()
+  /** The sessions that the application does not know yet. */
+  readonly #unannounced = new Set<ServerSession>()
+  readonly #tombstones: Tombstones
+
+  constructor(context: EngineContext) {
+    const { platform, options, streams } = context
+    this.#context = context
+    // An attach that is under way may keep a stream for twice its `ttlMs`.
+    const limits = { max: options.limits.sessionsMax, forMs: 2 * streams.ttlMs }
+    this.#tombstones = createTombstones(limits, platform.now)
+  }
+
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  /** A copy, so that sessions may end meanwhile. */
+  all(): ServerSession[] {
+    return [...this.#sessions.values()]
+  }
+
+  sessionChanged(session: ServerSession, state: SessionState): void {
+    if (state === 'incomplete') return this.#tombstones.add(session.id)
+    this.#away.delete(session)
+    if (state === 'away') this.#away.add(session)
+    if (state === 'ended' && this.#sessions.get(session.id) === session) this.#sessions.delete(session.id)
+  }
+
+  /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
+  open(user: string, { stream }: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined {
+    const { id, sequence, resumed } = attached
+    const old = stream && this.#sessions.get(stream.id)
+    if (old?.user === user && !resumed) old.end(attached.lost === 'overflow' ? 'overflow' : 'lost')
+    const known = resumed ? this.#sessions.get(id) : undefined
+    if (known?.isBehind(sequence)) return this.#abandon(attached, known)
+    if (known) return known
+    if (resumed && this.#tombstones.has(id)) return this.#abandon(attached)
+    if (!this.#makeRoom()) return this.#abandon(attached)
+    const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
+    const session = new ServerSession(this.#context, this, { id, user }, start)
+    this.#sessions.set(id, session)
+    this.#unannounced.add(session)
+    return session
+  }
+
+  /** A stream was attached for a connection that is gone. */
+  attachedTooLate(attached: Attached): void {
+    const known = this.#sessions.get(attached.id)
+    if (known) known.renew(attached)
+    else if (!attached.resumed || this.#tombstones.has(attached.id)) this.#abandon(attached)
+  }
+
+  /** The store failed to attach a stream, or has attached it and failed to answer. */
+  attachFailed(id: string): void {
+    const known = this.#sessions.get(id)
+    if (known) known.doubt()
+    else this.#tombstones.renew(id)
+  }
+
+  /** False when the application knows the session already. */
+  announce(session: ServerSession): boolean {
+    return this.#unannounced.delete(session)
+  }
+
+  /** Ends a stream that must not be resumed; with its session, where a message is missing in it. */
+  #abandon({ id, epoch }: Attached, session?: ServerSession): undefined {
+    session?.end('lost')
+    if (session) this.#tombstones.add(id)
+    else this.#tombstones.renew(id)
+    whenDone(
+      () => this.#context.streams.end(id, epoch),
+      () => {},
+      () => this.#tombstones.add(id),
+    )
+  }
+
+  #makeRoom(): boolean {
+    if (this.#sessions.size < this.#context.options.limits.sessionsMax) return true
+    const [oldest] = this.#away
+    oldest?.end('evicted')
+    return oldest !== undefined
+  }
+}
