@@ -1,10 +1,4 @@
-import {
-  type ConnectionLostError,
-  HoldfastError,
-  RemoteProtocolError,
-  StorageError,
-  textOf,
-} from '../../shared/errors.js'
+import { HoldfastError, RemoteProtocolError, StorageError, textOf } from '../../shared/errors.js'
 import * as closeCodes from '../../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
 import { badFrame, upFrame, type UpFrame } from '../../protocol/frames.js'
@@ -82,14 +76,16 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
 
   closed(code: number, reason: string): void {
     if (!this.#isAlive()) return
-    const session = this.#session
+    const [session, receiver] = [this.#session, this.#receiver]
     this.#status = 'closed'
+    // The socket may be in memory for longer, and this object with it.
+    this.#session = this.#receiver = undefined
     this.#queue.clear()
     this.#deadline.set(Infinity)
     this.#authenticator.close()
     this.#host.gone(this)
     session?.detach(this, code, reason)
-    this.#receiver?.close()
+    receiver?.close()
   }
 
   close(code: number, reason: string, error?: HoldfastError, afterMs?: number): void {
@@ -215,7 +211,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   }
 
   /** Closes without an error frame: the client would not receive it. */
-  #abandon(error: ConnectionLostError): void {
+  #abandon(error: ReturnType<typeof reasons.silent>): void {
     this.#context.report(error)
     this.close(error.closeCode, error.closeReason)
   }
