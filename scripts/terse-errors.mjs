@@ -1,7 +1,7 @@
 import MagicString from 'magic-string'
 import { parseAst } from 'rollup/parseAst'
 
-/** The classes of src/errors.ts, whose second argument is the message. Rollup adds $1 where a name is taken. */
+/** The classes of src/shared/errors.ts, whose second argument is the message. Rollup adds $1 where a name is taken. */
 const FAMILY =
   /^(Holdfast|Connect|ConnectionLost|Refused|LocalProtocol|RemoteProtocol|Delivery|Storage|Listener)Error(\$\d+)?$/
 
