@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path/posix'
 import { expect, test } from 'vitest'
-import { plain } from '../src/dialects/plain/plain.js'
 import { resolveOptions } from '../src/client/options.js'
+import { plain } from '../src/dialects/plain/plain.js'
 import { resolveOptions as resolveServerOptions } from '../src/server/base/options.js'
 
 const FILES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
