@@ -4,6 +4,8 @@ import type { Verdict } from './verdict.js'
 interface Reader {
   session: string | undefined
   had: number[]
+  /** What has reached the page, and its application was not told yet: number → sequence. */
+  readonly untold: Map<number, number>
   /** A gap event is due, before anything else. */
   isGapDue: boolean
   /** One gap event is neither due nor wrong. */
@@ -50,6 +52,11 @@ export interface Downs {
   restore(snapshot: StreamsSnapshot): void
   welcomed(page: string, session: string, isResumed: boolean, cursors: Readonly<Record<string, number>>): void
   acknowledged(page: string, cursors: Readonly<Record<string, number>>): void
+  /** A message has reached the page. */
+  arrived(page: string, sequence: number, number: number): void
+  /** The page acknowledges what it got up to this sequence. */
+  acknowledging(page: string, sequence: number): void
+  /** The page's application is told of a message. */
   heard(page: string, number: number): void
   gap(page: string, gap: Gap): void
   /** Everything is at rest, and these pages are open. */
@@ -79,6 +86,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
     born(page, place = { session: undefined, had: [] }) {
       readers.set(page, {
         ...place,
+        untold: new Map(),
         isGapDue: false,
         isForgotten: false,
         mayHaveGap: false,
@@ -90,6 +98,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
     closed(page) {
       const mine = reader(page)
       mine.isLoose = mine.isVague = true
+      mine.untold.clear()
       mine.acknowledged.clear()
     },
     welcoming(session, isResumed) {
@@ -134,6 +143,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
         mine.isGapDue = mine.session !== undefined && !mine.isLoose
         mine.session = session
         mine.had = []
+        mine.untold.clear()
       }
       for (const [writer, cursor] of Object.entries(cursors)) {
         if (cursor < (mine.acknowledged.get(writer) ?? 0) && !mine.isVague) mine.isForgotten = true
@@ -145,8 +155,17 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
     acknowledged(page, cursors) {
       for (const [writer, cursor] of Object.entries(cursors)) reader(page).acknowledged.set(writer, cursor)
     },
+    arrived(page, sequence, number) {
+      const { had, untold } = reader(page)
+      if (!had.includes(number)) untold.set(number, sequence)
+    },
+    acknowledging(page, upTo) {
+      const early = [...reader(page).untold].filter(([, sequence]) => sequence <= upTo).map(([number]) => number)
+      check(!early.length, 'down-early', () => `${page} acknowledges ${early.join(' ')} before it tells of it`)
+    },
     heard(page, number) {
-      const { session, had, isGapDue, isForgotten } = reader(page)
+      const { session, had, untold, isGapDue, isForgotten } = reader(page)
+      untold.delete(number)
       check(!isGapDue && !isForgotten, 'down-silent', () => `${page} gets ${number}, and not the gap event before it`)
       check(!had.includes(number), 'down-twice', () => `${page} gets ${number} twice`)
       const isNext = [held(session), ...(ghosts.get(session ?? '') ?? [])].some(

@@ -35,6 +35,12 @@ interface DownFrame {
   readonly window: { readonly messages: number }
 }
 
+/** A message of the server's stream. */
+interface StreamFrame {
+  readonly s: number
+  readonly d: number
+}
+
 /** The books of the wire: whether each side keeps to the protocol. */
 export interface Talks {
   up(link: Link, text: string): void
@@ -46,6 +52,10 @@ interface TalkListener {
   /** These writers go on beyond what the server knows of them. */
   held(writers: readonly string[]): void
   isStored(number: number): boolean
+  /** A message of the server's stream has reached the page. */
+  arrived(page: string, sequence: number, number: number): void
+  /** The page says that it is done with the stream up to this message. */
+  acknowledging(page: string, sequence: number): void
   welcomed(page: string, session: string, isResumed: boolean, cursors: Readonly<Record<string, number>>): void
   acknowledged(page: string, cursors: Readonly<Record<string, number>>): void
 }
@@ -122,6 +132,7 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener): 
   return {
     up(link, text) {
       const talk = talkOf(link)
+      if (text.startsWith('{"t":"a"')) listener.acknowledging(link.page, (JSON.parse(text) as UpFrame).s)
       // Most frames are these, and parsing them all would cost as much as the run.
       if (talk.stage === 'welcomed' && IDLE.test(text)) return
       const frame = JSON.parse(text) as UpFrame
@@ -145,6 +156,10 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener): 
       check(!PROTOCOL_ERRORS.has(frame.code), 'wire-error', () => `the server says to ${link.page}: ${text}`)
     },
     heard(link, text) {
+      if (text.startsWith('{"t":"m"')) {
+        const { s, d } = JSON.parse(text) as StreamFrame
+        return listener.arrived(link.page, s, d)
+      }
       if (!NEWS.test(text)) return
       const frame = JSON.parse(text) as DownFrame
       const talk = talkOf(link)
