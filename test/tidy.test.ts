@@ -77,6 +77,51 @@ const LONG_FUNCTIONS: Record<string, number[]> = {
   createSocketIoChannel: [75],
 }
 
+/** Private words in names, and the field's words for them. A word is written as in `takeOut`, `takeOuts` or `take-out.ts`. */
+const WORDS: Record<string, string> = {
+  alarm: 'DeadlineTimer',
+  asker: 'AuthSource',
+  bury: 'recordFailure',
+  conclude: 'complete',
+  condemned: 'tombstones',
+  dialler: 'dialer',
+  downlink: 'Sender',
+  gate: 'authenticator',
+  ghosts: 'settledInFlight',
+  heads: 'firstPending',
+  hoard: 'keepUnpersisted',
+  inbox: 'IncomingMessages',
+  intake: 'frame handlers',
+  isWitnessed: 'hasSeenAll',
+  journal: 'persistence',
+  meaning: 'ProtocolEvent',
+  moved: 'onAdvance',
+  outflow: 'SendBuffer',
+  ring: 'onElapsed',
+  spout: 'SendBuffer',
+  strangers: 'unannounced',
+  surface: 'api',
+  suspects: 'candidates',
+  takeOut: 'dequeue',
+  turnstile: 'PausableQueue',
+  uplink: 'IncomingMessages',
+}
+
+/** The same, in some folders only. A variable of the browser's class may be a `channel`. */
+const WORDS_IN_PLACES: readonly [place: string, name: RegExp, plainer: string][] = [
+  ['src/', /(?<!Broadcast)Channel(?![a-z])/, 'ClientProtocol'],
+  ['src/', /^commits$/, 'groupCommit'],
+  ['src/', /^look$/, 'poll'],
+  ['src/server/', /^settle$/, 'whenDone'],
+]
+
+/** Files in which such words still stand: the list may only shrink. */
+const FILES_WITH_WORDS: Record<string, string[]> = {
+  'src/server/ordering/fifo.ts': ['takeOut'],
+  'src/server/ordering/waiting-items.ts': ['takeOut'],
+  'src/server/session/stream-writer.ts': ['takeOut'],
+}
+
 interface File {
   path: string
   text: string
@@ -157,6 +202,55 @@ function compare(name: string, allowed: number, found: FunctionSize | undefined)
   return lines < allowed ? [`${path}: ${name} has shrunk to ${lines} lines: write so in LONG_FUNCTIONS`] : []
 }
 
+const usesPlainWords =
+  (known: Record<string, string[]>): Rule =>
+  (files) =>
+    files.flatMap((file) => {
+      const found = wordsOf(file)
+      const allowed = known[file.path] ?? []
+      return [
+        ...[...found]
+          .filter(([word]) => !allowed.includes(word))
+          .map(
+            ([word, [name, plainer]]) => `${file.path}: ${name} has "${word}" in it, the plainer word is ${plainer}`,
+          ),
+        ...allowed
+          .filter((word) => !found.has(word))
+          .map((word) => `${file.path} is free of "${word}": take that out of FILES_WITH_WORDS`),
+      ]
+    })
+
+/** The private words in a file and in its name: the word, the first name that has it, and the plainer word. */
+function wordsOf(file: File): Map<string, [name: string, plainer: string]> {
+  const fileName =
+    file.path
+      .split('/')
+      .at(-1)
+      ?.replace(/\.\w+$/, '') ?? ''
+  const isName = (node: ts.Node): node is ts.Identifier | ts.PrivateIdentifier =>
+    ts.isIdentifier(node) || ts.isPrivateIdentifier(node)
+  const names = new Set([
+    fileName.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase()),
+    ...nodesOf(file)
+      .filter(isName)
+      .map(({ text }) => text),
+  ])
+  const found = new Map<string, [string, string]>()
+  for (const name of names) {
+    for (const [word, plainer] of Object.entries(WORDS)) if (hasWord(name, word)) found.set(word, [name, plainer])
+    for (const [place, pattern, plainer] of WORDS_IN_PLACES) {
+      if (file.path.startsWith(place) && pattern.test(name)) found.set(name, [name, plainer])
+    }
+  }
+  return found
+}
+
+/** Whether the name is made of this word and others, or of its plural: `ring` stands in `ringAt`, not in `string`. */
+function hasWord(name: string, word: string): boolean {
+  const capital = `${word[0]?.toUpperCase()}${word.slice(1)}`
+  return new RegExp(`(?:(?:^|[^a-zA-Z])${word}|${capital})s?(?![a-z])`).test(name)
+}
+
 const hasNoDeadFiles: Rule = (files) => {
   const alive = reachable(importsOf(files), doors)
   return files.filter(({ path }) => !alive.has(path)).map(({ path }) => `${path} is reached from no door: delete it`)
@@ -206,6 +300,7 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
 const under = (folder: string): File[] => tracked.filter(({ path }) => path.startsWith(folder) && /\.tsx?$/.test(path))
 const sources = under('src/')
 const tests = [...under('test/'), ...under('e2e/')]
+const helpers = [...under('test/support/'), ...under('test/simulation/'), ...under('e2e/support/')]
 const programs = tracked.filter(({ path }) => /\.(ts|tsx|mjs|js)$/.test(path))
 
 /** The doors of the package are what the build starts from. */
@@ -221,6 +316,7 @@ const rules: [claim: string, rule: Rule, files: File[]][] = [
   ['leave clocks, chance and the page alone', staysPure, sources],
   ['fit three screens', staysShort, sources],
   ['have functions that fit one screen', hasShortFunctions(LONG_FUNCTIONS), programs],
+  ["use the field's words", usesPlainWords(FILES_WITH_WORDS), [...sources, ...helpers]],
   ['are all reached from a door', hasNoDeadFiles, sources],
   ['run every test', runsEveryTest, tests],
   ['leave nothing for later', leavesNoNotes, tracked],
@@ -260,6 +356,13 @@ const faults: [fault: string, rule: Rule, ...bad: File[]][] = [
   ['grown from 71 to 72', hasShortFunctions({ a: [73, 71] }), file('src/a.ts', functionOf(73) + functionOf(72))],
   ['shrunk to 71', hasShortFunctions({ a: [72] }), file('src/a.ts', functionOf(71))],
   ['a has no longer 71 lines', hasShortFunctions({ a: [71] }), file('src/a.ts', functionOf(70))],
+  ['src/outbox/a.ts: buryAll has "bury" in it', usesPlainWords({}), file('src/outbox/a.ts', 'const buryAll = 1')],
+  ['#takeOut', usesPlainWords({}), file('src/outbox/a.ts', 'class A { #takeOut() {} }')],
+  ['plainer word is SendBuffer', usesPlainWords({}), file('src/dialects/out-flow.ts'.replace('-', ''), '')],
+  ['messageGate', usesPlainWords({}), file('src/server/message-gate.ts', '')],
+  ['createChannel', usesPlainWords({}), file('src/outbox/a.ts', 'createChannel(new BroadcastChannel(name))')],
+  ['whenDone', usesPlainWords({}), file('src/server/a.ts', 'settle(1)')],
+  ['free of "ring"', usesPlainWords({ 'src/a.ts': ['ring'] }), file('src/a.ts', 'const string = during.recurring')],
   ['reached from no door', hasNoDeadFiles, file('src/client/none.ts', 'export const a = 1')],
   ['test.only', runsEveryTest, file('test/a.test.ts', "test.only('a', () => {})")],
   ['describe.concurrent.skip', runsEveryTest, file('test/a.test.ts', "describe.concurrent.skip('a')")],

@@ -27,15 +27,15 @@ export interface OversizedMessageDetector {
  */
 export function createOversizedMessageDetector(acknowledges: boolean): OversizedMessageDetector {
   /** How many of the next messages may be the culprit. */
-  let suspects = 0
+  let candidates = 0
   let lastOldest: Entry | undefined
 
   return {
     get isSearching() {
-      return suspects > 0
+      return candidates > 0
     },
     acquit() {
-      if (suspects) suspects--
+      if (candidates) candidates--
     },
     closed(closeCode, inFlight, oldest) {
       if (closeCode !== MESSAGE_TOO_BIG) {
@@ -48,7 +48,7 @@ export function createOversizedMessageDetector(acknowledges: boolean): Oversized
         return isSame ? oldest : undefined
       }
       const wasAlone = inFlight === 1
-      suspects = wasAlone ? Math.max(0, suspects - 1) : inFlight
+      candidates = wasAlone ? Math.max(0, candidates - 1) : inFlight
       return wasAlone ? oldest : undefined
     },
   }

@@ -21,7 +21,7 @@ export const persistent = (store: OutboxStore): Storage => ({
 export function createPersistence(store: OutboxStore, clock: StorageClock, listener: StorageListener): Persistence {
   let stage: 'closed' | 'opening' | 'open' = 'closed'
   /** Of this opening. A later one has others, and what an earlier one still reports is not listened to. */
-  let commits: GroupCommit
+  let groupCommit: GroupCommit
   let writer = ''
   let sequence = 0
   let opening: MaybePromise<void>
@@ -34,11 +34,11 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
     stage = 'opening'
     writer = clock.createId()
     sequence = 0
-    const mine = (commits = createGroupCommit(store, { committed, failed }))
+    const mine = (groupCommit = createGroupCommit(store, { committed, failed }))
     const ifMine =
       <Given extends unknown[]>(act: (...given: Given) => void) =>
       (...given: Given) => {
-        if (mine === commits && stage !== 'closed') act(...given)
+        if (mine === groupCommit && stage !== 'closed') act(...given)
       }
     const start = (): MaybePromise<void> =>
       store.open(
@@ -83,7 +83,7 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
   }
 
   function flush(): void {
-    if (stage === 'open' && commits.hasNews) commits.run()
+    if (stage === 'open' && groupCommit.hasNews) groupCommit.run()
   }
 
   async function finish(last: GroupCommit): Promise<void> {
@@ -107,22 +107,22 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
     open,
     nextSequence: () => ++sequence,
     append(entry) {
-      commits.append(entry)
+      groupCommit.append(entry)
       return false
     },
-    settle: (entry) => commits.settle(entry),
-    remove: (entry) => commits.remove(entry),
+    settle: (entry) => groupCommit.settle(entry),
+    remove: (entry) => groupCommit.remove(entry),
     flush,
     elapsed() {
       if (clock.now() < retryAt) return
       retryAt = Infinity
-      if (stage === 'open') commits.run()
+      if (stage === 'open') groupCommit.run()
     },
     close() {
       if (stage === 'closed') return closing ?? Promise.resolve()
       stage = 'closed'
       retryAt = Infinity
-      const finished = finish(commits).then(() => {
+      const finished = finish(groupCommit).then(() => {
         if (closing === finished) closing = undefined
       })
       return (closing = finished)

@@ -14,9 +14,9 @@ export interface FakeClock {
   setTimer(callback: () => void, delayMs: number): () => void
   /** Lets everything finish that waits for no timer. */
   settle(): Promise<void>
-  /** Moves on by so many milliseconds, ringing each timer at its time and letting what it starts finish. */
+  /** Moves on by so many milliseconds, firing each timer at its time and letting what it starts finish. */
   advance(ms: number): Promise<void>
-  /** Moves on at once without ringing: the machine sleeps. What fell due rings late, at the next `advance`. */
+  /** Moves on at once without firing: the machine sleeps. What fell due fires late, at the next `advance`. */
   sleep(ms: number): void
   /** Sets the wall clock by so many milliseconds; the monotonic one does not notice. */
   stepWall(ms: number): void
@@ -66,12 +66,12 @@ export function createFakeClock({ startMs = 0, wallMs = 1_700_000_000_000 } = {}
     settle,
     async advance(ms) {
       const until = now + ms
-      let rings = 0
+      let callsAtOnce = 0
       await settle()
       for (let timer = queue[0]; timer && timer.at <= until; timer = queue[0]) {
         // A timer that is set again and again for this very moment is a spinning client.
-        rings = timer.at > now ? 0 : rings + 1
-        assert(rings < 1_000, `timers ring without end at ${now} ms`)
+        callsAtOnce = timer.at > now ? 0 : callsAtOnce + 1
+        assert(callsAtOnce < 1_000, `timers fire without end at ${now} ms`)
         queue.shift()
         now = Math.max(now, timer.at)
         timer.callback()

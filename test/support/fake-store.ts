@@ -32,7 +32,7 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
   let kept: StoredMessage[] = []
   let left: StoredMessage[][] = []
   let adopt: (messages: StoredMessage[]) => void = () => {}
-  let gates: (() => void)[] | undefined
+  let held: (() => void)[] | undefined
   let commitFailures: unknown[] = []
   let openFailure: { error: unknown } | undefined
   let underWay = 0
@@ -40,9 +40,9 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
   const opens: string[] = []
   const batches: OutboxBatch[] = []
 
-  const gate = (): Promise<void> =>
+  const whenReleased = (): Promise<void> =>
     new Promise((resolve) => {
-      if (gates) gates.push(resolve)
+      if (held) held.push(resolve)
       else resolve()
     })
 
@@ -58,7 +58,7 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
     underWay++
     if (underWay > 1) throw new Error('the store was given a second batch before the first had settled')
     try {
-      await gate()
+      await whenReleased()
       apply(batch)
     } finally {
       underWay--
@@ -89,16 +89,16 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
       return underWay
     },
     hold() {
-      gates ??= []
+      held ??= []
     },
     release() {
-      const waiting = gates ?? []
-      gates = undefined
+      const waiting = held ?? []
+      held = undefined
       for (const open of waiting) open()
     },
     step() {
-      const waiting = gates ?? []
-      gates = []
+      const waiting = held ?? []
+      held = []
       for (const open of waiting) open()
     },
     failCommits(error, times = 1) {
@@ -118,13 +118,13 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
     open(writer, adoptMessages): MaybePromise<void> {
       opens.push(writer)
       adopt = adoptMessages
-      if (isAsync || gates) return gate().then(start)
+      if (isAsync || held) return whenReleased().then(start)
       start()
     },
     commit(batch): MaybePromise<void> {
       // Copied, as any store that writes it down does.
       batches.push({ append: [...batch.append], settled: [...batch.settled], removed: [...batch.removed] })
-      if (isAsync || gates) return applyLater(batch)
+      if (isAsync || held) return applyLater(batch)
       apply(batch)
     },
     close(): MaybePromise<void> {

@@ -57,11 +57,11 @@ export function createWriters(): Writers {
     resume(outbox) {
       current = undefined
       own = outbox.writer
-      const heads = outbox.firstPending()
+      const firsts = outbox.firstPending()
       const mine = writers.get(own)
-      if (mine?.sent && !heads.has(own)) heads.set(own, mine.sent + 1)
+      if (mine?.sent && !firsts.has(own)) firsts.set(own, mine.sent + 1)
       for (const writer of writers.values()) writer.next = undefined
-      const named = [...heads].slice(0, WRITERS_MAX)
+      const named = [...firsts].slice(0, WRITERS_MAX)
       for (const [id, sequence] of named) {
         const writer = get(id)
         writer.next = sequence

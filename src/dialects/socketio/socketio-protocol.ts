@@ -173,8 +173,8 @@ export function createSocketIoProtocol(rules: SocketIoRules): ClientProtocol {
     const last = values.at(-1)
     // A server that recovers sessions adds its offset, except where it wants an acknowledgement.
     if (pid !== undefined && id === undefined && typeof last === 'string') offset = last
-    const meaning = { type: 'message', message: { event: String(event), data: rules.gather(values) } } as const
-    return id === undefined ? meaning : { ...meaning, replyTo: { id, link } satisfies Question }
+    const told = { type: 'message', message: { event: String(event), data: rules.gather(values) } } as const
+    return id === undefined ? told : { ...told, replyTo: { id, link } satisfies Question }
   }
 
   function refusedBy({ data }: Packet): RefusedError {

@@ -77,7 +77,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
   /** Session → what the store has not taken. */
   const holes = new Map<string, Set<number>>()
   /** What streams held before the store went back in time: it may be on its way still. */
-  const ghosts = new Map<string, (readonly number[])[]>()
+  const formerStreams = new Map<string, (readonly number[])[]>()
 
   const reader = (page: string): Reader => readers.get(page) as Reader
   const held = (session = ''): readonly number[] => streams.get(session) ?? []
@@ -127,7 +127,8 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
     snapshot: () => new Map([...streams].map(([session, stream]) => [session, [...stream]])),
     restore(snapshot) {
       losses++
-      for (const [session, stream] of streams) ghosts.set(session, [...(ghosts.get(session) ?? []), stream])
+      for (const [session, stream] of streams)
+        formerStreams.set(session, [...(formerStreams.get(session) ?? []), stream])
       streams = new Map([...snapshot].map(([session, stream]) => [session, [...stream]]))
     },
     welcomed(page, session, isResumed, cursors) {
@@ -168,7 +169,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       untold.delete(number)
       check(!isGapDue && !isForgotten, 'down-silent', () => `${page} gets ${number}, and not the gap event before it`)
       check(!had.includes(number), 'down-twice', () => `${page} gets ${number} twice`)
-      const isNext = [held(session), ...(ghosts.get(session ?? '') ?? [])].some(
+      const isNext = [held(session), ...(formerStreams.get(session ?? '') ?? [])].some(
         (stream) => stream[had.length] === number,
       )
       check(isNext, 'down-order', () => `${page} gets ${number} after ${had.join(' ')}, of ${held(session).join(' ')}`)

@@ -275,7 +275,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     }
     check(disk.size === 0, 'rest-disk', () => `the disk still holds ${disk.size} messages`)
     check(!server.isBusy, 'rest-server', () => 'the server is still busy')
-    ups.rest(setup.isDurable)
+    ups.rest()
     downs.rest(pages.map(({ name }) => name))
     check(isQuiet(), 'rest-stream', () => 'a stream still holds what its page has')
     check(server.connectionCount === pages.length, 'rest-links', () => `${server.connectionCount} connections are left`)

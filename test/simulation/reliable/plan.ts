@@ -112,12 +112,12 @@ export function drawPlan(seed: number): Plan {
   // What happens around one moment finds more bugs than what is spread evenly.
   const moments = [chance.between(0, FAULTY_MS), chance.between(0, FAULTY_MS)]
   const isClustered = chance.chance(0.5)
-  const moved = steps.map((step) =>
+  const clustered = steps.map((step) =>
     isClustered && chance.chance(0.6)
       ? { ...step, at: Math.min(FAULTY_MS, chance.pick([moments[0] ?? 0, moments[1] ?? 0]) + chance.between(0, 400)) }
       : step,
   )
-  return { seed, setup, steps: [...moved, ...scene].sort((one, other) => one.at - other.at || one.id - other.id) }
+  return { seed, setup, steps: [...clustered, ...scene].sort((one, other) => one.at - other.at || one.id - other.id) }
 }
 
 function drawSetup(chance: Chance): Setup {

@@ -56,7 +56,7 @@ const lostOutcome: Scene = (chance, start) => {
 }
 
 /** A session ends while a handler of it runs; when that is done its page is just about to have another session. */
-const expelledAsker: Scene = (chance, _start, { delayMaxMs }) => {
+const expelledRequester: Scene = (chance, _start, { delayMaxMs }) => {
   // Later, another session would make it known that the reply is lost.
   const start = FAULTY_MS - chance.between(700, 1_000)
   const expelledAfterMs = chance.between(delayMaxMs, 450)
@@ -93,7 +93,7 @@ const fullDisk: Scene = (chance) => {
  * A page has found a message, and asks behind it. The words of a connection that it has left come while the message is
  * being handled for the next, in another session: it is the older one that has the request handled then.
  */
-const lateAsker: Scene = (chance) => {
+const lateRequest: Scene = (chance) => {
   const page = some(chance)
   // Later, yet another session would make it known that the reply is lost.
   const start = FAULTY_MS - chance.between(1_000, 1_400)
@@ -121,8 +121,8 @@ const endedInVain: Scene = (chance, start, { delayMaxMs }) => {
 }
 
 const SCENES = [
-  ...[numberTwice, leapIntoDrain, lostOutcome, expelledAsker, refusedPush, fullDisk],
-  ...[lateAsker, endedInVain],
+  ...[numberTwice, leapIntoDrain, lostOutcome, expelledRequester, refusedPush, fullDisk],
+  ...[lateRequest, endedInVain],
 ] as const
 
 /** The cues of a scene, or none. */

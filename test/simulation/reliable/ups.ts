@@ -65,7 +65,7 @@ export interface Ups {
   wentBack(): void
   handling(number: number, process: number, context: Context): Handling
   /** Everything is at rest. */
-  rest(isDurable: boolean): void
+  rest(): void
 }
 
 /** Why a request may fail although nothing is wrong. */
@@ -117,7 +117,7 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
     check(isExcused, 'up-again', () => `${number} is handled again by a server that has lost nothing`)
   }
 
-  function checkAlarm({ id, isRetransmitted, maybeDuplicate }: Context, process: number): void {
+  function checkWarning({ id, isRetransmitted, maybeDuplicate }: Context, process: number): void {
     const writer = writerOf(id)
     const key = `${process} ${writer}`
     if (isRetransmitted) count('handled a repeat')
@@ -127,7 +127,7 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
     if (!isRetransmitted) witnessed.add(key)
   }
 
-  function checkRest(message: Up, isDurable: boolean): void {
+  function checkRest(message: Up): void {
     const { number, page, kind, error, isStored, isAbandoned, settledBy, handlings } = message
     if (kind === 'volatile') return
     const isDead = dead.has(page)
@@ -232,15 +232,15 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
       if (message.kind === 'volatile') {
         check(!message.handlings.length, 'volatile-twice', () => `the volatile ${number} is handled again`)
       } else {
-        checkAlarm(context, process)
+        checkWarning(context, process)
         if (message.handlings.length) checkRepeat(message, handling, context)
         else checkOrder(message, context)
       }
       message.handlings.push(handling)
       return handling
     },
-    rest(isDurable) {
-      for (const message of ups.values()) checkRest(message, isDurable)
+    rest() {
+      for (const message of ups.values()) checkRest(message)
     },
   }
 }
