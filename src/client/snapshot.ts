@@ -1,29 +1,10 @@
-import type { HoldfastError } from '../shared/errors.js'
 import type { ConnectionState } from '../connection/state.js'
 
-/** The connection, in the wall clock's time: milliseconds since 1970, for people to look at. */
-type Connection =
-  | { readonly status: 'idle' }
-  /** Asking the url provider, then dialling. `attempt` counts from 1, and grows with each in a row that failed. */
-  | { readonly status: 'connecting'; readonly attempt: number }
-  /** The socket is open; the server has yet to answer the dialect's greeting. */
-  | { readonly status: 'handshaking'; readonly attempt: number }
-  /**
-   * `sessionId` is the server's name for the session, `recovered` whether it goes on where the last connection ended;
-   * both only where the dialect has sessions.
-   */
-  | {
-      readonly status: 'connected'
-      readonly connectedAt: number
-      readonly sessionId?: string
-      readonly recovered?: boolean
-    }
-  /** The attempt numbered `attempt` is made at `retryAt`; `error` ended the last one. */
-  | { readonly status: 'waiting'; readonly attempt: number; readonly retryAt: number; readonly error: HoldfastError }
-  /** The page is frozen, or in the back/forward cache. */
-  | { readonly status: 'suspended' }
-  /** `error` says why the client stopped by itself; null after `close`. */
-  | { readonly status: 'closed'; readonly error: HoldfastError | null }
+/** A state with the same fields, its times on the wall clock: milliseconds since 1970, for people to look at. */
+type InWallTime<State> = { [Name in keyof State]: State[Name] }
+
+/** The connection as the application sees it. */
+type Connection = InWallTime<ConnectionState>
 
 /** What belongs to every state. */
 interface Always {

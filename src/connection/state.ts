@@ -13,17 +13,23 @@ import type { HoldfastError } from '../shared/errors.js'
  */
 export type ConnectionState =
   | { readonly status: 'idle' }
+  /** Asking the url provider, then dialling. `attempt` counts from 1, and grows with each in a row that failed. */
   | { readonly status: 'connecting'; readonly attempt: number }
+  /** The socket is open; the server has yet to answer the dialect's greeting. */
   | { readonly status: 'handshaking'; readonly attempt: number }
   | {
       readonly status: 'connected'
       readonly connectedAt: number
-      /** The server's name for this session, and whether it is that of the last connection, where the dialect has sessions. */
+      /** The server's name for the session; only where the dialect has sessions. */
       readonly sessionId?: string
+      /** Whether the session goes on where the last connection ended; only where the dialect has sessions. */
       readonly recovered?: boolean
     }
+  /** The attempt numbered `attempt` is made at `retryAt`; `error` ended the last one. */
   | { readonly status: 'waiting'; readonly attempt: number; readonly retryAt: number; readonly error: HoldfastError }
+  /** The page is frozen, or in the back/forward cache. */
   | { readonly status: 'suspended' }
+  /** `error` says why the client stopped by itself; null after `close`. */
   | { readonly status: 'closed'; readonly error: HoldfastError | null }
 
 export type Status = ConnectionState['status']
