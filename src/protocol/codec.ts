@@ -33,15 +33,14 @@ export function json(): Codec {
   return {
     encode: (event, data) => stringify(event, data, { event, data }),
     decode(frame) {
-      if (typeof frame !== 'string')
-        throw badFrame('a binary frame where text was expected', `${frame.byteLength} bytes`)
+      if (typeof frame !== 'string') throw badFrameFrom('server', 'a binary frame where text was expected', frame)
       let value: Partial<Message> | null
       try {
         value = JSON.parse(frame)
       } catch {
-        throw badFrame('invalid JSON', frame)
+        throw badFrameFrom('server', 'invalid JSON', frame)
       }
-      if (typeof value?.event !== 'string') throw badFrame('no {"event": string, "data": …}', frame)
+      if (typeof value?.event !== 'string') throw badFrameFrom('server', 'no {"event": string, "data": …}', frame)
       return value as Message
     },
   }
@@ -83,8 +82,22 @@ export function text(): Codec {
 const notEncodable = (event: string, why: string, cause?: unknown): LocalProtocolError =>
   new LocalProtocolError('NOT_ENCODABLE', `Cannot encode the payload of "${event}": ${why}`, cause)
 
-const badFrame = (what: string, excerpt: string): RemoteProtocolError =>
-  new RemoteProtocolError('BAD_FRAME', `The server sent ${what}: ${excerpt.slice(0, 80)}`)
+/**
+ * The error for a frame that breaks the rules.
+ *
+ * @param sender the peer, or the server where only a client reads such frames
+ * @param what such as `invalid JSON`
+ * @param frame is quoted, as far as it is short text
+ */
+export function badFrameFrom(
+  sender: 'peer' | 'server',
+  what: string,
+  frame?: Received,
+  cause?: unknown,
+): RemoteProtocolError {
+  const excerpt = typeof frame === 'string' ? frame.slice(0, 80) : frame && `${frame.byteLength} bytes`
+  return new RemoteProtocolError('BAD_FRAME', `The ${sender} sent ${what}${excerpt ? `: ${excerpt}` : ''}`, cause)
+}
 
 /** Bytes on the wire: UTF-8 for text. Source: Unicode Standard, section 3.9, table 3-6. */
 export function sizeOf(body: string | Uint8Array): number {

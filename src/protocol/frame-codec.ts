@@ -1,6 +1,5 @@
 import { stringify, type Body, type Received } from './codec.js'
-import { RemoteProtocolError } from '../shared/errors.js'
-import { SUBPROTOCOL, type DownFrame, type UpFrame } from './frames.js'
+import { badFrame, SUBPROTOCOL, type DownFrame, type UpFrame } from './frames.js'
 
 /** How frames are written and read. The frames are the same whatever the codec; each codec has its own subprotocol. */
 export interface FrameCodec {
@@ -31,16 +30,11 @@ export const jsonFrames: FrameCodec = {
     return payload === '' ? text : `${text.slice(0, -1)},"d":${String(payload)}}`
   },
   read(frame) {
-    if (typeof frame !== 'string') {
-      throw new RemoteProtocolError(
-        'BAD_FRAME',
-        `The peer sent ${frame.byteLength} bytes of binary where text was expected`,
-      )
-    }
+    if (typeof frame !== 'string') throw badFrame('a binary frame where text was expected', frame)
     try {
       return JSON.parse(frame)
     } catch (cause) {
-      throw new RemoteProtocolError('BAD_FRAME', `The peer sent invalid JSON: ${frame.slice(0, 80)}`, cause)
+      throw badFrame('invalid JSON', frame, cause)
     }
   },
 }

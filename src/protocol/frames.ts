@@ -1,5 +1,6 @@
 import { isRecord } from '../shared/validate.js'
-import { RemoteProtocolError } from '../shared/errors.js'
+import type { RemoteProtocolError } from '../shared/errors.js'
+import { badFrameFrom, type Received } from './codec.js'
 
 /** The frames of `holdfast.1`. What they mean and when they are sent stands in PROTOCOL.md, section 3. */
 
@@ -177,6 +178,6 @@ function checked(shapes: Readonly<Record<string, Shape>>, value: unknown): objec
 const show = (value: unknown): string =>
   typeof value === 'object' && value !== null ? 'an object' : String(value).slice(0, 80)
 
-/** @param what such as `a frame of unknown type` */
-export const badFrame = (what: string): RemoteProtocolError =>
-  new RemoteProtocolError('BAD_FRAME', `The peer sent ${what}`)
+/** The error for a frame that either side may have sent; as `badFrameFrom`. */
+export const badFrame = (what: string, frame?: Received, cause?: unknown): RemoteProtocolError =>
+  badFrameFrom('peer', what, frame, cause)

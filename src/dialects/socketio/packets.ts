@@ -1,7 +1,7 @@
 import { decodePacket, encodePacket, type Packet as EnginePacket } from 'engine.io-parser'
 import { Decoder, Encoder, isPacketValid, PacketType, type Packet } from 'socket.io-parser'
-import { LocalProtocolError, RemoteProtocolError, textOf } from '../../shared/errors.js'
-import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
+import { LocalProtocolError, textOf } from '../../shared/errors.js'
+import { badFrameFrom, sizeOf, type Body, type Received } from '../../protocol/codec.js'
 
 export { PacketType, type EnginePacket, type Packet }
 
@@ -95,13 +95,13 @@ export function createPacketReader(): PacketReader {
     },
     read(frame, now) {
       const engine = decodePacket(frame, 'arraybuffer')
-      if (engine.type === 'error') throw badFrame('no Engine.IO packet', frame)
+      if (engine.type === 'error') throw badFrameFrom('server', 'no Engine.IO packet', frame)
       if (engine.type !== 'message') return { engine }
       complete = undefined
       try {
         decoder.add(engine.data)
       } catch (cause) {
-        throw badFrame(textOf(cause), frame, cause)
+        throw badFrameFrom('server', textOf(cause), frame, cause)
       }
       incompleteSince = complete ? undefined : (incompleteSince ?? now)
       return complete && { packet: complete }
@@ -146,8 +146,3 @@ function parted(whole: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
 
 const notEncodable = (event: string, why: string, cause?: unknown): LocalProtocolError =>
   new LocalProtocolError('NOT_ENCODABLE', `Cannot encode the payload of "${event}": ${why}`, cause)
-
-function badFrame(what: string, frame: Received, cause?: unknown): RemoteProtocolError {
-  const excerpt = typeof frame === 'string' ? frame.slice(0, 80) : `${frame.byteLength} bytes`
-  return new RemoteProtocolError('BAD_FRAME', `The server sent ${what}: ${excerpt}`, cause)
-}

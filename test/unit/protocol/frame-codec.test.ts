@@ -64,7 +64,7 @@ describe('jsonFrames', () => {
   })
 
   test.each([
-    ['binary', new ArrayBuffer(3), '3 bytes of binary'],
+    ['binary', new ArrayBuffer(3), 'a binary frame where text was expected: 3 bytes'],
     ['half a frame', '{"t":"p"', 'invalid JSON: {"t":"p"'],
     ['a very long text', 'x'.repeat(100_000), 'invalid JSON: xxx'],
   ])('refuses %s, in few words', (_, frame, words) => {
