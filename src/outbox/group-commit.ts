@@ -1,5 +1,6 @@
 import type { Entry } from './delivery.js'
-import type { MaybePromise, MessageReference, OutboxStore } from './store.js'
+import type { MaybePromise } from '../shared/maybe-promise.js'
+import type { MessageReference, OutboxStore } from './store.js'
 
 /** Group commit: one batch is on its way to the store, and whatever is asked meanwhile makes up the next. */
 export interface GroupCommit {

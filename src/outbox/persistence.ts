@@ -2,7 +2,8 @@ import { HoldfastError, StorageError, textOf } from '../shared/errors.js'
 import { createGroupCommit, type GroupCommit } from './group-commit.js'
 import type { Entry } from './delivery.js'
 import type { Persistence, Storage, StorageClock, StorageListener } from './storage.js'
-import type { MaybePromise, OutboxStore } from './store.js'
+import type { MaybePromise } from '../shared/maybe-promise.js'
+import type { OutboxStore } from './store.js'
 
 /** How soon a failed commit is tried again: half as often each time, in milliseconds. */
 const RETRY_MS = { min: 1_000, max: 60_000 }

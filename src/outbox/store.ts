@@ -1,7 +1,5 @@
 import type { Body } from '../protocol/codec.js'
-
-/** A value, or a promise of it: a store in memory answers at once, one on disk later. */
-export type MaybePromise<T> = T | Promise<T>
+import type { MaybePromise } from '../shared/maybe-promise.js'
 
 /** One message as it is kept. `writer` and `sequence` together are its id, which no reload changes. */
 export interface StoredMessage {

@@ -1,3 +1,4 @@
+import { NUMBER_MAX } from '../shared/validate.js'
 import { watchSignals, type Signal } from './page-lifecycle.js'
 import { createTransport, type Transport, type TransportListener, type WebSocketClass } from './transport.js'
 
@@ -29,9 +30,6 @@ export interface Platform {
   /** For an error that nobody listens for: reported as uncaught, as the browser does with a listener of its own. */
   throwLater(error: unknown): void
 }
-
-/** Timers hold 32 bits: a longer delay fires at once. Source: HTML Standard, "timers". */
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
  * The class that is given, or the global one.
@@ -65,7 +63,7 @@ export const systemPlatform = (Native?: WebSocketClass): Platform => ({
       (symbol) => ({ '+': '-', '/': '_' })[symbol] ?? '',
     ),
   setTimer(callback, delayMs) {
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), TIMER_MS_MAX))
+    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), NUMBER_MAX))
     return () => clearTimeout(timer)
   },
   createTransport(listener) {

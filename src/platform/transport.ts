@@ -1,5 +1,6 @@
 import Supervisor from 'partysocket/ws'
 import type { Body, Received } from '../protocol/codec.js'
+import { NUMBER_MAX } from '../shared/validate.js'
 
 /** The part of the WebSocket constructor that we use; the browser's, or that of the package `ws`. */
 export type WebSocketClass = new (url: string, protocols?: string | string[]) => WebSocket
@@ -86,7 +87,7 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
       startClosed: true,
       maxRetries: 0,
       maxEnqueuedMessages: 0,
-      connectionTimeout: 2 ** 31 - 1,
+      connectionTimeout: NUMBER_MAX,
     },
   )
   supervisor.binaryType = 'arraybuffer'

@@ -1,6 +1,9 @@
 import { textOf } from './errors.js'
 
-/** The longest delay that a timer holds, in milliseconds; as a limit in bytes it is out of reach anyway. */
+/**
+ * The longest delay that a timer holds, in milliseconds: a longer one fires at once. As a limit in bytes it is out of
+ * reach anyway. Source: HTML Standard, "timers".
+ */
 export const NUMBER_MAX = 2 ** 31 - 1
 
 /** @throws {TypeError} or a `Kind`, which names the option by its path, the rule and the value */

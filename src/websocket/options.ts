@@ -1,6 +1,6 @@
 import { plain, type PlainOptions } from '../dialects/plain/plain.js'
 import type { Dialect } from '../dialects/dialect.js'
-import { withDefaults, type Defaults } from '../shared/validate.js'
+import { NUMBER_MAX, withDefaults, type Defaults } from '../shared/validate.js'
 import { resolveOptions, type ClientOptions } from '../client/options.js'
 import type { Codec } from '../protocol/codec.js'
 
@@ -51,9 +51,6 @@ const DEFAULTS = {
   WebSocket: undefined,
 } satisfies Defaults<HoldfastWebSocketOptions>
 
-/** No limit of its own for a single message: the outbox has one for all of them. */
-const FRAME_BYTES_MAX = 2 ** 31 - 1
-
 /** Every frame is a message as it is, and the other way round. */
 const RAW: Codec = {
   encode: (_event, data) => data as ReturnType<Codec['encode']>, // The class has made it one already.
@@ -92,7 +89,7 @@ export function planOf(url: string, subprotocols: readonly string[], given?: Hol
   const client = {
     ...core,
     url,
-    frameBytesMax: FRAME_BYTES_MAX,
+    frameBytesMax: NUMBER_MAX, // No limit of its own: the outbox has one for all messages.
     // One attempt that fails is one too many, and so is one connection that ends.
     ...(reconnect ? {} : { maxAttempts: 1 }),
   } as ClientOptions

@@ -1,4 +1,5 @@
-import type { MaybePromise, OutboxBatch, OutboxStore, StoredMessage } from '../../src/outbox/store.js'
+import type { MaybePromise } from '../../src/shared/maybe-promise.js'
+import type { OutboxBatch, OutboxStore, StoredMessage } from '../../src/outbox/store.js'
 
 /** A store that a test can hold up, break, and look into. */
 export interface FakeStore extends OutboxStore {
