@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test'
-import { ascending, numberIn, seeded, unique } from '../support/numbers.js'
+import { ascending, numberIn, unique } from '../support/numbers.js'
+import { createRandom } from '../../test/support/random.js'
 import { announceSeed } from '../support/seed.js'
 import { expect, test } from '../support/test.js'
 import { judge, type PageLog } from '../support/verdict.js'
@@ -32,7 +33,7 @@ test('of 500 messages over 20 cuts only those are missing that had left the brow
   link,
 }) => {
   const [cuts, perCut] = [20, 25]
-  const random = seeded(announceSeed())
+  const random = createRandom(announceSeed())
 
   await page.evaluate((url) => harness.start(url), link.url)
   for (let cut = 0; cut < cuts; cut++) {

@@ -2,7 +2,8 @@ import type { Page } from '@playwright/test'
 import { createFaultProxy, type FaultProxy } from '../../test/support/fault-proxy.js'
 import type { TabLog } from '../fixtures/reliable.js'
 import { startCompanion, type Companion } from '../support/companion.js'
-import { ascending, numbers, seeded, unique } from '../support/numbers.js'
+import { ascending, numbers, unique } from '../support/numbers.js'
+import { createRandom } from '../../test/support/random.js'
 import { announceSeed } from '../support/seed.js'
 import { expect, test as base } from '../support/test.js'
 
@@ -78,7 +79,7 @@ const start = ({ name, page }: Tab, url: string): Promise<void> =>
 
 /** Both sides send all the while, and every now and then something breaks. */
 async function suffer(tabs: Tab[], companion: Companion, way: FaultProxy): Promise<void> {
-  const random = seeded(announceSeed())
+  const random = createRandom(announceSeed())
   const faults = faultsOf(tabs, companion, way, random)
   const names = tabs.map(({ name }) => name)
   for (let count = 0; count < FAULTS; count++) {

@@ -16,14 +16,3 @@ export const ascending = (values: readonly number[]): number[] => [...values].so
 
 /** The values at their first occurrence. */
 export const unique = <Value>(values: readonly Value[]): Value[] => [...new Set(values)]
-
-/** Mulberry32: the same seed gives the same numbers in [0, 1). Source: Tommy Ettinger, public domain. */
-export function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}

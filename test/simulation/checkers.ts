@@ -98,7 +98,7 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
         const state = page.client.getState()
         assert.equal(state.status, 'connected', `${page.name} is not connected long after the faults stopped`)
         assert.equal(state.pending, 0, `${page.name} still has ${state.pending} messages`)
-        assert.ok(page.timers() <= 1, `${page.name} has ${page.timers()} timers`)
+        assert.ok(page.browser.timers <= 1, `${page.name} has ${page.browser.timers} timers`)
       }
       assert.equal(disk.size, 0, 'the disk still holds messages')
       const counts = new Map<string, number>()
@@ -123,7 +123,7 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
       look()
       for (const page of pages) {
         assert.ok(closedPages.has(page), `${page.name} never finished closing`)
-        assert.equal(page.timers(), 0, `${page.name} left a timer behind`)
+        assert.equal(page.browser.timers, 0, `${page.name} left a timer behind`)
       }
       for (const sent of messages.values()) {
         assert.ok(sent.isSettled || isGone(sent), `the delivery of ${sent.body} never settled`)

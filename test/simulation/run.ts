@@ -1,9 +1,10 @@
 import { persistent } from '../../src/outbox/persistence.js'
 import { createClient, memoryStore, plain, type Client, type Codec } from '../../src/index.js'
-import type { Signal } from '../../src/platform/page-lifecycle.js'
+import type { Storage } from '../../src/outbox/storage.js'
+import { createBrowser, type Browser } from './browser.js'
 import { createChecker } from './checkers.js'
 import { createDisk } from './disk.js'
-import { createNetwork } from './network.js'
+import { createNetwork, type Network } from './network.js'
 import { createWorld, type World } from './world.js'
 
 /** Payloads are numbers, and frames their digits: easy to follow in a trace. */
@@ -16,11 +17,7 @@ const digits: Codec = {
 interface Page {
   readonly name: string
   readonly client: Client
-  signal(signal: Signal): void
-  /** How many timers it has set. */
-  timers(): number
-  /** Stops dead: nothing it planned happens any more. */
-  kill(): void
+  readonly browser: Browser
 }
 
 const FAULTY_MS = 30_000
@@ -35,11 +32,11 @@ const HEALING_MS = 60_000
  */
 export async function simulate(seed: number): Promise<void> {
   try {
-    await live(createWorld(seed, false))
+    await live(createWorld(seed, false), seed)
   } catch {
     // Once more, to see how it came to that: a trace costs more than the run.
     const world = createWorld(seed)
-    const error: unknown = await live(world).catch((cause: unknown) => cause)
+    const error: unknown = await live(world, seed).catch((cause: unknown) => cause)
     throw new Error(`seed ${seed}: ${String(error)}\n${world.trace.slice(-LINES_MAX).join('\n')}`, { cause: error })
   }
 }
@@ -47,7 +44,7 @@ export async function simulate(seed: number): Promise<void> {
 /** How many lines of the trace are printed; the end matters most. */
 const LINES_MAX = 400
 
-async function live(world: World): Promise<void> {
+async function live(world: World, seed: number): Promise<void> {
   const isDurable = world.chance(0.7)
   // Which faults a run has is drawn too: a bug may need one fault and the absence of another.
   const often = (probability: number): number => (world.chance(0.5) ? world.random() * probability : 0)
@@ -74,10 +71,8 @@ async function live(world: World): Promise<void> {
   function open(): void {
     const name = `page${++births}`
     world.note(`${name} opens`)
-    const page = createPage(world, name, {
-      createTransport: (listener) => network.createTransport(name, listener),
-      store: isDurable ? persistent(disk.createStore(name)) : memoryStore(),
-    })
+    const store = isDurable ? persistent(disk.createStore(name)) : memoryStore()
+    const page = createPage(world, { seed, name, network, store })
     checker.watch(page)
     pages.push(page)
     // Applications act from within listeners, too.
@@ -101,7 +96,7 @@ async function live(world: World): Promise<void> {
     pages.splice(pages.indexOf(page), 1)
     if (isCrash) {
       checker.crashed(page)
-      page.kill()
+      page.browser.kill()
       network.forget(page.name)
       disk.forget(page.name)
     } else {
@@ -127,12 +122,14 @@ async function live(world: World): Promise<void> {
     }
     if (!pages.includes(page)) return
     if (world.chance(rates.page)) page.client.reconnect()
-    if (world.chance(rates.page)) page.signal('wake')
-    if (world.chance(rates.page)) page.signal('doubt')
+    if (world.chance(rates.page)) page.browser.signal('wake')
+    if (world.chance(rates.page)) page.browser.signal('doubt')
     if (world.chance(rates.page)) {
-      page.signal('suspend')
-      world.after(world.between(1, 5_000), () => page.signal('resume'))
+      page.browser.signal('suspend')
+      world.after(world.between(1, 5_000), () => page.browser.signal('resume'))
     }
+    // The wall clock is set now and then; nothing that matters may depend on it.
+    if (world.chance(rates.page)) page.browser.setClock(world.between(-3_600_000, 3_600_000))
     if (world.chance(rates.page)) {
       const item = page.client.outbox.list().find(() => world.chance(0.5))
       if (item) page.client.outbox.remove(item.id)
@@ -169,19 +166,17 @@ async function live(world: World): Promise<void> {
   checker.end(pages)
 }
 
-type Surroundings = {
-  createTransport: NonNullable<Parameters<typeof createClient>[0]['platform']>['createTransport']
-  store: NonNullable<Parameters<typeof createClient>[0]['outbox']>
-}
-
-function createPage(world: World, name: string, { createTransport, store }: Surroundings): Page {
-  const timers = new Set<() => void>()
-  let isAlive = true
-  let ids = 0
-  let hear: ((signal: Signal) => void) | undefined
-  // The wall clock is set now and then; nothing that matters may depend on it.
-  let wallOffset = 1_700_000_000_000
-
+function createPage(
+  world: World,
+  { seed, name, network, store }: { seed: number; name: string; network: Network; store: Storage },
+): Page {
+  const browser = createBrowser(world, {
+    ...{ seed, name },
+    createTransport: (listener) => network.createTransport(name, listener),
+    throwLater(error) {
+      throw error
+    },
+  })
   const client = createClient({
     url: 'ws://server.test',
     outbox: store,
@@ -189,45 +184,9 @@ function createPage(world: World, name: string, { createTransport, store }: Surr
     heartbeatMs: { interval: 5_000, timeout: 3_000 },
     retryDelayMs: { min: 500, max: 5_000 },
     connectTimeoutMs: 4_000,
-    platform: {
-      now: () => world.now,
-      wallNow() {
-        if (world.chance(0.001)) wallOffset += world.between(-3_600_000, 3_600_000)
-        return world.now + wallOffset
-      },
-      random: world.random,
-      createId: () => `${name}.${++ids}`,
-      setTimer(callback, delayMs) {
-        const cancel = world.after(Math.max(delayMs, 0.01), () => {
-          timers.delete(cancel)
-          if (isAlive) callback()
-        })
-        timers.add(cancel)
-        return () => {
-          timers.delete(cancel)
-          cancel()
-        }
-      },
-      createTransport,
-      watchSignals(listener) {
-        hear = listener
-        return () => (hear = undefined)
-      },
-      throwLater(error) {
-        throw error
-      },
-    },
+    platform: browser.platform,
   })
-  return {
-    name,
-    client,
-    signal: (signal) => isAlive && hear?.(signal),
-    timers: () => timers.size,
-    kill() {
-      isAlive = false
-      for (const cancel of timers) cancel()
-    },
-  }
+  return { name, client, browser }
 }
 
 export type { Page }

@@ -1,3 +1,5 @@
+import { createRandom } from '../support/random.js'
+
 /**
  * Virtual time, seeded chance, and the order of events: what makes a run of the simulation repeatable to the last bit.
  */
@@ -24,15 +26,9 @@ export interface Chance {
   pick<Item>(items: readonly [Item, ...Item[]]): Item
 }
 
-/** Mulberry32, a 32-bit generator. Source: Tommy Ettinger, public domain. */
+/** Chance from a seed. */
 export function createChance(seed: number): Chance {
-  let state = seed >>> 0
-  const random = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  const random = createRandom(seed)
   return {
     random,
     chance: (probability) => random() < probability,

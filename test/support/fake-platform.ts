@@ -3,6 +3,9 @@ import type { Notes, Platform } from '../../src/platform/platform.js'
 import { sizeOf, type Body, type Received } from '../../src/protocol/codec.js'
 import type { Signal } from '../../src/platform/page-lifecycle.js'
 import type { Transport, TransportListener } from '../../src/platform/transport.js'
+import { createRandom } from './random.js'
+
+export { createRandom }
 
 /** A clock that moves only when it is told to. Several platforms may share one. */
 export interface FakeClock {
@@ -348,16 +351,5 @@ function createLink(
       isHolding = true
       if (become(['connecting', 'open'], 'dropped')) dropped = { code, reason }
     },
-  }
-}
-
-/** Uniform in [0, 1). Source: Mulberry32, by Tommy Ettinger, public domain. */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { createLane, FaultPipe, type Lane, noFaults } from './fault-pipe.js'
+import { createRandom } from './random.js'
 
 /** `up` is from the client to the target. */
 export type Direction = 'up' | 'down'
@@ -198,15 +199,4 @@ async function listen(server: Server, port: number): Promise<number> {
 function positive(value: number): number {
   if (value > 0) return value
   throw new RangeError(`A fault got ${value}; it must be above 0`)
-}
-
-/** Mulberry32: the same seed gives the same numbers in [0, 1). Source: Tommy Ettinger, public domain. */
-function createRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
 }

@@ -8,8 +8,8 @@ import { memoryStore } from '../../../src/outbox/stores/memory-store.js'
 import type { OutboxStore } from '../../../src/outbox/store.js'
 import type { ClientState } from '../../../src/client/snapshot.js'
 import type { Client } from '../../../src/client/api.js'
+import { createBrowser, type Browser } from '../browser.js'
 import type { World } from '../world.js'
-import { createBrowser, type Browser } from './browser.js'
 import type { Downs, Place } from './downs.js'
 import type { Wish } from './acts.js'
 import type { Setup } from './plan.js'
@@ -68,7 +68,11 @@ const TRY_AGAIN_MS = 300
 export function createPage(world: World, surroundings: Surroundings): Page {
   const { seed, setup, name, wire, store, note, verdict, ups, downs, nextNumber } = surroundings
   const { check, count } = verdict
-  const browser = createBrowser(world, { seed, name, wire, verdict, inTab: note?.text })
+  const browser = createBrowser(world, {
+    ...{ seed, name, inTab: note?.text },
+    createTransport: (listener, happen) => wire.createTransport(name, listener, happen),
+    throwLater: (error) => check(false, 'throw', () => `${name} has thrown ${String(error)}`),
+  })
   let isAlive = true
   let isRetired = false
   let wasStale = false

@@ -1,8 +1,7 @@
-import type { Platform } from '../../../src/platform/platform.js'
-import type { Signal } from '../../../src/platform/page-lifecycle.js'
-import { createChance, mix, type World } from '../world.js'
-import type { Verdict } from './verdict.js'
-import type { Wire } from './wire.js'
+import type { Platform } from '../../src/platform/platform.js'
+import type { Signal } from '../../src/platform/page-lifecycle.js'
+import type { Transport, TransportListener } from '../../src/platform/transport.js'
+import { createChance, mix, type World } from './world.js'
 
 /** What surrounds one page: its clocks, its tab, its network. */
 export interface Browser {
@@ -22,14 +21,18 @@ export interface Browser {
 
 interface Surroundings {
   readonly seed: number
+  /** `page` and a number. */
   readonly name: string
-  readonly wire: Wire
-  readonly verdict: Verdict
   /** What the page's forerunner has left in the tab. */
-  readonly inTab: string | undefined
+  readonly inTab?: string | undefined
+  /** @param happen calls back when the page is awake; what comes first is called first */
+  createTransport(listener: TransportListener, happen: (act: () => void) => void): Transport
+  /** An error that nobody listens for. */
+  throwLater(error: unknown): void
 }
 
-export function createBrowser(world: World, { seed, name, wire, verdict, inTab }: Surroundings): Browser {
+export function createBrowser(world: World, surroundings: Surroundings): Browser {
+  const { seed, name, inTab, createTransport, throwLater } = surroundings
   const chance = createChance(mix(seed, 3, Number(name.slice(4))))
   let note = inTab
   let left: string | undefined
@@ -83,7 +86,7 @@ export function createBrowser(world: World, { seed, name, wire, verdict, inTab }
       random: chance.random,
       createId: () => `${name}.${++ids}`,
       setTimer,
-      createTransport: (listener) => wire.createTransport(name, listener, happen),
+      createTransport: (listener) => createTransport(listener, happen),
       watchSignals(listener) {
         hear = listener
         return () => (hear = undefined)
@@ -96,7 +99,7 @@ export function createBrowser(world: World, { seed, name, wire, verdict, inTab }
         },
         keep: (_key, text) => void (left = text),
       },
-      throwLater: (error) => verdict.check(false, 'throw', () => `${name} has thrown ${String(error)}`),
+      throwLater,
     },
     get isAsleep() {
       return isAsleep()
