@@ -17,7 +17,7 @@ export const MUTANTS = [
   },
   {
     name: 'client does not rewind after a reconnect',
-    file: 'src/client/core.ts',
+    file: 'src/client/link.ts',
     from: 'outbox.rewind(closeCode)\n',
     to: '',
   },
@@ -270,8 +270,8 @@ export const MUTANTS = [
   {
     name: 'client acknowledges before its listeners were told',
     file: 'src/client/core.ts',
-    from: 'if (notices.flush()) acknowledge()',
-    to: 'acknowledge()\n      notices.flush()',
+    from: 'if (notices.flush() && protocol.handled?.(now())) fill()',
+    to: 'if (protocol.handled?.(now())) fill()\n      notices.flush()',
   },
   {
     name: 'a request that is settled gives its place in flight away',

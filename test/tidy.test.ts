@@ -68,13 +68,10 @@ const FUNCTION_LINES_MAX = 70
  * Names without paths, so that a file may move.
  */
 const LONG_FUNCTIONS: Record<string, number[]> = {
-  createClient: [111],
-  createConnection: [103, 83],
-  createEngine: [80],
-  createOutbox: [84],
-  createReliableChannel: [77],
-  createSession: [76],
-  createSocketIoChannel: [75],
+  createConnection: [85],
+  createCore: [101],
+  createOutbox: [82],
+  createReliableProtocol: [73],
 }
 
 /** Private words in names, and the field's words for them. A word is written as in `takeOut`, `takeOuts` or `take-out.ts`. */

@@ -123,7 +123,7 @@ for (const [path, message] of Object.entries(MESSAGES)) {
       try {
         return harness.client.send('chat', 1n)
       } catch (error) {
-        return String((error as Error).message)
+        return (error as Error).message
       }
     }, url)
 

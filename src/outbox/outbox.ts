@@ -1,7 +1,8 @@
 import type { SendOptions } from '../shared/contract.js'
-import { DeliveryError, type ErrorCode, type HoldfastError } from '../shared/errors.js'
-import { sizeOf } from '../protocol/codec.js'
+import { DeliveryError, type HoldfastError } from '../shared/errors.js'
+import { sizeOf, type Body } from '../protocol/codec.js'
 import { Entry, type Receipt } from './delivery.js'
+import { createFailures } from './failures.js'
 import type { Outbox, OutboxListener } from './outbox-api.js'
 import { show } from './outbox-item.js'
 import { roomFor, type OutboxOptions } from './overflow.js'
@@ -13,9 +14,6 @@ import type { StoredMessage } from './store.js'
 interface Clock extends StorageClock {
   wallNow(): number
 }
-
-/** How many failed messages `failed()` remembers. */
-const FAILED_MAX = 100
 
 /** How many messages expire in one task: 100,000 would hold up the page. */
 const EXPIRIES_MAX = 10_000
@@ -31,8 +29,7 @@ export function createOutbox(
   const oversized = createOversizedMessageDetector(dialect.acknowledges)
   /** Entries that are settled and keep their place in flight only until the server, which counts them, is done with them. */
   let released = 0
-  const failures: Entry[] = []
-  let lastError: DeliveryError | undefined
+  const failures = createFailures((delivery) => tell({ type: 'failed', delivery }))
 
   const store = storage.attach(platform, {
     adopted: adopt,
@@ -93,18 +90,24 @@ export function createOutbox(
       if (overflow === 'reject') throw error
       const turnedAway = make(platform.createId(), 0)
       turnedAway.fail(error)
-      recordFailure(turnedAway)
+      failures.record(turnedAway)
       return turnedAway
     }
     const entry = make(store.writer, store.nextSequence())
     for (const older of superseded) supersede(older)
-    for (const oldest of dropped) discard(oldest, shared('OUTBOX_FULL', 'Gave way to a newer message'))
+    for (const oldest of dropped) discard(oldest, failures.shared('OUTBOX_FULL', 'Gave way to a newer message'))
     queue.insert(entry, entry.ttlMs === undefined ? Infinity : platform.now() + entry.ttlMs)
     if (!entry.isStored && store.append(entry)) keep(entry)
     return entry
   }
 
   const isOurs = ({ place, writer }: Entry): boolean => place === 'waiting' && writer === store.writer
+
+  function add(event: string, body: Body, bytes: number, { ttlMs, key }: SendOptions = {}): Entry {
+    const make = (writer: string, sequence: number): Entry =>
+      new Entry(writer, sequence, event, body, bytes, platform.wallNow(), ttlMs, key)
+    return enter(bytes, make, key)
+  }
 
   // What waits, and may be taken back: a message that a server may have handled must be sent again, to be known.
 
@@ -123,24 +126,11 @@ export function createOutbox(
     queue.remove(entry)
     if (isKept && !entry.isRequest) store.remove(entry)
     entry.fail(error)
-    recordFailure(entry)
+    failures.record(entry)
   }
 
   function supersede(entry: Entry): void {
-    discard(entry, shared('SUPERSEDED', `A newer message has the key "${entry.key}"`))
-  }
-
-  function recordFailure(entry: Entry): void {
-    if (entry.isRequest) return // Its promise has told.
-    failures.push(entry)
-    if (failures.length > 2 * FAILED_MAX) failures.splice(0, FAILED_MAX) // One at a time would move all the others.
-    tell({ type: 'failed', delivery: entry })
-  }
-
-  /** One error for all that fail for the same reason: to make one, with its stack, takes longer than all else here. */
-  function shared(code: ErrorCode, words: string): DeliveryError {
-    if (lastError?.code !== code || lastError.message !== words) lastError = new DeliveryError(code, words)
-    return lastError
+    discard(entry, failures.shared('SUPERSEDED', `A newer message has the key "${entry.key}"`))
   }
 
   /** Says whether all is expired whose time it is; else `deadline` is due again at once. */
@@ -152,7 +142,7 @@ export function createOutbox(
       const { entry } = late
       queue.forgetExpiry(entry)
       if (!isRemovable(entry)) continue
-      discard(entry, shared('EXPIRED', `Not sent within ${entry.ttlMs} ms`))
+      discard(entry, failures.shared('EXPIRED', `Not sent within ${entry.ttlMs} ms`))
     }
     return true
   }
@@ -160,7 +150,7 @@ export function createOutbox(
   function removeAll(entries: Iterable<Entry>): number {
     let count = 0
     for (const entry of entries) {
-      discard(entry, shared('REMOVED', 'Removed from the outbox'))
+      discard(entry, failures.shared('REMOVED', 'Removed from the outbox'))
       count++
     }
     return count
@@ -178,7 +168,7 @@ export function createOutbox(
     else store.remove(entry)
     if (error) {
       entry.fail(error)
-      recordFailure(entry)
+      failures.record(entry)
     } else {
       entry.deliver(receipt)
       tell({ type: 'delivered', delivery: entry })
@@ -206,12 +196,7 @@ export function createOutbox(
     },
     open: store.open,
     flush: store.flush,
-    add: (event, body, bytes, { ttlMs, key }: SendOptions = {}) =>
-      enter(
-        bytes,
-        (writer, sequence) => new Entry(writer, sequence, event, body, bytes, platform.wallNow(), ttlMs, key),
-        key,
-      ),
+    add,
     enter,
     firstPending() {
       const sequences = new Map<string, number>()
@@ -286,7 +271,7 @@ export function createOutbox(
       return entry?.place === 'waiting' && isRemovable(entry) && removeAll([entry]) > 0
     },
     clear: () => removeAll(waiting()),
-    failed: () => failures.slice(-FAILED_MAX).map(show),
+    failed: failures.list,
     close() {
       const left: Entry[] = []
       for (let entry = queue.first; entry; entry = entry.after) if (!entry.isDone) left.push(entry)

@@ -71,7 +71,7 @@ export interface Server<C extends Contract = Untyped> {
 export function createServer<C extends Contract = Untyped>(options: ServerOptions = {}): Server<C> {
   const defaults = { ...LISTEN_DEFAULTS, ...ENGINE_DEFAULTS, path: undefined }
   withDefaults('createServer', options, defaults, requireInteger)
-  const { port, host, server, compression, path, ...engineOptions } = options
+  const { port: _port, host: _host, server: _server, compression: _compression, path, ...engineOptions } = options
   checkListenOptions(options)
   const isPath = path === undefined || (typeof path === 'string' && path.startsWith('/'))
   check('path', path, 'a string that starts with "/"', isPath)
