@@ -240,14 +240,14 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     }
     if (!isClosed) return // connect() was called meanwhile.
     link.sayGoodbye()
-    unlink()
+    link.poll() // What has left the browser is delivered.
     notices.clear() // The last that the application is told is the state.
-    let closing: Promise<void>
+    requests?.close(new DeliveryError('CLIENT_CLOSED', 'The client was closed'))
+    // Before the link is let go: what is in flight would wait again, and could fail, which nobody is told any more.
+    const closing = outbox.close()
     try {
       step({ type: 'close' }, now())
     } finally {
-      requests?.close(new DeliveryError('CLIENT_CLOSED', 'The client was closed'))
-      closing = outbox.close()
       unwatch?.()
       unwatch = undefined
       drain.finish()
