@@ -95,8 +95,8 @@ export function badFrameFrom(
   frame?: Received,
   cause?: unknown,
 ): RemoteProtocolError {
-  const excerpt = typeof frame === 'string' ? frame.slice(0, 80) : frame && `${frame.byteLength} bytes`
-  return new RemoteProtocolError('BAD_FRAME', `The ${sender} sent ${what}${excerpt ? `: ${excerpt}` : ''}`, cause)
+  const excerpt = typeof frame === 'string' ? frame.slice(0, 80) : frame ? `${frame.byteLength} bytes` : ''
+  return new RemoteProtocolError('BAD_FRAME', `The ${sender} sent ${what}${excerpt && `: ${excerpt}`}`, cause)
 }
 
 /** Bytes on the wire: UTF-8 for text. Source: Unicode Standard, section 3.9, table 3-6. */

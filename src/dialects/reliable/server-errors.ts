@@ -3,9 +3,8 @@ import {
   LocalProtocolError,
   RefusedError,
   type HoldfastError,
-  type RemoteProtocolError,
+  RemoteProtocolError,
 } from '../../shared/errors.js'
-import { badFrameFrom } from '../../protocol/codec.js'
 import type { DownFrame } from '../../protocol/frames.js'
 
 /** What the server has made of a message, or of a request: `NO_HANDLER`, `RESULT_LOST`, or `REJECTED` with the handler's words. */
@@ -17,7 +16,8 @@ export const foreign = (why: string, cause?: unknown): RefusedError =>
   new RefusedError('PROTOCOL_MISMATCH', `The server does not speak holdfast.1: ${why}`, cause)
 
 /** A frame that is right in itself and comes at the wrong time. */
-export const unexpected = ({ t }: DownFrame): RemoteProtocolError => badFrameFrom('server', `"${t}" out of turn`)
+export const unexpected = ({ t }: DownFrame): RemoteProtocolError =>
+  new RemoteProtocolError('BAD_FRAME', `The server sent "${t}" out of turn`)
 
 /**
  * The credential, or the number of writers, makes our first frame longer than any that the server takes. Closed over

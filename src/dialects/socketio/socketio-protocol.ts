@@ -1,7 +1,7 @@
 import { ACKNOWLEDGED, type Entry } from '../../outbox/delivery.js'
 import type { Outgoing } from '../../outbox/outbox-api.js'
-import { badFrameFrom, sizeOf, type Body, type Received } from '../../protocol/codec.js'
-import { DeliveryError, type HoldfastError, type RefusedError, type RemoteProtocolError } from '../../shared/errors.js'
+import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
+import { DeliveryError, type HoldfastError, type RefusedError, RemoteProtocolError } from '../../shared/errors.js'
 import { isRecord } from '../../shared/validate.js'
 import type { ClientProtocol, OutgoingFrame, ProtocolEvent } from '../dialect.js'
 import { BUFFER_BYTES_MAX } from '../send-buffer.js'
@@ -187,18 +187,18 @@ export function createSocketIoProtocol(rules: SocketIoRules): ClientProtocol {
     if (type === 'noop') return NOTHING
     if (type === 'close') return [{ type: 'farewell', words: 'the server closed the engine' }]
     if (type !== 'ping') {
-      throw badFrameFrom('server', `the engine packet "${type}" out of turn`)
+      throw new RemoteProtocolError('BAD_FRAME', `The server sent the engine packet "${type}" out of turn`)
     }
     const since = reader.incompleteSince
     if (since !== undefined && now - since > ATTACHMENTS_WITHIN_MS) {
-      throw badFrameFrom('server', 'a packet, and not the attachments that it announced')
+      throw new RemoteProtocolError('BAD_FRAME', 'The server sent a packet, and not the attachments that it announced')
     }
     owed.push(engineFrame(typeof data === 'string' ? data : '', 'pong'))
     return NOTHING
   }
 
   const unexpected = ({ type, nsp }: Packet): RemoteProtocolError =>
-    badFrameFrom('server', `${PacketType[type]} for "${nsp}" out of turn`)
+    new RemoteProtocolError('BAD_FRAME', `The server sent ${PacketType[type]} for "${nsp}" out of turn`)
 
   return {
     deadline: Infinity,
