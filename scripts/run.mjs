@@ -14,7 +14,9 @@ process.on('SIGTERM', () => process.exit(143))
  * Runs a command in a process group of its own, the project's tools first in its PATH.
  *
  * Past `timeoutMs` the group is told to end, then made to. Whatever it leaves behind when it ends is ended too.
- * With `capture` the output is returned; otherwise it goes where ours goes. Never rejects.
+ * With `capture` the output is returned; otherwise it goes where ours goes. A process that has left the group may hold
+ * the pipes open: they are read for another 5 s at most after the command's own exit, which alone is judged.
+ * Never rejects.
  *
  * @returns {Promise<{ ok: boolean, output: string, reason: string }>} `reason` says why it is not `ok`
  */
@@ -29,8 +31,9 @@ export function run(command, args, { timeoutMs, cwd, env, capture = false }) {
   running.add(child)
 
   let output = ''
-  child.stdout?.on('data', (chunk) => (output += chunk))
-  child.stderr?.on('data', (chunk) => (output += chunk))
+  const pipes = [child.stdout, child.stderr].filter(Boolean)
+  // Decoded as a stream: a character may be in two chunks.
+  for (const pipe of pipes) pipe.setEncoding('utf8').on('data', (chunk) => (output += chunk))
 
   let timedOut = false
   const terminate = setTimeout(() => {
@@ -38,16 +41,23 @@ export function run(command, args, { timeoutMs, cwd, env, capture = false }) {
     signalGroup(child, 'SIGTERM')
   }, timeoutMs)
   const kill = setTimeout(() => signalGroup(child, 'SIGKILL'), timeoutMs + GRACE_MS)
+  let hangUp
 
   return new Promise((settle) => {
     const finish = (ok, reason) => {
       clearTimeout(terminate)
       clearTimeout(kill)
+      clearTimeout(hangUp)
       running.delete(child)
       settle({ ok, output, reason })
     }
     child.on('error', (error) => finish(false, error.message))
-    child.on('exit', () => signalGroup(child, 'SIGKILL'))
+    child.on('exit', () => {
+      signalGroup(child, 'SIGKILL')
+      clearTimeout(terminate)
+      clearTimeout(kill)
+      hangUp = setTimeout(() => pipes.forEach((pipe) => pipe.destroy()), GRACE_MS).unref()
+    })
     child.on('close', (code, signal) => {
       if (timedOut) finish(false, `took longer than ${timeoutMs / 1000} s`)
       else finish(code === 0, code === 0 ? '' : `ended with ${signal ?? `code ${code}`}`)

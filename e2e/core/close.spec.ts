@@ -33,13 +33,17 @@ test('close() while the url provider thinks leaves nothing that dials', async ({
   const isAborted = await page.evaluate(async (url) => {
     let answer: (target: string) => void = () => {}
     let isStopped = false
+    let ask = (): void => {}
+    const asked = new Promise<void>((resolve) => (ask = resolve))
     const client = Holdfast.createClient({
       url: ({ signal }) => {
+        ask()
         signal.addEventListener('abort', () => (isStopped = true))
         return new Promise<string>((resolve) => (answer = resolve))
       },
     })
     client.connect()
+    await asked
     await client.close()
     answer(url)
     return isStopped

@@ -1,5 +1,6 @@
 import { createConnection } from '../connection/connection.js'
 import type { Effect, Input } from '../connection/inputs-effects.js'
+import { isTrying } from '../connection/state.js'
 import type { ProtocolEvent } from '../dialects/dialect.js'
 import type { Entry } from '../outbox/delivery.js'
 import { createOutbox } from '../outbox/outbox.js'
@@ -39,12 +40,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     createTransport: () => platform.createTransport({ opened, frame: heard, closed, blocked }),
   })
   const timer = createDeadlineTimer(platform, elapsed)
-  const snapshots = createSnapshots({
-    platform,
-    connection: () => connection.state,
-    pending,
-    ...listener,
-  })
+  const snapshots = createSnapshots({ platform, connection: () => connection.state, pending, ...listener })
   const dialer = createDialer(options, {
     open: (url) => link.transport().open(dialect.locate?.(url) ?? url, dialect.subprotocols),
     failed: (error) => handle({ type: 'failed', error }),
@@ -100,8 +96,10 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
 
   function closed(code: number, reason: string): void {
     closeCode = code
-    const wants = connection.state.status === 'connecting' ? undefined : options.shouldReconnect
+    const { state } = connection
+    const wants = state.status === 'connecting' ? undefined : options.shouldReconnect
     const wish = ask('shouldReconnect', () => wants?.({ code, reason }), report)
+    if (connection.state !== state) return progressed() // It has called reconnect(), or close().
     handle({ type: 'closed', code, reason, wish: wish === undefined ? undefined : wish ? 'retry' : 'stop' })
   }
 
@@ -212,19 +210,22 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       outbox.flush()
       fill()
       outbox.flush() // Of what was too long for this server.
+      showPending()
       // Once the application was told of everything that came, that may be acknowledged.
       if (notices.flush() && protocol.handled?.(now())) fill()
     } finally {
-      if (pending() !== shownPending) {
-        shownPending = pending()
-        snapshots.invalidate()
-      }
-      if (!pending() || !isTrying() || now() >= drain.deadline) drain.finish()
+      showPending()
+      if (drain.deadline !== Infinity && (!pending() || !isTrying(connection.state) || now() >= drain.deadline))
+        drain.finish()
       timer.schedule(deadline())
     }
   }
 
-  const isTrying = (): boolean => !['idle', 'closed'].includes(connection.state.status)
+  function showPending(): void {
+    if (pending() === shownPending) return
+    shownPending = pending()
+    snapshots.invalidate()
+  }
 
   function deadline(): number {
     const ours = Math.min(connection.deadline, outbox.deadline, link.deadline, notices.deadline, drain.deadline)
@@ -233,7 +234,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
 
   async function close(drainMs: number): Promise<void> {
     isClosed = true
-    if (drainMs && pending() && isTrying()) {
+    if (drainMs && pending() && isTrying(connection.state)) {
       const drained = drain.wait(now() + drainMs)
       timer.schedule(drain.deadline)
       await drained

@@ -2,7 +2,7 @@
 export interface Drain {
   /** When it waits no longer, on the monotonic clock; `Infinity` when nothing waits. */
   readonly deadline: number
-  /** Waits until `finish`, and no longer than `by`. Called twice, the later deadline holds for both. */
+  /** Waits until `finish`, and no longer than `by`. Called twice, the deadline of the later call holds for both. */
   wait(by: number): Promise<void>
   finish(): void
 }

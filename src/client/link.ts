@@ -49,18 +49,32 @@ export function createLink({ protocol, outbox, createTransport, report }: LinkOp
 
   const room = (): number => (isUnbounded ? Infinity : protocol.bufferBytesMax - buffered())
 
-  /** The position after the frame; undefined where the socket throws: then what is queued stays queued. */
-  function write(frame: Body, bytes = sizeOf(frame)): number | undefined {
+  /**
+   * Returns the position after the frame.
+   *
+   * @throws {LocalProtocolError} where the socket throws
+   */
+  function write(frame: Body, bytes = sizeOf(frame)): number {
     try {
       transport?.send(frame)
-      return buffer.written(bytes)
     } catch (cause) {
-      report(new LocalProtocolError('NOT_ENCODABLE', `A frame cannot be sent: ${textOf(cause)}`, cause))
-      return undefined
+      throw new LocalProtocolError('NOT_ENCODABLE', `A frame cannot be sent: ${textOf(cause)}`, cause)
+    }
+    return buffer.written(bytes)
+  }
+
+  /** Writes all or reports why not. */
+  function tryToWrite(frames: readonly Body[]): boolean {
+    try {
+      for (const frame of frames) write(frame)
+      return true
+    } catch (cause) {
+      report(asProtocolError(cause))
+      return false
     }
   }
 
-  /** Sends until the protocol has nothing more to send, or the socket throws. Returns the room that is left. */
+  /** Sends until the protocol has nothing more to send. Returns the room that is left. */
   function drain(now: number): number {
     let left = room()
     for (;;) {
@@ -68,7 +82,6 @@ export function createLink({ protocol, outbox, createTransport, report }: LinkOp
       if (!outgoing) return left
       const { frame, bytes, entry, isConfirmedByBrowser } = outgoing
       const position = write(frame, bytes)
-      if (position === undefined) return left
       left -= bytes
       if (entry) outbox.sent(entry, bytes, isConfirmedByBrowser ? position : Infinity)
       if (entry && isConfirmedByBrowser) buffer.watch(entry)
@@ -108,11 +121,11 @@ export function createLink({ protocol, outbox, createTransport, report }: LinkOp
     sendVolatile(event, body) {
       if (!isOpen()) return false
       const frames = protocol.volatileFrames(event, body, room())
-      return frames?.every((frame) => write(frame) !== undefined) ?? false
+      return frames !== undefined && tryToWrite(frames)
     },
     sayGoodbye() {
       const goodbye = protocol.goodbye?.()
-      if (goodbye !== undefined && isOpen()) write(goodbye)
+      if (goodbye !== undefined && isOpen()) tryToWrite([goodbye])
     },
     unlink(closeCode) {
       if (buffer.leaving) poll()

@@ -3,7 +3,7 @@ import { check, isObject, withDefaults, type Defaults } from '../shared/validate
 import type { Dialect } from '../dialects/dialect.js'
 import { memoryStore } from '../outbox/stores/memory-store.js'
 import type { OutboxMax, Overflow } from '../outbox/overflow.js'
-import type { Storage } from '../outbox/storage.js'
+import type { OutboxStorage } from '../outbox/storage.js'
 import { systemPlatform, type Platform } from '../platform/platform.js'
 import type { RetryDelay } from '../connection/backoff.js'
 import type { Heartbeat } from '../protocol/heartbeat.js'
@@ -36,7 +36,7 @@ export interface ClientOptions {
   /** How the server is spoken to. Default: `plain()` with JSON text frames; with the `createClient` of `holdfast/reliable`, `reliable()`. */
   dialect?: Dialect
   /** Where messages wait until they are delivered. Default: `memoryStore()`. */
-  outbox?: Storage
+  outbox?: OutboxStorage
   /** How much may wait. Default: `{ messages: 10_000, bytes: 16 MiB }`. */
   outboxMax?: Partial<OutboxMax>
   /** What gives way when the outbox is full. Default: `'reject'`: `send` throws. */
@@ -73,7 +73,7 @@ export interface ResolvedOptions {
   readonly url: (context: DialContext) => string | URL | Promise<string | URL>
   readonly auth: AuthSource | undefined
   readonly dialect: Dialect
-  readonly outbox: Storage
+  readonly outbox: OutboxStorage
   readonly outboxMax: OutboxMax
   readonly overflow: Overflow
   readonly retryDelayMs: RetryDelay

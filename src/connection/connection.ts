@@ -2,6 +2,7 @@ import type { Dialect, ReadyEvent } from '../dialects/dialect.js'
 import {
   ConnectError,
   ConnectionLostError,
+  LocalProtocolError,
   RefusedError,
   type ErrorCode,
   type HoldfastError,
@@ -144,7 +145,8 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
   }
 
   function broken(error: HoldfastError, now: number): void {
-    liveness.received(now)
+    // What our own side could not send says nothing of the server.
+    if (!(error instanceof LocalProtocolError)) liveness.received(now)
     effects.push({ type: 'report', error })
     if (error instanceof RefusedError) lose(error, error.code === 'UNAUTHORIZED' ? 'unauthorized' : 'stop', now)
     else if (++badFrames >= dialect.badFramesMax) lose(error, 'retry', now)

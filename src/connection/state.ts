@@ -66,3 +66,6 @@ export const TRANSITIONS = {
 /** Where `trigger` leads from `status`, or undefined where it changes nothing. */
 export const next = (status: Status, trigger: Trigger): Status | undefined =>
   (TRANSITIONS[status] as Partial<Record<Trigger, Status>>)[trigger]
+
+/** Whether the client wants to be connected. */
+export const isTrying = ({ status }: ConnectionState): boolean => status !== 'idle' && status !== 'closed'

@@ -22,7 +22,7 @@ export interface SendBuffer {
   written(bytes: number): number
   /** The entry is delivered once its position has left the buffer. */
   watch(entry: Entry): void
-  /** Whether the buffer moved since the last poll: the entries that have left it, oldest first. */
+  /** The entries that have left the buffer since the last poll, oldest first. */
   poll(buffered: number): readonly Entry[]
   /** Something waits: polls again in a while, if that is not planned already. */
   wait(now: number, isForRoom: boolean): void
@@ -37,6 +37,8 @@ export function createSendBuffer(): SendBuffer {
   let head = 0
   let deadline = Infinity
   let idlePolls = 0
+  /** How much had left the buffer at the last poll. */
+  let leftBefore = 0
 
   return {
     get deadline() {
@@ -56,7 +58,8 @@ export function createSendBuffer(): SendBuffer {
         head = 0
       }
       deadline = Infinity
-      idlePolls = left.length ? 0 : idlePolls + 1
+      idlePolls = sent - buffered > leftBefore ? 0 : idlePolls + 1
+      leftBefore = sent - buffered
       return left
     },
     wait(now, isForRoom) {
@@ -65,7 +68,7 @@ export function createSendBuffer(): SendBuffer {
       deadline = now + Math.min(afterMs, POLL_AFTER_MS.max)
     },
     reset() {
-      sent = head = idlePolls = 0
+      sent = head = idlePolls = leftBefore = 0
       watched = []
       deadline = Infinity
     },

@@ -17,7 +17,7 @@ export interface Failures {
 /** @param told told of each failure */
 export function createFailures(told: (entry: Entry) => void): Failures {
   const failed: Entry[] = []
-  let last: DeliveryError | undefined
+  let last: { readonly words: string; readonly error: DeliveryError } | undefined
 
   return {
     record(entry) {
@@ -28,8 +28,9 @@ export function createFailures(told: (entry: Entry) => void): Failures {
     },
     list: () => failed.slice(-FAILED_MAX).map(show),
     shared(code, words) {
-      if (last?.code !== code || last.message !== words) last = new DeliveryError(code, words)
-      return last
+      // In production the error itself has not these words.
+      if (last?.error.code !== code || last.words !== words) last = { words, error: new DeliveryError(code, words) }
+      return last.error
     },
   }
 }

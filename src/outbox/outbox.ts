@@ -47,7 +47,7 @@ export function createOutbox(
     },
     unavailable(error) {
       report(error)
-      while (queue.next) discard(queue.next, error, false)
+      for (const entry of waiting()) if (!entry.isRequest) discard(entry, error, false) // Requests need no store.
       progressed()
     },
     report(error) {

@@ -1,5 +1,5 @@
 import type { Entry } from './delivery.js'
-import type { Storage } from './storage.js'
+import type { OutboxStorage } from './storage.js'
 
 /** How much an outbox holds. */
 export interface OutboxMax {
@@ -15,7 +15,7 @@ export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest'
 
 /** How an outbox is made. */
 export interface OutboxOptions {
-  readonly outbox: Storage
+  readonly outbox: OutboxStorage
   readonly outboxMax: OutboxMax
   readonly overflow: Overflow
   /** Whether the server acknowledges, so that what was sent and not acknowledged must be sent again to be known. */

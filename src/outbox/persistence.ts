@@ -1,7 +1,8 @@
 import { HoldfastError, StorageError, textOf } from '../shared/errors.js'
+import { check, isObject } from '../shared/validate.js'
 import { createGroupCommit, type GroupCommit } from './group-commit.js'
 import type { Entry } from './delivery.js'
-import type { Persistence, Storage, StorageClock, StorageListener } from './storage.js'
+import type { Persistence, OutboxStorage, StorageClock, StorageListener } from './storage.js'
 import type { MaybePromise } from '../shared/maybe-promise.js'
 import type { OutboxStore } from './store.js'
 
@@ -12,11 +13,14 @@ const RETRY_MS = { min: 1_000, max: 60_000 }
  * A storage on a store of one's own, which may be slow and may fail: commits in groups, tries again what must not be left
  * undone.
  *
+ * @throws {TypeError} for an object that is no store, such as what memoryStore() returns
  * @example createClient({ url, outbox: persistent(myStore) })
  */
-export const persistent = (store: OutboxStore): Storage => ({
-  attach: (clock, listener) => createPersistence(store, clock, listener),
-})
+export function persistent(store: OutboxStore): OutboxStorage {
+  const isStore = isObject(store) && typeof store.open === 'function' && typeof store.commit === 'function'
+  check('store', store, 'an object with open, commit and close', isStore && typeof store.close === 'function')
+  return { attach: (clock, listener) => createPersistence(store, clock, listener) }
+}
 
 /** Opens the store when it is first needed, and lets go of it. */
 export function createPersistence(store: OutboxStore, clock: StorageClock, listener: StorageListener): Persistence {
@@ -26,6 +30,8 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
   let writer = ''
   let sequence = 0
   let opening: MaybePromise<void>
+  /** Whether the store of this opening is open. */
+  let readiness: { isReady: boolean } = { isReady: false }
   let closing: Promise<void> | undefined
   let retryAt = Infinity
   let retryAfterMs = RETRY_MS.min
@@ -35,6 +41,7 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
     stage = 'opening'
     writer = clock.createId()
     sequence = 0
+    const ready: { isReady: boolean } = (readiness = { isReady: false })
     const mine = (groupCommit = createGroupCommit(store, { committed, failed }))
     const ifMine =
       <Given extends unknown[]>(act: (...given: Given) => void) =>
@@ -51,8 +58,15 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
     } catch (cause) {
       opening = Promise.reject(cause)
     }
-    if (opening instanceof Promise) opening = opening.then(ifMine(opened), ifMine(unavailable))
-    else opened()
+    if (opening instanceof Promise) {
+      opening = opening.then(() => {
+        ready.isReady = true
+        ifMine(opened)()
+      }, ifMine(unavailable))
+    } else {
+      ready.isReady = true
+      opened()
+    }
   }
 
   function opened(): void {
@@ -87,15 +101,20 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
     if (stage === 'open' && groupCommit.hasNews) groupCommit.run()
   }
 
-  async function finish(last: GroupCommit): Promise<void> {
+  async function finish(last: GroupCommit, ready: { readonly isReady: boolean }): Promise<void> {
     await opening
+    if (!ready.isReady) return // It did not open: there is nothing to write to, and nothing to close.
     // What was sent while the store was opening is written all the same; and what it failed to forget is tried again,
     // since whoever adopts it would send it a second time.
     for (let tries = 0; tries < 2; tries++) {
       last.run()
       await last.idle()
     }
-    await store.close()
+    try {
+      await store.close()
+    } catch (cause) {
+      listener.report(asStorageError(cause)) // Else no later opening would get its turn.
+    }
   }
 
   return {
@@ -123,7 +142,7 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
       if (stage === 'closed') return closing ?? Promise.resolve()
       stage = 'closed'
       retryAt = Infinity
-      const finished = finish(groupCommit).then(() => {
+      const finished = finish(groupCommit, readiness).then(() => {
         if (closing === finished) closing = undefined
       })
       return (closing = finished)

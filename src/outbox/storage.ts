@@ -53,7 +53,7 @@ export interface StorageClock {
  * Where an outbox keeps its messages: `memoryStore()`, `indexedDbStore()`, or `persistent(store)` for a store of one's
  * own. It brings the code that this kind of keeping needs, so that a page without it does not load that code.
  */
-export interface Storage {
+export interface OutboxStorage {
   /** Keeps the messages of one client. */
   attach(clock: StorageClock, listener: StorageListener): Persistence
 }

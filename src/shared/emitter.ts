@@ -94,7 +94,6 @@ export function createEmitter<Map>(report: (error: ListenerError, event: string)
     events(event, options) {
       const { signal, bufferMax = 10_000 } = withDefaults('events', options, ITERATE_DEFAULTS)
       requireNumber('bufferMax', bufferMax, Infinity)
-      requireNumber('bufferMax', bufferMax, Infinity)
       return iterate((listener) => events.on(event, listener, signal && { signal }), signal, bufferMax)
     },
 

@@ -116,7 +116,9 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
         assert.ok(times <= 1 || maybeTwice.has(body) || disk.unforgotten.has(body), `${body} arrived ${times} times`)
         if (isVolatile || !stored.has(delivery.id) || times > 0 || network.lost.has(body)) continue
         if (!isDurable && (isGone(sent) || closedPages.has(sent.page))) continue
-        assert.ok(failed.has(delivery.id), `${body} was stored and has disappeared`)
+        // While its client closes, only the delivery tells.
+        const isFailed = failed.has(delivery.id) || delivery.status === 'failed'
+        assert.ok(isFailed, `${body} was stored and has disappeared`)
       }
     },
     end(pages) {

@@ -1,6 +1,6 @@
 import { persistent } from '../../src/outbox/persistence.js'
 import { createClient, memoryStore, plain, type Client, type Codec } from '../../src/index.js'
-import type { Storage } from '../../src/outbox/storage.js'
+import type { OutboxStorage } from '../../src/outbox/storage.js'
 import { createBrowser, type Browser } from './browser.js'
 import { createChecker } from './checkers.js'
 import { createDisk } from './disk.js'
@@ -168,7 +168,7 @@ async function live(world: World, seed: number): Promise<void> {
 
 function createPage(
   world: World,
-  { seed, name, network, store }: { seed: number; name: string; network: Network; store: Storage },
+  { seed, name, network, store }: { seed: number; name: string; network: Network; store: OutboxStorage },
 ): Page {
   const browser = createBrowser(world, {
     ...{ seed, name },

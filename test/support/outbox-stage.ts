@@ -6,7 +6,7 @@ import type { Outbox } from '../../src/outbox/outbox-api.js'
 import type { OutboxOptions } from '../../src/outbox/overflow.js'
 import { persistent } from '../../src/outbox/persistence.js'
 import { createRequests, Request } from '../../src/outbox/requests.js'
-import type { Storage } from '../../src/outbox/storage.js'
+import type { OutboxStorage } from '../../src/outbox/storage.js'
 import { createFakeClock } from './fake-platform.js'
 import { createFakeStore, stored, type FakeStore } from './fake-store.js'
 
@@ -26,7 +26,7 @@ export interface OutboxSetUp extends Partial<Omit<OutboxOptions, 'outbox'>> {
   /** Default: a fake store that answers at once. */
   store?: FakeStore
   /** Kept in this instead of the store. */
-  storage?: Storage
+  storage?: OutboxStorage
   /** Called when the store has answered. */
   progressed?: () => void
 }

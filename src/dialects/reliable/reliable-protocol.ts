@@ -1,6 +1,6 @@
 import { createAckSchedule, orderOf } from '../../protocol/acknowledgement.js'
 import { SUPERSEDED } from '../../protocol/close-codes.js'
-import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
+import { sizeOf, type Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../../protocol/frames.js'
 import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
@@ -9,7 +9,8 @@ import type { Outgoing } from '../../outbox/outbox-api.js'
 import type { Notes } from '../../platform/platform.js'
 import type { ClientProtocol, Gap, OutgoingFrame, ProtocolEvent } from '../dialect.js'
 import { placeOf, type Place } from './place.js'
-import { foreign, helloTooLarge, rejection, unexpected } from './server-errors.js'
+import { greetingOf, type Greeting } from './greeting.js'
+import { helloTooLarge, rejection, unexpected } from './server-errors.js'
 import { createWriters } from './writers.js'
 
 type Frame<Type extends DownFrame['t']> = Type extends unknown ? Extract<DownFrame, { t: Type }> : never
@@ -36,9 +37,11 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
   const writers = createWriters()
   const acks = createAckSchedule()
   let stage: 'away' | 'opened' | 'greeted' | 'welcomed' | 'live' = 'away'
-  let greeting: Frame<'greeting'>
+  let greeting: Greeting
   let credential: unknown
   let place: Place | undefined
+  /** How far the application was told: the next page goes on there. */
+  let told: Place | undefined
   /** Whether the note of the last page was looked for. */
   let hasRecalled = false
   /** Why a session that we had is gone, where we know it before the server says so. */
@@ -53,18 +56,6 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
   const rejections = new Map<string, HoldfastError>()
 
   // Section 2: connecting.
-
-  function greet(received: Received): void {
-    let frame: DownFrame
-    try {
-      frame = downFrame(codec.read(received))
-    } catch (cause) {
-      throw foreign('its first frame makes no sense', cause)
-    }
-    if (frame.t !== 'greeting') throw foreign(`its first frame is "${frame.t}"`)
-    greeting = frame
-    stage = 'greeted'
-  }
 
   function hello(outbox: Outgoing): Body {
     if (!hasRecalled && resumeKey !== undefined) {
@@ -245,10 +236,12 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
     },
     receive(received, now) {
       if (stage !== 'opened') return hear(downFrame(codec.read(received)), now)
-      greet(received)
+      greeting = greetingOf(codec, received)
+      stage = 'greeted'
       return NOTHING
     },
     handled(now) {
+      told = place
       if (acks.deadline > now) return false
       acks.clear()
       owesAck = stage === 'live'
@@ -292,7 +285,11 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
       return frame
     },
     leave() {
-      if (resumeKey !== undefined && place) notes.keep(resumeKey, JSON.stringify(place))
+      if (resumeKey === undefined || !place) return
+      notes.keep(
+        resumeKey,
+        JSON.stringify(told?.id === place.id ? { ...told, c: place.c } : { ...place, s: 0, g: undefined }),
+      )
     },
   }
 }

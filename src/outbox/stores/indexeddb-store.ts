@@ -2,7 +2,7 @@ import { check, requireText, withDefaults } from '../../shared/validate.js'
 import { StorageError, type ErrorCode } from '../../shared/errors.js'
 import { createSegmentedLog, isQuotaError, type SegmentedLog } from './segmented-log.js'
 import { persistent } from '../persistence.js'
-import type { Storage } from '../storage.js'
+import type { OutboxStorage } from '../storage.js'
 import type { OutboxStore, StoredMessage } from '../store.js'
 
 /** How an outbox is kept in IndexedDB. */
@@ -29,7 +29,7 @@ export interface IndexedDbStoreOptions {
  * @throws {TypeError} for an option of the wrong type, naming it
  * @example createClient({ url, outbox: indexedDbStore({ name: `chat:${userId}` }) })
  */
-export function indexedDbStore(options: IndexedDbStoreOptions): Storage {
+export function indexedDbStore(options: IndexedDbStoreOptions): OutboxStorage {
   return persistent(createIndexedDbStore(options))
 }
 

@@ -1,4 +1,4 @@
-import type { Storage } from '../storage.js'
+import type { OutboxStorage } from '../storage.js'
 import type { StoredMessage } from '../store.js'
 
 /**
@@ -10,7 +10,7 @@ import type { StoredMessage } from '../store.js'
  *
  * @example createClient({ url, outbox: memoryStore() })
  */
-export function memoryStore(): Storage {
+export function memoryStore(): OutboxStorage {
   /** The messages of clients that were closed, each client's in its order. */
   let left: StoredMessage[] = []
 

@@ -132,6 +132,8 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
     if (kind === 'volatile') return
     const isDead = dead.has(page)
     check(isDead || isAbandoned || settledBy.has(page), `${kind}-stuck`, () => `${number} of ${page} is not settled`)
+    // While its client closes, only the delivery tells that it has failed.
+    if (message.delivery?.status === 'failed') return
     if (kind === 'request' || !isStored || error !== undefined || (isDead && !isDurable)) return
     check(handlings.length > 0, 'up-lost', () => `${number} was stored, and is neither handled nor failed`)
   }

@@ -80,6 +80,21 @@ describe('a connection that ends', () => {
   })
 })
 
+test('shouldReconnect may call reconnect() itself, and the dial is kept', async () => {
+  const { client, platform, connect, status } = setUp({
+    shouldReconnect: () => {
+      client.reconnect()
+      return true
+    },
+  })
+  await connect()
+  platform.link.close(1006)
+  await platform.settle()
+
+  expect(status()).toBe('connecting')
+  expect(platform.links).toHaveLength(2)
+})
+
 describe('reconnect', () => {
   test('drops the link and dials at once with a fresh url', async () => {
     let tickets = 0

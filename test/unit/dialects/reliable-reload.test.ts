@@ -46,6 +46,23 @@ describe('a page that is loaded again', () => {
     expect(second.heard()).toMatchObject([{ t: 'hello', writers: {}, stream: { id: 'S1', s: 2, g: 'g2' } }])
   })
 
+  test('goes on behind the last message that was told, though another has come', async () => {
+    const { page } = setTab()
+    const { client, live, platform, say } = page()
+    const told: unknown[] = []
+    client.on('news', (news) => void told.push(news))
+    await live({ greeting: { window: { messages: 1, bytes: 2 ** 20 } } })
+    say(down(1))
+    for (let count = 0; count < 2_500; count++) client.send('m', count)
+    // So many failures are told in several tasks, and the message comes behind them.
+    client.outbox.clear()
+    say(down(2))
+    platform.signal('leave')
+
+    expect(told).toEqual([1])
+    expect(JSON.parse(platform.notes.recall('chat') ?? '')).toMatchObject({ id: 'S1', s: 1, g: 'g1' })
+  })
+
   test('is told of a gap when its session is gone', async () => {
     const { page } = setTab()
     const first = page()

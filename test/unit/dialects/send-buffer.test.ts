@@ -21,6 +21,18 @@ function setUp({ count = 0, bytesEach = 10 } = {}) {
   }
 }
 
+test('polls soon again while the buffer moves, whoever confirms what has left it', () => {
+  const { buffer } = setUp()
+  buffer.written(1_000)
+  const waits = [900, 800, 800, 800].map((buffered) => {
+    buffer.poll(buffered)
+    buffer.wait(0, true)
+    return buffer.deadline
+  })
+
+  expect(waits).toEqual([4, 4, 8, 16])
+})
+
 describe('positions', () => {
   test('grow with what is written', () => {
     const { buffer } = setUp()

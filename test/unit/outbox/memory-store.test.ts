@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { memoryStore } from '../../../src/outbox/stores/memory-store.js'
-import type { Storage } from '../../../src/outbox/storage.js'
+import type { OutboxStorage } from '../../../src/outbox/storage.js'
 import { makeEntry, setUpOutbox } from '../../support/outbox-stage.js'
 
 /** Clients of one storage, each with a writer of its own. */
@@ -10,7 +10,7 @@ function setUp() {
   let ids = 0
   return {
     log,
-    attach: (to: Storage = storage) =>
+    attach: (to: OutboxStorage = storage) =>
       to.attach(
         { now: () => 0, createId: () => `w${++ids}` },
         {

@@ -171,6 +171,36 @@ describe('createPersistence', () => {
     expect(log.filter((line) => line.startsWith('adopted'))).toEqual([])
   })
 
+  test('opens again after a store that threw when it was closed, and reports that', async () => {
+    const { persistence, store, settle, log } = setUp()
+    persistence.open()
+    await settle()
+    store.close = () => {
+      throw new Error('the disk is gone')
+    }
+    await persistence.close([])
+    persistence.open()
+    await settle()
+
+    expect(store.opens).toHaveLength(2)
+    expect(log.filter((line) => line.startsWith('reported'))).toHaveLength(1)
+  })
+
+  test('writes nothing to a store that did not open', async () => {
+    const { persistence, store, append, settle } = setUp()
+    store.failOpen(new Error('no'))
+    store.hold()
+    persistence.open()
+    append()
+    const closing = persistence.close([])
+    store.release()
+    await settle()
+    await closing
+
+    expect(store.batches).toEqual([])
+    expect(store.closes).toBe(0)
+  })
+
   test('has nothing due once it is closed, even when the last commit failed', async () => {
     const { persistence, store, append, settle } = setUp()
     persistence.open()
