@@ -1,4 +1,4 @@
-import type { MaybePromise } from '../../shared/maybe-promise.js'
+import { isThenable, type MaybePromise } from '../../shared/maybe-promise.js'
 
 /**
  * Continues with the result of an operation: at once where it is no promise, so that a synchronous store keeps everything
@@ -17,6 +17,6 @@ export function whenDone<T>(
   } catch (cause) {
     return onError(cause)
   }
-  if (result instanceof Promise) result.then(onValue, onError)
+  if (isThenable(result)) Promise.resolve(result).then(onValue, onError)
   else onValue(result)
 }

@@ -1,4 +1,5 @@
 import { HoldfastError, ListenerError, textOf } from '../../shared/errors.js'
+import { isThenable } from '../../shared/maybe-promise.js'
 import type { Body } from '../../protocol/codec.js'
 import type { EngineContext } from '../base/context.js'
 import { HandlerContext } from './handler-context.js'
@@ -100,7 +101,7 @@ export class Handlers {
       }
     }
     if (!count) return ended(this.#unhandled(event))
-    if (!results.some(isThenable)) {
+    if (!results.some((result) => isThenable(result))) {
       return ended(thrown ? this.#rejection(event, thrown.cause, context) : this.#encoded(incoming, results[0]))
     }
     // All are awaited, so that none still runs when the next message is handled.
@@ -172,6 +173,3 @@ export function requireName(event: unknown): void {
 export function requireFunction(handler: unknown): void {
   if (typeof handler !== 'function') throw new TypeError(`handler must be a function, got ${textOf(handler)}`)
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'

@@ -62,6 +62,19 @@ describe('events', () => {
     expect(errors).toEqual([])
   })
 
+  test('are rejected when the result cannot be asked for its promise', async () => {
+    const { handlers, errors } = open()
+    handlers.on('a', () => ({
+      // oxlint-disable-next-line unicorn/no-thenable -- That is the case.
+      get then(): never {
+        throw new Error('no then')
+      },
+    }))
+
+    expect(await run(handlers, 'a')).toEqual({ status: 'rejected', code: 'REJECTED', message: 'no then' })
+    expect(errors).toMatchObject([{ code: 'LISTENER_THREW' }])
+  })
+
   test('are rejected in bounded words, whatever is thrown', async () => {
     const { handlers } = open()
     handlers.on('long', () => Promise.reject(new Error('a'.repeat(5_000))))

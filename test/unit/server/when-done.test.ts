@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { expect, test, vi } from 'vitest'
 import { whenDone } from '../../../src/server/base/when-done.js'
 
@@ -44,4 +45,15 @@ test('tells why a promise was rejected', async () => {
   await vi.waitUntil(() => onError.mock.calls.length > 0)
 
   expect(onError).toHaveBeenCalledExactlyOnceWith(cause)
+})
+
+test('awaits a promise that is not of this realm', async () => {
+  const onValue = vi.fn()
+  const foreign = runInNewContext('Promise.resolve(1)') as Promise<number>
+
+  whenDone(() => foreign, onValue, vi.fn())
+  await vi.waitUntil(() => onValue.mock.calls.length > 0)
+
+  expect(foreign).not.toBeInstanceOf(Promise)
+  expect(onValue).toHaveBeenCalledExactlyOnceWith(1)
 })
