@@ -10,7 +10,7 @@ interface SessionCore extends Pick<Session, Shared> {
   volatile(event: string, data: unknown): void
 }
 
-/** A session, as the application sees it. */
+/** A session, as the application sees it. Its methods work unbound too: `const { send } = session`. */
 export class PublicSession implements Session {
   readonly id: string
   readonly user: string
@@ -73,4 +73,39 @@ export class PublicSession implements Session {
   close(code?: number, reason?: string): void {
     this.#session.close(code, reason)
   }
+}
+
+const METHODS = [
+  'on',
+  'onAny',
+  'handle',
+  'handleAny',
+  'send',
+  'volatile',
+  'flush',
+  'join',
+  'leave',
+  'close',
+] as const satisfies readonly (keyof Session)[]
+
+// Bound when it is first read: most sessions use few of their methods, and closures for all would cost memory in each.
+for (const name of METHODS) bindOnRead(PublicSession.prototype, name)
+
+function bindOnRead(prototype: PublicSession, name: (typeof METHODS)[number]): void {
+  const method: (...args: never[]) => unknown = prototype[name]
+  const own = (session: PublicSession, value: unknown): void => {
+    Object.defineProperty(session, name, { value, writable: true, configurable: true })
+  }
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    get(this: PublicSession) {
+      if (this === prototype) return method
+      const bound: unknown = method.bind(this)
+      own(this, bound)
+      return bound
+    },
+    set(this: PublicSession, value: unknown) {
+      own(this, value)
+    },
+  })
 }

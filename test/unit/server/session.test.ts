@@ -34,6 +34,32 @@ describe('a session', () => {
     expect(world.sessions).toHaveLength(1)
   })
 
+  test('has methods that work unbound, and are the same each time', () => {
+    const world = createFakeWorld()
+    const client = world.welcome()
+    const { send, on, join, close } = world.session
+
+    join('news')
+    on('ok', () => send('heard', 1))
+    client.say({ t: 'm', w: 'A', s: 1, e: 'ok' })
+    close(4999, 'done')
+
+    expect(client.of('m')).toMatchObject([{ e: 'heard', d: 1 }])
+    expect(client.closed).toEqual({ code: 4999, reason: 'done' })
+    expect(world.session.send).toBe(send)
+  })
+
+  test('binds its own methods only', () => {
+    const world = createFakeWorld()
+    const [client, other] = [world.welcome(), world.welcome()]
+    const [first, second] = world.sessions
+
+    first?.send('news', 1)
+    second?.send('news', 2)
+
+    expect([client, other].map((one) => one.of('m').map(({ d }) => d))).toEqual([[1], [2]])
+  })
+
   test('tells what happens to it', () => {
     const world = createFakeWorld()
     const client = world.welcome()
