@@ -48,6 +48,8 @@ export class StreamWriter {
   #acknowledged: number
   #isDoubted = false
   #hasEnded = false
+  /** The server has stopped: the next one on this store resumes the stream, unless something turns out to be missing. */
+  #isLeft = false
   /** The entries that the store has not answered for. */
   #pending: Fifo<Pending> | undefined = undefined
   #flushes: Flush[] | undefined = undefined
@@ -76,11 +78,7 @@ export class StreamWriter {
       (result) => {
         if (this.#isCurrent(epoch)) this.#answered(mine, result)
       },
-      (cause) => {
-        if (!this.#isCurrent(epoch)) return
-        this.#report('append to', cause)
-        this.#owner.onStreamOver('failed')
-      },
+      (cause) => this.#refused(epoch, cause),
     )
   }
 
@@ -134,12 +132,16 @@ export class StreamWriter {
   /** No entry is taken any more. Unless the store keeps the stream, it is ended there too. */
   end(reason: EndReason): void {
     this.#hasEnded = true
+    this.#isLeft = reason === 'stopped'
     const flushes = this.#flushes ?? []
     this.#flushes = undefined
     for (const { reject } of flushes) reject(ended(`(${reason}) before its client had everything`))
     // Also where it is ended in the store: a connection that attaches it meanwhile has it under an epoch of its own.
     if (this.#pending?.size && reason !== 'bye') this.#owner.onIncomplete()
-    if (KEPT_IN_STORE.has(reason)) return
+    if (!KEPT_IN_STORE.has(reason)) this.#endInStore()
+  }
+
+  #endInStore(): void {
     whenDone(
       () => this.#context.streams.end(this.#owner.id, this.#epoch),
       () => {},
@@ -148,6 +150,17 @@ export class StreamWriter {
         this.#owner.onIncomplete()
       },
     )
+  }
+
+  /** An append has failed, and is not tried again. */
+  #refused(epoch: number, cause: unknown): void {
+    const isCurrent = this.#isCurrent(epoch)
+    const isLeft = this.#isLeft && epoch === this.#epoch && !this.#context.isStopped()
+    if (!isCurrent && !isLeft) return
+    this.#report('append to', cause)
+    if (isCurrent) return this.#owner.onStreamOver('failed')
+    this.#isLeft = false
+    this.#endInStore()
   }
 
   #answered(mine: Pending, result: StreamMessage | 'overflow' | 'gone'): void {

@@ -139,3 +139,43 @@ test('takes a stream that was attached for a connection that is gone', async () 
   expect(again.of('m').map(({ d }) => d)).toEqual([1])
   expect(world.sessions).toHaveLength(1)
 })
+
+test('leaves no stream to the next server in which a message is missing', async () => {
+  const store = lateStore()
+  const world = createFakeWorld({ streams: store })
+  const client = world.connect()
+  client.say({ t: 'hello', writers: {} })
+  await settle()
+
+  store.failures = 1
+  world.session.send('news', 1)
+  world.session.send('news', 2)
+  world.engine.close()
+  await settle()
+  const next = createFakeWorld({ streams: store })
+  const again = next.connect()
+  again.say({ t: 'hello', writers: {}, stream: { id: sessionOf(client), s: 0 } })
+  await settle()
+
+  expect(world.errors).toMatchObject([{ code: 'STORAGE_FAILED' }])
+  expect(again.of('welcome')).toMatchObject([{ resumed: false, lost: 'unknown' }])
+})
+
+test('leaves a stream to the next server with what the store answers for after the end', async () => {
+  const store = lateStore()
+  const world = createFakeWorld({ streams: store })
+  const client = world.connect()
+  client.say({ t: 'hello', writers: {} })
+  await settle()
+
+  world.session.send('news', 1)
+  world.engine.close()
+  await settle()
+  const again = createFakeWorld({ streams: store }).connect()
+  again.say({ t: 'hello', writers: {}, stream: { id: sessionOf(client), s: 0 } })
+  await settle()
+
+  expect(world.errors).toEqual([])
+  expect(again.of('welcome')).toMatchObject([{ resumed: true }])
+  expect(again.of('m').map(({ d }) => d)).toEqual([1])
+})
