@@ -179,7 +179,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   }
 
   fail(cause: unknown): void {
-    if (this.#status === 'closed') return
+    if (!this.#isAlive()) return
     const isOurs = cause instanceof RemoteProtocolError || cause instanceof StorageError
     const error = isOurs
       ? cause

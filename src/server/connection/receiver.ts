@@ -165,6 +165,7 @@ export class Receiver implements LaneSubscriber {
 
   /** Raises the cursors one after the other: the store may be elsewhere. */
   #raise(named: readonly [string, number][], done: () => void): void {
+    if (this.#context.isStopped()) return
     const [next, ...others] = named
     if (!next) return done()
     const [writer, sequence] = next
@@ -175,6 +176,7 @@ export class Receiver implements LaneSubscriber {
     whenDone(
       () => this.#context.streams.advance(this.#session.user, writer, cursor),
       () => {
+        if (this.#context.isStopped()) return
         lane.advance(cursor)
         this.#incoming.told(writer, cursor.n)
         this.#raise(others, done)

@@ -73,6 +73,60 @@ test('lifts a hold only once every cursor is raised', async () => {
   expect(handled).toEqual(['A:7', 'B:9', 'C:3'])
 })
 
+test('raises no cursor after the server was stopped', async () => {
+  const store = lateStore()
+  const world = createFakeWorld({ streams: store })
+  const client = world.connect()
+  client.say({ t: 'hello', writers: { A: 7, B: 9 } })
+  await settle()
+
+  client.say({ t: 'resume', writers: { A: 7, B: 9 } })
+  world.engine.stop()
+  await settle()
+  const cursors = await store.open(world.platform).cursors('', ['A', 'B'])
+
+  expect([...cursors.keys()]).toEqual([])
+})
+
+test('does not raise the next cursor when the server was stopped after the first', () => {
+  const store = createMemoryStreams()
+  const raised: string[] = []
+  const world = createFakeWorld({
+    streams: {
+      open(platform) {
+        const inner = store.open(platform)
+        return {
+          ...inner,
+          advance(user, writer, cursor) {
+            raised.push(writer)
+            world.engine.stop()
+            return inner.advance(user, writer, cursor)
+          },
+        }
+      },
+    },
+  })
+  const client = world.connect()
+
+  client.say({ t: 'hello', writers: { A: 7, B: 9 } }, { t: 'resume', writers: { A: 7, B: 9 } })
+
+  expect(raised).toEqual(['A'])
+})
+
+test('reports no failure of the store after the server was stopped', async () => {
+  const store = lateStore()
+  const world = createFakeWorld({ streams: store })
+  const client = world.connect()
+
+  store.failures = 1
+  client.say({ t: 'hello', writers: {} })
+  world.engine.stop()
+  await settle()
+
+  expect(world.errors).toEqual([])
+  expect(client.closed).toBeUndefined()
+})
+
 test('closes with 1011 when the store does not keep what was handled, and never handles it again', async () => {
   const store = lateStore()
   const world = createFakeWorld({ streams: store })
