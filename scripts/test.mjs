@@ -54,13 +54,12 @@ async function takeLane(lane, options) {
 /** With `capture` the output of the step is shown when it has ended, so that lanes do not mix theirs. */
 async function take({ name, command: [program, args], report, needs = [], minutes = 4 }, { capture }) {
   const missing = [needs].flat().filter((need) => results.get(need).failed > 0)
-  if (missing.length > 0) {
-    return { name, seconds: 0, passed: 0, failed: 1, skipped: 0, reason: `needs ${missing.join(' and ')}` }
-  }
+  if (missing.length > 0) return notRun(name, `needs ${missing.join(' and ')}`)
+  const start = Date.now()
+  if (start >= deadline) return notRun(name, 'no time was left')
 
   const title = `\n── ${name} ──`
   if (!capture) console.log(title)
-  const start = Date.now()
   const { ok, output, reason } = await run(program, args, {
     timeoutMs: Math.min(minutes * MINUTE_MS, deadline - start),
     capture,
@@ -69,6 +68,10 @@ async function take({ name, command: [program, args], report, needs = [], minute
   if (capture) console.log(`${title}\n${output.trimEnd()}`)
   const seconds = (Date.now() - start) / 1000
   return { name, seconds, ...count(ok, reason, report && read(name, report)) }
+}
+
+function notRun(name, reason) {
+  return { name, seconds: 0, passed: 0, failed: 1, skipped: 0, reason }
 }
 
 /** A suite that ended badly has failed, whatever it counted; so has one that ran no test. */
