@@ -146,11 +146,11 @@ describe('a socket that refuses a frame once', () => {
   test('loses nothing, and no order, where the server acknowledges', async () => {
     const refuse = once()
     const platform = setFaultyPlatform((frame) => String(frame).includes('"s":2') && refuse())
-    const { client, live, heard, say, errors, sequences, status } = setStage({ platform })
+    const { client, live, heard, say, errors, sequences, status: statusOf } = setStage({ platform })
     await live()
     heard()
     const deliveries = [1, 2, 3].map((data) => client.send('m', data))
-    const before = [sequences(), status()]
+    const before = [sequences(), statusOf()]
     await platform.advance(1_000)
     platform.link.accept()
     say(GREETING, { ...WELCOME, resumed: true, cursors: { [OWN]: 1 } })
