@@ -8,7 +8,6 @@ import { HoldfastError, LocalProtocolError, RemoteProtocolError, textOf } from '
 
 /** The way from the outbox to the network: one socket at a time, filled with what the protocol wants to send. */
 export interface Link {
-  readonly isOpen: boolean
   /** Bytes in the browser's buffer. */
   readonly buffered: number
   /** When `poll` is due, on the monotonic clock. */
@@ -93,9 +92,6 @@ export function createLink({ protocol, outbox, createTransport, report }: LinkOp
   }
 
   return {
-    get isOpen() {
-      return isOpen()
-    },
     get buffered() {
       return buffered()
     },

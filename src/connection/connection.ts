@@ -37,7 +37,6 @@ export interface Connection {
   readonly state: ConnectionState
   /** When `elapsed` is due, on the clock of `handle`; `Infinity` when nothing is. */
   readonly deadline: number
-  readonly receivedAt: number
   handle(input: Input, now: number): Effect[]
 }
 
@@ -245,9 +244,6 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
       if (state.status === 'waiting') return state.retryAt
       if (state.status === 'connected') return liveness.deadline
       return isLinked() ? attemptBy : Infinity
-    },
-    get receivedAt() {
-      return liveness.receivedAt
     },
     handle(input, now) {
       effects = []
