@@ -57,16 +57,18 @@ export interface Client<C extends Contract = Untyped> {
   reconnect(): void
   /**
    * Stops for good: no timer, listener or provider call is left. What is pending stays in the outbox's store; its
-   * deliveries fail with `CLIENT_CLOSED`. Settles when the store has let go, or when `connect()` has called it off. `connect()` starts anew.
+   * deliveries fail with `CLIENT_CLOSED`. Settles when the store has let go, or when `connect()` has called it off.
+   * `connect()` starts anew; what is sent before it waits for it, as before the first `connect()`.
    */
   close(options?: CloseOptions): Promise<void>
 
   /**
-   * Accepts a message for delivery, in the order of the calls, and sends it as soon as there is a connection.
+   * Accepts a message for delivery, in the order of the calls, and sends it as soon as there is a connection. Before
+   * `connect()` and after `close()` it waits for `connect()`.
    *
    * @throws {TypeError} for an event name that is not a non-empty string, or a wrong option
    * @throws {LocalProtocolError} `NOT_ENCODABLE` or `TOO_LARGE`; nothing was queued
-   * @throws {DeliveryError} `OUTBOX_FULL` with `overflow: 'reject'`; `CLIENT_CLOSED` after `close`
+   * @throws {DeliveryError} `OUTBOX_FULL` with `overflow: 'reject'`
    * @example const delivery = client.send('message', { text: 'hi' }, { ttlMs: 60_000 })
    */
   send<Name extends EventName<ToServer<C>>>(event: Name, ...rest: SendArguments<ToServer<C>[Name]>): Delivery

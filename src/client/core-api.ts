@@ -28,8 +28,6 @@ export interface Core {
   readonly outbox: Outbox
   /** Absent where the dialect has none. */
   readonly requests: Requests | undefined
-  /** `close` was called, and `connect` not since. */
-  readonly isClosed: boolean
   /** Messages not yet delivered, and requests without a reply. */
   readonly pending: number
   /** Bytes of messages that are accepted and have not left the browser. */

@@ -261,9 +261,6 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   return {
     outbox,
     requests,
-    get isClosed() {
-      return isClosed
-    },
     get pending() {
       return pending()
     },

@@ -83,11 +83,8 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
     return core.requests.ask(event, body, bytes, requestOptions)
   }
 
-  /** @throws {DeliveryError} | {LocalProtocolError} */
+  /** @throws {LocalProtocolError} */
   function encode(event: string, data: unknown): { body: Body; bytes: number } {
-    if (core.isClosed) {
-      throw new DeliveryError('CLIENT_CLOSED', `"${event}" was sent after close(); call connect() first`)
-    }
     const body = dialect.encode(event, data)
     if (typeof body !== 'string' && !(body instanceof Uint8Array && body.buffer instanceof ArrayBuffer)) {
       throw new LocalProtocolError(

@@ -213,7 +213,7 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
       settle(message.page, message)
       message.error = code
       count(`refused ${code}`)
-      check(code === 'OUTBOX_FULL' || code === 'CLIENT_CLOSED', 'up-verdict', () => `${number} is refused: ${code}`)
+      check(code === 'OUTBOX_FULL', 'up-verdict', () => `${number} is refused: ${code}`)
     },
     closed(page) {
       for (const message of ups.values()) {

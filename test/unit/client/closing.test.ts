@@ -78,7 +78,7 @@ describe('close', () => {
     expect(log).toEqual(['connecting', 'connected', 'closed'])
   })
 
-  test('breaks the deliveries, keeps the messages, and takes no more', async () => {
+  test('breaks the deliveries and keeps the messages', async () => {
     const store = createFakeStore()
     const { client, send } = setUp({ outbox: persistent(store) })
     const delivery = send('a')
@@ -88,8 +88,63 @@ describe('close', () => {
 
     await delivered
     expect(store.kept.map(({ body }) => body)).toEqual(['a'])
-    expect(() => send('b')).toThrow(expect.objectContaining({ code: 'CLIENT_CLOSED', name: 'DeliveryError' }))
-    expect(() => send('b', { volatile: true })).toThrow(expect.objectContaining({ code: 'CLIENT_CLOSED' }))
+  })
+
+  test.each([
+    ['in memory', undefined],
+    ['in a store', () => persistent(createFakeStore())],
+  ])('lets what is sent after it wait for connect, as before the first, %s', async (_, outbox) => {
+    const { client, platform, connect, send } = setUp(outbox && { outbox: outbox() })
+    send('join')
+    client.connect()
+    send('leave')
+    void client.close()
+    const late = send('join again')
+    await platform.settle()
+    const waiting = late.error
+    await connect()
+    await platform.advance(100)
+
+    expect(waiting).toBeUndefined()
+    expect(platform.links).toHaveLength(1)
+    expect(platform.link.received).toEqual(['join', 'leave', 'join again'])
+    expect(late.status).toBe('delivered')
+  })
+
+  test('keeps what is sent after it, and fails it when it is called again', async () => {
+    const store = createFakeStore()
+    const { client, send, leftovers } = setUp({ outbox: persistent(store) })
+    await client.close()
+    const delivery = send('a')
+    await delivery.stored
+
+    await client.close()
+
+    expect(store.kept.map(({ body }) => body)).toEqual(['a'])
+    expect(delivery.error).toMatchObject({ code: 'CLIENT_CLOSED' })
+    expect(leftovers()).toEqual(NOTHING)
+  })
+
+  test('fails what is volatile and sent after it, without a throw', async () => {
+    const { client, send } = setUp()
+    await client.close()
+
+    expect(send('a', { volatile: true })).toMatchObject({ status: 'failed', error: { code: 'NOT_CONNECTED' } })
+  })
+
+  test('that drains takes what is sent meanwhile', async () => {
+    const { client, platform, connect, send } = setUp()
+    await connect()
+    platform.link.hold()
+    send('a')
+    const closing = client.close({ drainMs: 10_000 })
+    const late = send('b')
+    platform.link.flush()
+    await platform.advance(1_000)
+    await closing
+
+    expect(platform.link.received).toEqual(['a', 'b'])
+    expect(late.status).toBe('delivered')
   })
 
   test('and connect starts anew, with what was left', async () => {

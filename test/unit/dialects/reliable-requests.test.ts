@@ -226,7 +226,24 @@ describe('requests', () => {
 
     expect(fates).toEqual(requests.map(() => ({ error: 'CLIENT_CLOSED' })))
     expect([pending(), platform.clock.timers]).toEqual([0, 0])
-    await expect(client.request('ask')).rejects.toMatchObject({ code: 'CLIENT_CLOSED' })
+  })
+
+  test('that are made after close wait for connect, and no longer than their time', async () => {
+    const { client, live, platform } = setStage()
+    await live()
+    await client.close()
+    const impatient = client.request('ask', 1, { timeoutMs: 1_000 })
+    const request = client.request('ask', 2)
+    const fates = Promise.all([fate(impatient), fate(request)])
+    await platform.advance(999)
+    const early = await fates
+    const late = Promise.allSettled([impatient, request])
+    await platform.advance(1)
+    await client.close()
+
+    expect(early).toEqual(['open', 'open'])
+    expect(await late).toMatchObject([{ reason: { code: 'REQUEST_TIMEOUT' } }, { reason: { code: 'CLIENT_CLOSED' } }])
+    expect(platform.clock.timers).toBe(0)
   })
 
   test('are waited for by a close that drains', async () => {
