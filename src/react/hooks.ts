@@ -1,25 +1,47 @@
-import { useEffect, useRef, useSyncExternalStore } from 'react'
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
 import type { Client } from '../client/api.js'
 import type { Contract, EventName, FromServer, Untyped } from '../shared/contract.js'
 import { INITIAL_STATE, type ClientState } from '../client/snapshot.js'
+import { createReader } from './reader.js'
 
 /**
  * The door `holdfast/react`. The client lives outside React: make it once, beside your components, and hand it to
  * these hooks. They only read and listen, so that StrictMode's second mount, a render on a server, or an abandoned
- * concurrent render opens no second connection.
+ * concurrent render opens no second connection. Where there is no client, as on a server that makes none, they take
+ * `null` or `undefined`: the state is then `idle`, and no event comes.
  */
 
-const initialState = (): ClientState => INITIAL_STATE
-const nothingPending = (): number => 0
+/** A client, or none while a server renders. */
+type Maybe<C extends Contract> = Client<C> | null | undefined
+
+const subscribeToNothing = (): (() => void) => () => {}
+const pendingOf = ({ pending }: ClientState): number => pending
 
 /**
- * The client's state, for rendering. Renders again when it changes, and never shows two components different states in
- * one render.
+ * The client's state, for rendering, and never another one in two components of one render. The component renders again
+ * when something changes that it has read of the state: one that shows `status` does not render for every message.
+ * Whoever takes the state as a whole, as `{ ...state }` does, has read everything.
  *
- * @example const { status, pending } = useConnection(client)
+ * @example const { status } = useConnection(client)
  */
-export function useConnection<C extends Contract = Untyped>(client: Client<C>): ClientState {
-  return useSyncExternalStore(client.subscribe, client.getState, initialState)
+export function useConnection<C extends Contract = Untyped>(client: Maybe<C>): ClientState
+/**
+ * What `select` makes of the client's state. The component renders again when that is another value, as `Object.is`
+ * has it: for a `select` that makes a new object each time, with every change of the state.
+ *
+ * @example const isOnline = useConnection(client, ({ status }) => status === 'connected')
+ */
+export function useConnection<Selected, C extends Contract = Untyped>(
+  client: Maybe<C>,
+  select: (state: ClientState) => Selected,
+): Selected
+export function useConnection<C extends Contract>(client: Maybe<C>, select?: (state: ClientState) => unknown): unknown {
+  const read = useMemo(() => createReader(select), [select])
+  return useSyncExternalStore(
+    client?.subscribe ?? subscribeToNothing,
+    () => read(client?.getState() ?? INITIAL_STATE),
+    () => read(INITIAL_STATE),
+  )
 }
 
 /**
@@ -27,8 +49,8 @@ export function useConnection<C extends Contract = Untyped>(client: Client<C>): 
  *
  * @example const pending = usePending(client)
  */
-export function usePending<C extends Contract = Untyped>(client: Client<C>): number {
-  return useSyncExternalStore(client.subscribe, () => client.getState().pending, nothingPending)
+export function usePending<C extends Contract = Untyped>(client: Maybe<C>): number {
+  return useConnection(client, pendingOf)
 }
 
 /**
@@ -38,7 +60,7 @@ export function usePending<C extends Contract = Untyped>(client: Client<C>): num
  * @example useEvent(client, 'message', (message) => setMessages((all) => [...all, message]))
  */
 export function useEvent<C extends Contract, Name extends EventName<FromServer<C>>>(
-  client: Client<C>,
+  client: Maybe<C>,
   event: Name,
   listener: (payload: FromServer<C>[Name]) => unknown,
 ): void {
@@ -46,5 +68,5 @@ export function useEvent<C extends Contract, Name extends EventName<FromServer<C
   useEffect(() => {
     latest.current = listener
   })
-  useEffect(() => client.on(event, (payload) => latest.current(payload)), [client, event])
+  useEffect(() => client?.on(event, (payload) => latest.current(payload)), [client, event])
 }

@@ -49,6 +49,7 @@ interface ByInterface {
 // Never called: what stands here is only compiled.
 const chat = null as unknown as Client<Chat>
 const untyped = null as unknown as Client
+const none = null as Client<Chat> | null | undefined
 
 describe('what the client sends', () => {
   test('takes the events of the contract with their payloads', () => {
@@ -347,7 +348,11 @@ describe('options', () => {
 describe('hooks', () => {
   test('know the contract of their client', () => {
     expectTypeOf(useConnection(chat)).toEqualTypeOf<ClientState>()
+    expectTypeOf(useConnection(chat, ({ status }) => status === 'connected')).toEqualTypeOf<boolean>()
+    expectTypeOf(useConnection(none)).toEqualTypeOf<ClientState>()
     expectTypeOf(usePending(untyped)).toEqualTypeOf<number>()
+    expectTypeOf(usePending(none)).toEqualTypeOf<number>()
+    useEvent(none, 'message', (message) => expectTypeOf(message).toEqualTypeOf<{ from: string; text: string }>())
     useEvent(chat, 'message', (message) => expectTypeOf(message).toEqualTypeOf<{ from: string; text: string }>())
     useEvent(untyped, 'anything', (payload) => expectTypeOf(payload).toEqualTypeOf<unknown>())
     // @ts-expect-error there is no such event

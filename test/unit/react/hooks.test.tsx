@@ -1,9 +1,10 @@
 // @vitest-environment happy-dom
-import { act, StrictMode, useState, type ReactNode } from 'react'
+import { act, StrictMode, useEffect, useState, type ReactNode } from 'react'
 import { createRoot, hydrateRoot, type Root } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createClient } from '../../../src/client/client.js'
+import type { ClientState } from '../../../src/client/snapshot.js'
 import { plain } from '../../../src/dialects/plain/plain.js'
 import { text } from '../../../src/protocol/codec.js'
 import { useConnection, useEvent, usePending } from '../../../src/react/hooks.js'
@@ -72,13 +73,17 @@ describe('useConnection', () => {
 
   test('shows two components the same state in every render', async () => {
     const { client, render, connect, act: perform } = setUp()
-    const renders: unknown[][] = []
-    function Left({ seen }: { seen: unknown[] }) {
-      seen.push(useConnection(client))
+    const renders: string[][] = []
+    function useSeen() {
+      const { status, pending } = useConnection(client)
+      return `${status} ${pending}`
+    }
+    function Left({ seen }: { seen: string[] }) {
+      seen.push(useSeen())
       return null
     }
     function Both() {
-      const seen = [useConnection(client)]
+      const seen = [useSeen()]
       renders.push(seen)
       return (
         <>
@@ -118,6 +123,158 @@ describe('useConnection', () => {
     await connect()
 
     expect(renders).toBe(before)
+  })
+
+  test('renders again only for what was read', async () => {
+    const { client, platform, render, shown, connect, act: perform } = setUp()
+    let renders = 0
+    function Status() {
+      renders++
+      return useConnection(client).status
+    }
+    await render(<Status />)
+    await connect()
+    const connected = renders
+    await perform(() => platform.link.deliver('hello'))
+    await perform(() => platform.link.hold())
+    await perform(() => client.send('message', 'a'))
+    const quiet = renders
+    await perform(() => platform.link.close())
+
+    expect(quiet).toBe(connected)
+    expect(shown()).toBe('waiting')
+  })
+
+  test('shows at once what is read for the first time, and follows it', async () => {
+    const { client, platform, render, shown, connect, act: perform } = setUp()
+    function Status({ isLong = false }) {
+      const state = useConnection(client)
+      return isLong ? `${state.status} ${state.pending}` : state.status
+    }
+    await render(<Status />)
+    await connect()
+    await perform(() => platform.link.hold())
+    await perform(() => client.send('message', 'a'))
+    await render(<Status isLong />)
+    const long = shown()
+    await perform(() => client.send('message', 'b'))
+
+    expect([long, shown()]).toEqual(['connected 1', 'connected 2'])
+  })
+
+  test('keeps what a render has seen, for who looks back', async () => {
+    const { client, render, connect } = setUp()
+    const states: ClientState[] = []
+    function Status() {
+      const state = useConnection(client)
+      const { status } = state
+      useEffect(() => void states.push(state), [state])
+      return status
+    }
+    await render(<Status />)
+    await connect()
+
+    expect([...new Set(states)].map(({ status }) => status)).toEqual(['idle', 'connecting', 'connected'])
+  })
+
+  test.each<[string, (state: ClientState) => unknown]>([
+    ['is copied', (state) => ({ ...state })],
+    ['is searched', (state) => 'pending' in state],
+    ['is written down', (state) => JSON.stringify(state)],
+  ])('follows all of a state that %s', async (_, look) => {
+    const { client, render, connect, act: perform } = setUp()
+    const seen: unknown[] = []
+    function Whole() {
+      seen.push(look(useConnection(client)))
+      return null
+    }
+    await render(<Whole />)
+    await connect()
+    const before = seen.length
+    await perform(() => client.send('message', 'a'))
+
+    expect(seen.length).toBeGreaterThan(before)
+    expect(seen.at(-1)).toEqual(look(client.getState()))
+  })
+
+  test('with a selection renders again only when that changes', async () => {
+    const { client, platform, render, shown, connect, act: perform } = setUp()
+    let renders = 0
+    function Status() {
+      renders++
+      return useConnection(client, ({ status }) => status === 'connected') ? 'on' : 'off'
+    }
+    await render(<Status />)
+    const first = shown()
+    await connect()
+    const connected = renders
+    await perform(() => platform.link.hold())
+    await perform(() => client.send('message', 'a'))
+
+    expect([first, shown(), renders]).toEqual(['off', 'on', connected])
+  })
+
+  test('with a selection sees the props of the last render, and may get a new object', async () => {
+    const { client, render, shown, connect } = setUp()
+    function Status({ name }: { name: string }) {
+      const { label } = useConnection(client, ({ status }) => ({ label: `${name} ${status}` }))
+      return label
+    }
+    await render(<Status name="first" />)
+    await connect()
+    const before = shown()
+    await render(<Status name="second" />)
+
+    expect([before, shown()]).toEqual(['first connected', 'second connected'])
+  })
+
+  test('takes no client at all, and one that comes later', async () => {
+    const { client, render, shown, connect } = setUp()
+    interface Given {
+      given: typeof client | null | undefined
+    }
+    function Status({ given }: Given) {
+      const { status } = useConnection(given)
+      const isIdle = useConnection(given, (state) => state.status === 'idle')
+      useEvent(given, 'message', () => {})
+      return `${status} ${isIdle} ${usePending(given)}`
+    }
+    const html = renderToString(<Status given={null} />)
+    await render(<Status given={undefined} />)
+    const without = shown()
+    await connect()
+    await render(<Status given={client} />)
+    const late = shown()
+    await render(<Status given={null} />)
+
+    expect([html, without, late, shown()]).toEqual(['idle true 0', 'idle true 0', 'connected false 0', 'idle true 0'])
+  })
+
+  test('lets a child send in its effects, which run before and after those that connect and close', async () => {
+    const { client, platform, render, act: perform } = setUp()
+    function Child() {
+      useEffect(() => {
+        client.send('message', 'join')
+        return () => void client.send('message', 'leave')
+      }, [])
+      return null
+    }
+    function App() {
+      useEffect(() => {
+        client.connect()
+        return () => void client.close()
+      }, [])
+      return <Child />
+    }
+    await render(<App />)
+    await perform(() => platform.link.accept())
+    const mounted = [...platform.link.received]
+    await render(null)
+    await render(<App />)
+    await perform(() => platform.link.accept())
+
+    expect(mounted).toEqual(['join', 'leave', 'join'])
+    expect(platform.link.received).toEqual(['leave', 'join', 'leave', 'join'])
   })
 
   test('renders on a server what the browser then takes over', async () => {
