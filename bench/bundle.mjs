@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 
-/** `dist`, or another folder with the doors `index` and `indexeddb`, as JavaScript or TypeScript. */
+/** `dist`, or another folder with the doors `index`, `indexeddb` and `reliable`, as JavaScript or TypeScript. */
 export const SHIPPED = join(HERE, '../dist')
 
 /** Contestant → the code of its page. All is read now: whoever builds meanwhile does not disturb. */
@@ -35,18 +35,14 @@ export const bundleStorage = (folder = SHIPPED, minify = true) =>
     minify,
   )
 
-export const bundleDialect = (name, folder = SHIPPED) =>
-  bundle(
-    `import { serve } from './dialects.mjs'
-     serve('${name}')`,
-    folder,
-    true,
-  )
-
 async function bundle(contents, folder, minify) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: join(HERE, 'page') },
-    alias: { holdfast: door(folder, 'index'), 'holdfast/indexeddb': door(folder, 'indexeddb') },
+    alias: {
+      holdfast: door(folder, 'index'),
+      'holdfast/indexeddb': door(folder, 'indexeddb'),
+      'holdfast/reliable': door(folder, 'reliable'),
+    },
     bundle: true,
     write: false,
     format: 'iife',

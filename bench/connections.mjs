@@ -3,27 +3,35 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { Server as SocketIoServer } from 'socket.io'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createServer } from '../dist/server.js'
 import { median } from './statistics.mjs'
 
 /**
  * What an idle connection costs a server: KiB of resident memory, and µs of CPU time from its request to its welcome.
- * Bare ws and the companion server take turns, each in a process of its own, with the clients in another one.
- * A reading of memory follows a garbage collection, and none of the CPU time is spent in that.
+ * Bare ws, Socket.IO's server and the companion server take turns, each with the options that it has by default and
+ * in a process of its own, with the clients, which are alike, in another one. A reading of memory follows a garbage collection,
+ * and none of the CPU time is spent in that.
  */
 const HELP = `Usage: npm run bench:connections -- [options]
 
   --connections <n>  idle connections of each server (default: 2000)
   --rounds <n>       rounds, of which the median counts (default: 3)
 `
-const CONTESTANTS = ['ws', 'holdfast']
+const CONTESTANTS = ['ws', 'socket.io', 'holdfast']
 const WARM_UP = 300
 const AT_ONCE = 20
 const TIMEOUT_MS = 120_000
-const SUBPROTOCOL = 'holdfast.1'
 
-const ROLES = { ws: serveWs, holdfast: serveHoldfast, clients: connectClients }
+/** How a client comes to be connected: what it dials, what it says, and what it hears last. */
+const GREETINGS = {
+  ws: { path: '/' },
+  'socket.io': { path: '/socket.io/?EIO=4&transport=websocket', says: '40', hears: '40' },
+  holdfast: { path: '/', subprotocol: 'holdfast.1', says: '{"t":"hello","writers":{}}', hears: '{"t":"welcome"' },
+}
+
+const ROLES = { ws: serveWs, 'socket.io': serveSocketIo, holdfast: serveHoldfast, clients: connectClients }
 const role = process.argv[2]
 if (Object.hasOwn(ROLES, role)) ROLES[role]()
 else await main()
@@ -69,9 +77,9 @@ async function measure(name, connections) {
   }
   try {
     const [{ port }] = await once(server, 'message', { signal })
-    await ask(clients, { port, count: WARM_UP, subprotocol: name === 'holdfast' && SUBPROTOCOL })
+    await ask(clients, { port, count: WARM_UP, name })
     const before = await ask(server, 'read')
-    await ask(clients, { port, count: connections, subprotocol: name === 'holdfast' && SUBPROTOCOL })
+    await ask(clients, { port, count: connections, name })
     const after = await ask(server, 'read')
     return {
       kib: (after.rss - before.rss) / 1024 / connections,
@@ -85,11 +93,15 @@ async function measure(name, connections) {
 }
 
 function serveWs() {
-  serve((http) => new WebSocketServer({ server: http, perMessageDeflate: false }))
+  serve((http) => new WebSocketServer({ server: http }))
+}
+
+function serveSocketIo() {
+  serve((http) => new SocketIoServer(http))
 }
 
 function serveHoldfast() {
-  serve((http) => createServer({ server: http, compression: false }))
+  serve((http) => createServer({ server: http }))
 }
 
 function serve(attach) {
@@ -110,12 +122,12 @@ function cpuMicros() {
   return user + system
 }
 
-/** Opens so many connections, and answers once each is open and, with a subprotocol, welcome. */
+/** Opens so many connections, and answers once each is open and welcome. */
 function connectClients() {
-  const connectAll = async ({ port, count, subprotocol }) => {
+  const connectAll = async ({ port, count, name }) => {
     let left = count
     const work = async () => {
-      while (left-- > 0) await connect(port, subprotocol)
+      while (left-- > 0) await connect(port, GREETINGS[name])
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
     process.send('done')
@@ -124,15 +136,15 @@ function connectClients() {
   process.on('disconnect', () => process.exit())
 }
 
-async function connect(port, subprotocol) {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}`, subprotocol || [], { perMessageDeflate: false })
-  await once(socket, 'open')
-  if (!subprotocol) return
+async function connect(port, { path, subprotocol, says, hears }) {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, subprotocol ?? [], { perMessageDeflate: false })
   const welcomed = new Promise((resolve) => {
     socket.on('message', (/** @type {Buffer} */ data) => {
-      if (JSON.parse(data.toString()).t === 'welcome') resolve()
+      if (data.toString().startsWith(hears)) resolve()
     })
   })
-  socket.send('{"t":"hello","writers":{}}')
+  await once(socket, 'open')
+  if (!says) return
+  socket.send(says)
   await welcomed
 }

@@ -35,7 +35,7 @@ const server = await startServer({
 const browser = await launchBrowser()
 try {
   const page = await browser.open(`http://${server.origin}/page`)
-  await page.evaluate(`bench.connect('ws://${server.origin}/', ${measure === 'queue'})`)
+  await page.evaluate(`bench.${measure === 'queue' ? 'hold' : 'connect'}('ws://${server.origin}/')`)
   await page.evaluate(`bench.${measure}(5000)`)
   await page.call('Profiler.enable')
   await page.call('Profiler.setSamplingInterval', { interval: 100 })

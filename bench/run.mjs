@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { parseArgs } from 'node:util'
 import { launchBrowser } from './browser.mjs'
 import { bundleSilence, bundleStorage, bundleTraffic } from './bundle.mjs'
+import { writeReadme } from './readme.mjs'
 import { createReport, print } from './report.mjs'
 import { startServer } from './start-server.mjs'
 import { median, quantile } from './statistics.mjs'
@@ -12,16 +13,26 @@ const USAGE = `npm run bench -- [options]
   --rounds N          how often each contestant is measured (default 15, quick 5)
   --only A,B          of: traffic, own, storage, queue
   --also NAME=FOLDER  another build or source folder of Holdfast as a contestant; may be repeated
-  --json FILE         write all figures there too`
+  --json FILE         write all figures there too
+  --write             write the table of README.md`
 
 const MEASURES = [
-  { name: 'receive', title: 'Receive', unit: 'messages/s', floor: 'native', target: '>= 0.95' },
+  { name: 'receive', title: 'Receive, sent by the library of the server', unit: 'messages/s', floor: 'native' },
   { name: 'receiveCpu', title: 'Main thread, per received message', unit: 'CPU µs', floor: 'native' },
+  {
+    name: 'receiveRaw',
+    title: 'Receive, sent as bytes that are ready',
+    unit: 'messages/s',
+    floor: 'native',
+    target: '>= 0.95',
+  },
+  { name: 'receiveRawCpu', title: 'Main thread, per message of those', unit: 'CPU µs', floor: 'native' },
   { name: 'send', title: 'Send, until the server has them', unit: 'messages/s', floor: 'native', target: '>= 0.90' },
   { name: 'sendCall', title: 'One call of send', unit: 'µs', floor: 'native' },
   { name: 'sendCpu', title: 'Main thread, per sent message', unit: 'CPU µs', floor: 'native' },
   { name: 'echo50', title: 'Echo p50', unit: 'ms', floor: 'native', target: '<= 1.03' },
   { name: 'echo99', title: 'Echo p99', unit: 'ms', floor: 'native' },
+  { name: 'echoCpu', title: 'Main thread, per echo', unit: 'CPU µs', floor: 'native' },
   { name: 'ownReceive', title: 'Own code, per received message, best of many', unit: 'µs', floor: 'native' },
   { name: 'ownSend', title: 'Own code, per call of send, best of many', unit: 'µs', floor: 'native' },
   { name: 'store', title: 'Durable append, strict', unit: 'messages/s', floor: '100 records a transaction' },
@@ -31,8 +42,8 @@ const MEASURES = [
   { name: 'drainTask', title: 'Longest main-thread task of that (0: none over 50)', unit: 'ms' },
 ]
 /** A part that has used up its time begins no further round; on a busy machine there are fewer. */
-const PART_MS = { traffic: 130_000, own: 20_000, storage: 20_000, queue: 50_000 }
-const TIMEOUT_MS = 300_000
+const PART_MS = { traffic: 200_000, own: 20_000, storage: 20_000, queue: 70_000 }
+const TIMEOUT_MS = 400_000
 /** Of echoes in a round. */
 const HELPINGS = 4
 
@@ -43,6 +54,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: 'traffic,own,storage,queue' },
     also: { type: 'string', multiple: true, default: [] },
     json: { type: 'string' },
+    write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
@@ -62,17 +74,37 @@ if (options.rounds) {
 if (!Number.isSafeInteger(sizes.rounds) || sizes.rounds < 1) throw new RangeError(`--rounds must be from 1\n${USAGE}`)
 const isWanted = (part) => options.only.split(',').includes(part)
 
-/** Each has a page, and so a renderer process, of its own. */
+/**
+ * Each has a page, and so a renderer process, of its own, and every option at its default but for what `tuned` says.
+ * Who is `isPlain` speaks to bare ws.
+ */
 const contestants = [
-  { name: 'native' },
-  { name: 'partysocket' },
-  { name: 'reconnecting-websocket' },
-  { name: 'holdfast' },
+  { name: 'native', label: 'native', isPlain: true },
+  { name: 'partysocket', label: `partysocket ${versionOf('partysocket')}`, isPlain: true },
+  {
+    name: 'reconnecting-websocket',
+    label: `reconnecting-websocket ${versionOf('reconnecting-websocket')}`,
+    isPlain: true,
+  },
+  { name: 'socket.io-client', label: `Socket.IO ${versionOf('socket.io')}`, path: 'socket.io/' },
+  {
+    name: 'socket.io-client-retries',
+    label: 'Socket.IO with retries',
+    path: 'socket.io/',
+    tuned: '`retries: 10`, `ackTimeout: 10_000`',
+    isSlow: true,
+  },
+  { name: 'holdfast', label: 'Holdfast, `plain()`', isPlain: true },
+  { name: 'holdfast-reliable', label: 'Holdfast, `reliable()`', path: 'reliable' },
   ...options.also.map((also) => {
     const [name, folder] = also.split('=')
-    return { name, folder, isHoldfast: true }
+    return { name, label: name, folder, isHoldfast: true, isPlain: true }
   }),
 ]
+
+function versionOf(name) {
+  return JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version
+}
 
 const report = createReport(MEASURES)
 /** How much of the time in which a page received the server was busy: it must not be the bottleneck. */
@@ -100,12 +132,13 @@ async function run() {
   const files = {}
   const page = (name, script) => {
     files[`/${name}.js`] = script
-    files[`/${name}`] = `<!doctype html><title>${name}</title><script src="/${name}.js"></script>`
+    files[`/${name}.html`] = `<!doctype html><title>${name}</title><script src="/${name}.js"></script>`
   }
-  for (const { name, folder, isHoldfast } of contestants) {
+  for (const contestant of contestants) {
+    const { name, folder, isHoldfast } = contestant
     const kind = isHoldfast ? 'holdfast' : name
     page(name, await bundleTraffic(kind, folder))
-    page(`silent-${name}`, await bundleSilence(kind, folder))
+    if (isSilent(contestant)) page(`silent-${name}`, await bundleSilence(kind, folder))
   }
   page('storage', await bundleStorage())
 
@@ -117,8 +150,9 @@ async function run() {
   console.log(`${product}, Node ${process.versions.node}, ${os.cpus().length} × ${os.cpus()[0]?.model}`)
   console.log(`Medians of up to ${sizes.rounds} rounds in which all contestants take turns; ratios are within a round.`)
   console.log(`Load of the machine: ${os.loadavg()[0]?.toFixed(1)}.`)
+  for (const { name, tuned } of contestants) if (tuned) console.log(`Tuned: ${name} (${tuned}).`)
 
-  const open = (name) => browser.open(`http://${server.origin}/${name}`)
+  const open = (name) => browser.open(`http://${server.origin}/${name}.html`)
   if (isWanted('traffic')) await measureTraffic(open, server)
   if (isWanted('own')) await measureOwn(open)
   if (isWanted('storage')) await measureStorage(open)
@@ -131,6 +165,10 @@ async function run() {
     console.log(`\nThe server was busy ${(serverLoad * 100).toFixed(1)} % of the time in which a page received.`)
   }
   console.log(`Took ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`)
+  if (options.write) {
+    const about = `${product.replace('/', ' ')}, Node ${process.versions.node}, ${os.cpus().length} cores, ${contestants.length} contestants in turn, medians of up to ${sizes.rounds} rounds; ratios to the browser's own WebSocket with bare ws in the same round.`
+    writeReadme(results, contestants, about)
+  }
   if (options.json) {
     const { version, platform } = process
     const about = { at: new Date().toISOString(), product, node: version, platform, sizes, serverLoad }
@@ -151,47 +189,68 @@ function turns(round, list = contestants) {
 
 async function measureTraffic(open, server) {
   const pages = new Map()
-  for (const { name } of contestants) {
+  for (const { name, path = '', isPlain, isSlow } of contestants) {
     const page = await open(name)
     pages.set(name, page)
-    await page.evaluate(`bench.connect('ws://${server.origin}/')`)
+    await page.evaluate(`bench.connect('ws://${server.origin}/${path}')`)
     await page.evaluate('bench.echo(500)')
-    await page.evaluate('bench.send(3000)')
-    await page.evaluate('bench.receive(10000)')
+    await page.evaluate(`bench.send(${isSlow ? 300 : 3000})`)
+    await page.evaluate('bench.receive(5000)')
+    if (isPlain) await page.evaluate("bench.receive(10000, 'push')")
   }
   for (const round of rounds('traffic', sizes.rounds)) {
-    for (const { name } of turns(round)) {
+    await measureReceiving(round, pages, server)
+    for (const { name, isSlow } of turns(round)) {
       const page = pages.get(name)
-      const { result, microseconds } = await page.withCpuTime(() => page.evaluate(`bench.receive(${sizes.receive})`))
-      report.add('receive', name, result.perSecond)
-      serverLoads.push(server.pushedMs / result.ms)
-      report.add('receiveCpu', name, microseconds / sizes.receive)
-    }
-    for (const { name } of turns(round)) {
-      const page = pages.get(name)
-      const { result, microseconds } = await page.withCpuTime(() => page.evaluate(`bench.send(${sizes.send})`))
+      const count = isSlow ? sizes.send / 10 : sizes.send
+      const { result, microseconds } = await page.withCpuTime(() => page.evaluate(`bench.send(${count})`))
       report.add('send', name, result.perSecond)
       report.add('sendCall', name, result.callMicroseconds)
-      report.add('sendCpu', name, microseconds / sizes.send)
+      report.add('sendCpu', name, microseconds / count)
     }
-    const echoes = new Map(contestants.map(({ name }) => [name, []]))
-    for (let helping = 0; helping < HELPINGS; helping++) {
-      for (const { name } of turns(round + helping)) {
-        echoes.get(name).push(...(await pages.get(name).evaluate(`bench.echo(${sizes.echo / HELPINGS})`)))
-      }
-    }
-    for (const [name, times] of echoes) {
-      times.sort((one, other) => one - other)
-      report.add('echo50', name, quantile(times, 0.5))
-      report.add('echo99', name, quantile(times, 0.99))
-    }
+    await measureEchoes(round, pages)
   }
   for (const page of pages.values()) await page.close()
 }
 
+async function measureReceiving(round, pages, server) {
+  for (const { name, isPlain } of turns(round)) {
+    const page = pages.get(name)
+    const { result, microseconds } = await page.withCpuTime(() => page.evaluate(`bench.receive(${sizes.send})`))
+    report.add('receive', name, result.perSecond)
+    report.add('receiveCpu', name, microseconds / sizes.send)
+    if (!isPlain) continue
+    const raw = await page.withCpuTime(() => page.evaluate(`bench.receive(${sizes.receive}, 'push')`))
+    report.add('receiveRaw', name, raw.result.perSecond)
+    report.add('receiveRawCpu', name, raw.microseconds / sizes.receive)
+    serverLoads.push(server.pushedMs / raw.result.ms)
+  }
+}
+
+async function measureEchoes(round, pages) {
+  const echoes = new Map(contestants.map(({ name }) => [name, { times: [], cpu: 0 }]))
+  for (let helping = 0; helping < HELPINGS; helping++) {
+    for (const { name } of turns(round + helping)) {
+      const page = pages.get(name)
+      const { result, microseconds } = await page.withCpuTime(() =>
+        page.evaluate(`bench.echo(${sizes.echo / HELPINGS})`),
+      )
+      const echo = echoes.get(name)
+      echo.times.push(...result)
+      echo.cpu += microseconds
+    }
+  }
+  for (const [name, { times, cpu }] of echoes) {
+    times.sort((one, other) => one - other)
+    report.add('echo50', name, quantile(times, 0.5))
+    report.add('echo99', name, quantile(times, 0.99))
+    report.add('echoCpu', name, cpu / times.length)
+  }
+}
+
 /** On a socket that costs nothing; the peers, which copy events, need a real one. */
 async function measureOwn(open) {
-  const silent = contestants.filter(({ name, isHoldfast }) => isHoldfast || ['native', 'holdfast'].includes(name))
+  const silent = contestants.filter(isSilent)
   for (const _ of rounds('own', sizes.slowRounds)) {
     for (const { name } of silent) {
       const page = await open(`silent-${name}`)
@@ -220,14 +279,19 @@ async function measureStorage(open) {
   await page.close()
 }
 
+function isSilent({ name, isHoldfast }) {
+  return isHoldfast || ['native', 'holdfast'].includes(name)
+}
+
 /** A fresh page each time: neither what was queued before nor how the heap has grown may matter. */
 async function measureQueue(open, server) {
+  const queueing = contestants.filter(({ isSlow }) => !isSlow)
   for (const round of rounds('queue', sizes.slowRounds)) {
     let floorBytes = 0
     // The floor first: its heap, an array of frames, is what the others are compared to.
-    for (const { name } of [contestants[0], ...turns(round, contestants.slice(1))]) {
+    for (const { name, path = '' } of [queueing[0], ...turns(round, queueing.slice(1))]) {
       const page = await open(name)
-      await page.evaluate(`bench.connect('ws://${server.origin}/', true)`)
+      await page.evaluate(`bench.hold('ws://${server.origin}/${path}')`)
       await page.evaluate('bench.queue(2000)')
       const before = await page.heapBytes()
       report.add('queueCall', name, await page.evaluate(`bench.queue(${sizes.queue})`))
@@ -237,7 +301,7 @@ async function measureQueue(open, server) {
       await page.close()
 
       const fresh = await open(name)
-      await fresh.evaluate(`bench.connect('ws://${server.origin}/', true)`)
+      await fresh.evaluate(`bench.hold('ws://${server.origin}/${path}')`)
       await fresh.evaluate(`bench.queue(${sizes.drain})`)
       const { perSecond, longestTaskMs } = await fresh.evaluate('bench.drain()')
       report.add('drain', name, perSecond)

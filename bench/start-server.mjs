@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 /** The other side, in a process of its own, with the pages to serve: path → body. */
-export async function startServer(files, script = 'server.mjs') {
-  const child = fork(fileURLToPath(new URL(script, import.meta.url)))
+export async function startServer(files) {
+  const child = fork(fileURLToPath(new URL('server.mjs', import.meta.url)))
   const exit = once(child, 'exit')
   await once(child, 'message') // It listens.
   child.send({ files })

@@ -15,14 +15,23 @@ export function serve(connect) {
   let release
 
   const bench = {
-    /** With `isHeld` nobody learns the address, and what is sent waits, until `drain`. */
-    connect(url, isHeld = false) {
-      link = connect(new Promise((resolve) => (release = () => resolve(url))), listeners)
-      if (!isHeld) release()
+    connect(url) {
+      link = connect(Promise.resolve(url), listeners)
     },
 
-    /** Messages per second from the first to the last of `count` that the server sends as fast as it can. */
-    receive: (count) =>
+    /** Nobody learns the address, and what is sent waits, until `drain`: for longer, and more, than clients allow. */
+    hold(url) {
+      link = connect(new Promise((resolve) => (release = () => resolve(url))), listeners, {
+        connectTimeoutMs: 600_000,
+        outboxMax: { messages: 1_000_000, bytes: 2 ** 30 },
+      })
+    },
+
+    /**
+     * Messages per second from the first to the last of `count` that the server sends as fast as it can: with the
+     * `send` of its library, or by `push` as bytes that are ready.
+     */
+    receive: (count, event = 'stream') =>
       new Promise((resolve) => {
         let received = 0
         let sum = 0
@@ -34,7 +43,7 @@ export function serve(connect) {
           const ms = performance.now() - start
           resolve({ perSecond: ((count - 1) * 1000) / ms, ms, sum })
         }
-        link.send('push', { count })
+        link.send(event, { count })
       }),
 
     /** Messages per second from the first `send` until the server says that it has the last of `count`. */

@@ -1,0 +1,4 @@
+import { createClient } from 'holdfast/reliable'
+import { start } from '../start.mjs'
+
+export const connect = (url, listeners, options) => start(createClient({ url: () => url, ...options }), listeners)

@@ -1,0 +1,3 @@
+import { join } from '../join.mjs'
+
+export const connect = (url, listeners) => join(url, listeners)
