@@ -1,6 +1,6 @@
 import type { Contract, FromServer, RequestOptions, SendOptions } from '../shared/contract.js'
 import { DeliveryError, ListenerError, LocalProtocolError, type HoldfastError } from '../shared/errors.js'
-import { createEmitter } from '../shared/emitter.js'
+import { createEmitter, type EventNames } from '../shared/emitter.js'
 import { check, requireNumber, requireText, withDefaults } from '../shared/validate.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { Entry, type Delivery } from '../outbox/delivery.js'
@@ -9,6 +9,16 @@ import type { Client, CloseOptions, LifecycleEvents } from './api.js'
 import type { Notice } from './core-api.js'
 import { createCore } from './core.js'
 import { resolveOptions, SEND_DEFAULTS, type ClientOptions } from './options.js'
+
+const LIFECYCLE_EVENTS: EventNames<LifecycleEvents> = {
+  state: true,
+  stored: true,
+  delivered: true,
+  failed: true,
+  gap: true,
+  rtt: true,
+  error: true,
+}
 
 /**
  * The client behind every `createClient`.
@@ -21,8 +31,9 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
   const { dialect, frameBytesMax, platform } = options
 
   // An error thrown by an `error` listener is never told to the `error` listeners: that would loop.
-  const lifecycle = createEmitter<LifecycleEvents>((error, event) =>
-    event === 'error' ? platform.throwLater(error) : report(error),
+  const lifecycle = createEmitter<LifecycleEvents>(
+    (error, event) => (event === 'error' ? platform.throwLater(error) : report(error)),
+    LIFECYCLE_EVENTS,
   )
   const application = createEmitter<FromServer<C>>(report)
   // An error here is not counted in the state: the change would call the listener again.

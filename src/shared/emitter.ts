@@ -1,5 +1,5 @@
 import { createNanoEvents } from 'nanoevents'
-import { check, requireNumber, requireText, withDefaults, type Defaults } from './validate.js'
+import { check, requireKnown, requireNumber, requireText, withDefaults, type Defaults } from './validate.js'
 import { HoldfastError, ListenerError, textOf } from './errors.js'
 
 /** How a listener is bound. */
@@ -33,12 +33,20 @@ export interface Events<Map> {
   emit<Name extends keyof Map & string>(event: Name, payload: Map[Name], answer?: (data: unknown) => void): number
 }
 
+/** Every event of a map, so that the compiler says which is forgotten. */
+export type EventNames<Map> = { readonly [Name in keyof Map & string]: true }
+
 /**
  * Listeners by event name, on nanoevents. A listener that throws, or whose promise is rejected, stops nobody else:
  * `report` is told, and of which event. A listener that is unbound while an event is emitted is not called any more; one that is bound
  * meanwhile waits for the next event. Binding one function twice makes two bindings.
+ *
+ * @param known where no other events than these exist, so that another name is refused; a set of names to `true`
  */
-export function createEmitter<Map>(report: (error: ListenerError, event: string) => void): Events<Map> {
+export function createEmitter<Map>(
+  report: (error: ListenerError, event: string) => void,
+  known?: EventNames<Map>,
+): Events<Map> {
   const emitter = createNanoEvents<Record<string, (payload: never, results?: unknown[]) => void>>()
   // nanoevents starts with a plain object, in which a name such as "constructor" finds an inherited function.
   const listeners = (emitter.events = Object.create(null) as typeof emitter.events)
@@ -51,6 +59,7 @@ export function createEmitter<Map>(report: (error: ListenerError, event: string)
   const events: Events<Map> = {
     on(event, listener, options) {
       requireText('event', event)
+      if (known) requireKnown('on', event, 'event', known)
       check('listener', listener, 'a function', typeof listener === 'function')
       const { signal } = withDefaults('on', options, LISTEN_DEFAULTS)
       if (signal?.aborted) return () => {}

@@ -69,8 +69,7 @@ export function withDefaults<Options extends object, const Known extends Default
   const filled: Record<string, unknown> = { ...defaults }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
-    const names = Object.keys(defaults)
-    if (!names.includes(name)) throw unknownOption(where, name, names)
+    requireKnown(where, name, 'option', defaults)
     const path = group ? `${group}.${name}` : name
     const preset = filled[name]
     if (typeof preset === 'number') requireOne(path, value, Math.max(preset, NUMBER_MAX))
@@ -81,14 +80,22 @@ export function withDefaults<Options extends object, const Known extends Default
   return filled as Filled<Options, Known>
 }
 
-/** The known name with the most letters in the same place, from the start or from the end, is the nearest. */
-function unknownOption(where: string, name: string, known: string[]): TypeError {
+/**
+ * The known name with the most letters in the same place, from the start or from the end, is the nearest.
+ *
+ * @param where the function that is called, or the path of the group
+ * @param kind what the name is one of: `option`, `event`
+ * @throws {TypeError} unless `known` has it
+ */
+export function requireKnown(where: string, name: string, kind: string, known: object): void {
+  if (Object.hasOwn(known, name)) return
   const alike = (one: string): number =>
     Array.from(one).filter((letter, at) => letter === name[at] || letter === name[at + name.length - one.length]).length
-  const [nearest = ''] = known.sort((one, other) => alike(other) - alike(one))
+  const names = Object.keys(known)
+  const [nearest = ''] = names.sort((one, other) => alike(other) - alike(one))
   const isNear = alike(nearest) * 2 >= name.length
-  const advice = isNear ? `did you mean "${nearest}"?` : `known are ${known.join(', ')}`
-  return new TypeError(`${where}: "${name}" is no option; ${advice}`)
+  const advice = isNear ? `did you mean "${nearest}"?` : `known are ${names.join(', ')}`
+  throw new TypeError(`${where}: "${name}" is no ${kind}; ${advice}`)
 }
 
 export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

@@ -1,5 +1,5 @@
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
-import { createEmitter, type Events } from '../../shared/emitter.js'
+import { createEmitter, type EventNames, type Events } from '../../shared/emitter.js'
 import { HoldfastError, RefusedError } from '../../shared/errors.js'
 import { FORBIDDEN, GOING_AWAY, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
@@ -69,6 +69,8 @@ export const createEngine = <C extends Contract = Untyped>(
   platform: ServerPlatform,
 ): Engine<C> => new CompanionEngine<C>(resolveOptions(options), platform)
 
+const SERVER_EVENTS: EventNames<ServerEvents> = { session: true, error: true }
+
 class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   readonly #context: EngineContext
   readonly #connections = new Set<EngineConnection>()
@@ -85,7 +87,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
       this.#errorCount++
       // Never report an error thrown by an `error` listener to the `error` listeners: it would loop.
       if (event !== 'error') this.#events.emit('error', error)
-    })
+    }, SERVER_EVENTS)
     this.#context = {
       platform,
       options,

@@ -1,4 +1,4 @@
-import { createEmitter, type Events } from '../../shared/emitter.js'
+import { createEmitter, type EventNames, type Events } from '../../shared/emitter.js'
 import { DeliveryError, type HoldfastError, type StorageError } from '../../shared/errors.js'
 import { INTERNAL_ERROR, NORMAL_CLOSURE, SUPERSEDED } from '../../protocol/close-codes.js'
 import { sizeOf, type Body } from '../../protocol/codec.js'
@@ -30,6 +30,7 @@ export interface SessionHost {
   sessionChanged(session: ServerSession, state: SessionState): void
 }
 
+const SESSION_EVENTS: EventNames<SessionEvents> = { connected: true, disconnected: true, ended: true }
 const NO_ROOMS: ReadonlySet<string> = new Set()
 
 /** A session, through all its connections. Of its parts, those that many sessions never need are made when needed. */
@@ -88,7 +89,7 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
 
   get lifecycle(): Session['lifecycle'] {
     if (!this.#lifecycle) {
-      const { on, once } = (this.#events = createEmitter<SessionEvents>(this.#context.report))
+      const { on, once } = (this.#events = createEmitter<SessionEvents>(this.#context.report, SESSION_EVENTS))
       this.#lifecycle = { on, once }
     }
     return this.#lifecycle

@@ -119,6 +119,38 @@ describe('an option that there is not', () => {
   })
 })
 
+describe('an event that there is not', () => {
+  test.each<[where: string, bind: () => unknown, message: string]>([
+    [
+      'client.lifecycle.on',
+      () => Reflect.apply(client().lifecycle.on, undefined, ['deliverd', listener]),
+      'on: "deliverd" is no event; did you mean "delivered"?',
+    ],
+    [
+      'client.lifecycle.once',
+      () => Reflect.apply(client().lifecycle.once, undefined, ['reconnect', listener]),
+      'on: "reconnect" is no event; known are ',
+    ],
+    [
+      'server.on',
+      () => Reflect.apply(createServer({}).on, undefined, ['sesion', listener]),
+      'on: "sesion" is no event; did you mean "session"?',
+    ],
+    [
+      'session.lifecycle.on',
+      () => Reflect.apply(session().lifecycle.on, undefined, ['end', listener]),
+      'on: "end" is no event; did you mean "ended"?',
+    ],
+  ])('is refused by %s', (_where, bind, message) => {
+    expect(bind).toThrow(TypeError)
+    expect(bind).toThrow(message)
+  })
+
+  test('is what the application calls its own, whatever that is', () => {
+    expect(() => client().on('toString', listener)).not.toThrow()
+  })
+})
+
 describe('an option that is undefined', () => {
   test.each([
     'createClient',
