@@ -79,7 +79,7 @@ export class Entry implements Delivery, MessageReference {
   isDone = false
   /** The connection's position after this message, while it is in flight and confirmed by the browser alone. */
   position = 0
-  /** Its size on the wire, while it is in flight. */
+  /** Its size on the wire, once a frame was made of it. */
   frameBytes = 0
   /** The neighbours in the queue. */
   before: Entry | undefined

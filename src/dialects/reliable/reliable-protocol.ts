@@ -104,7 +104,7 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
 
   /** The next message, if the window has room for it; a message that no server would take fails. */
   function nextMessage(outbox: Outgoing): OutgoingFrame | undefined {
-    for (let entry = outbox.peek(); entry && fits(outbox, entry.bytes); entry = outbox.peek()) {
+    for (let entry = outbox.peek(); entry && fits(outbox, entry.frameBytes || entry.bytes); entry = outbox.peek()) {
       const { writer, sequence, event } = entry
       if (!codec.takes(entry.body)) {
         outbox.fail(entry, new DeliveryError('NOT_ENCODABLE', `"${event}" was stored by another dialect`))
@@ -117,6 +117,8 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
         outbox.fail(entry, new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`))
         continue
       }
+      // Once it is known, the head is not encoded again each turn while the window has no room for it.
+      entry.frameBytes = bytes
       if (!fits(outbox, bytes)) return undefined
       if (!writers.isNext(writer, sequence)) {
         writers.skipped(writer, sequence)

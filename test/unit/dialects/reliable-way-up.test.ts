@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 import { persistent } from '../../../src/outbox/persistence.js'
 import { createFakeStore, stored } from '../../support/fake-store.js'
 import { acknowledged, down, OWN, setStage, WELCOME } from '../../support/reliable-stage.js'
@@ -117,6 +118,20 @@ describe('the way up', () => {
     say(acknowledged(3))
 
     expect([first, second, sequences()]).toEqual([[1, 2], [3], [4]])
+  })
+
+  test('encodes a message once while the window has no room for it', async () => {
+    const { client, live, sequences } = setStage()
+    await live({ greeting: { window: { messages: 512, bytes: 300 } } })
+    client.send('m', 'x'.repeat(200))
+    client.send('m', 'y'.repeat(40))
+    const write = vi.spyOn(jsonFrames, 'write')
+
+    for (let turns = 0; turns < 10; turns++) client.send('m', 'z')
+
+    expect(sequences()).toEqual([1])
+    expect(write).not.toHaveBeenCalled()
+    write.mockRestore()
   })
 
   test('finds the window empty on each connection', async () => {
