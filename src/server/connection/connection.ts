@@ -81,6 +81,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     // The socket may be in memory for longer, and this object with it.
     this.#session = this.#receiver = undefined
     this.#queue.clear()
+    this.#sender.close()
     this.#deadline.set(Infinity)
     this.#authenticator.close()
     this.#host.gone(this)

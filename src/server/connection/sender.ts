@@ -86,6 +86,12 @@ export class Sender {
     this.#watch()
   }
 
+  /** The connection is gone: what was not written is forgotten here. The stream has it. */
+  close(): void {
+    this.#backlog.clear()
+    this.#deadline = Infinity
+  }
+
   #writeMessage({ head, payload, sequence, tag }: StreamMessage): void {
     this.#sequence = sequence
     // A head with these two fields is a frame of its type.

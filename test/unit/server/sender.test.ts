@@ -150,3 +150,16 @@ test('lets go of what it has written, while other messages wait', async () => {
   expect(reference.deref()).toBeUndefined()
   expect(sender.sequence).toBe(1)
 })
+
+test('forgets what waits when the connection is gone', () => {
+  const { sender, socket, written } = open()
+  socket.bufferedAmount = 100
+  sender.deliver(message(1))
+
+  sender.close()
+  socket.bufferedAmount = 0
+  sender.pump()
+
+  expect(written).toEqual([])
+  expect(sender.deadline).toBe(Infinity)
+})
