@@ -77,6 +77,7 @@ export class StreamWriter {
       () => streams.append(this.#owner.id, epoch, entry),
       (result) => {
         if (this.#isCurrent(epoch)) this.#answered(mine, result)
+        else if (typeof result === 'string' && this.#isLeftUnder(epoch)) this.#lost(1)
       },
       (cause) => this.#refused(epoch, cause),
     )
@@ -155,8 +156,7 @@ export class StreamWriter {
   /** An append has failed, and is not tried again. */
   #refused(epoch: number, cause: unknown): void {
     const isCurrent = this.#isCurrent(epoch)
-    const isLeft = this.#isLeft && epoch === this.#epoch && !this.#context.isStopped()
-    if (!isCurrent && !isLeft) return
+    if (!isCurrent && !this.#isLeftUnder(epoch)) return
     this.#report('append to', cause)
     if (isCurrent) return this.#owner.onStreamOver('failed')
     this.#isLeft = false
@@ -182,13 +182,22 @@ export class StreamWriter {
   }
 
   #gone(waiting: number): void {
-    const message = `${waiting} messages were sent to a session that has ended`
-    this.#context.report(new DeliveryError('SESSION_ENDED', message))
+    this.#lost(waiting)
     this.#owner.onStreamOver('superseded')
+  }
+
+  #lost(count: number): void {
+    const message = `${count} messages were sent to a session that has ended`
+    this.#context.report(new DeliveryError('SESSION_ENDED', message))
   }
 
   #isCurrent(epoch: number): boolean {
     return epoch === this.#epoch && !this.#hasEnded && !this.#context.isStopped()
+  }
+
+  /** Whether the server has closed under this epoch, and the store was to keep what was sent until then. */
+  #isLeftUnder(epoch: number): boolean {
+    return this.#isLeft && epoch === this.#epoch && !this.#context.isStopped()
   }
 
   #notifyStore(sequence: number): void {

@@ -144,6 +144,22 @@ describe('append', () => {
   })
 })
 
+describe('the end', () => {
+  test('says what the store does not take of a stream that it was left with', async () => {
+    const { writer, errors, state, attach, answer } = open()
+    state.isSlow = true
+    writer.append(entry('a'))
+    writer.end('stopped')
+    attach()
+
+    await answer()
+
+    expect(errors).toMatchObject([
+      { code: 'SESSION_ENDED', message: '1 messages were sent to a session that has ended' },
+    ])
+  })
+})
+
 describe('doubt', () => {
   test('keeps what fails until a connection is attached', () => {
     const { writer, told, attach } = open()
