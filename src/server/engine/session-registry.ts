@@ -36,6 +36,7 @@ export class SessionRegistry implements SessionHost {
     if (state === 'incomplete') return this.#tombstones.add(session.id)
     this.#away.delete(session)
     if (state === 'away') this.#away.add(session)
+    if (state === 'ended') this.#unannounced.delete(session)
     if (state === 'ended' && this.#sessions.get(session.id) === session) this.#sessions.delete(session.id)
   }
 

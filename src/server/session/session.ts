@@ -49,6 +49,8 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   #rooms: Set<string> | undefined = undefined
   #link: SessionLink | undefined = undefined
   #hasEnded = false
+  /** Whether `connected` was told, so that `disconnected` follows. */
+  #isToldConnected = false
   #touchAt = Infinity
   #expiresAt = Infinity
 
@@ -67,6 +69,8 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     this.#stream = new StreamWriter(context, this, start)
     this.#queue = new HandlerQueue(context, this)
     this.#deadline = context.deadlines.create(this)
+    // Until a connection is attached, which may never be.
+    this.#expireLater()
   }
 
   get isConnected(): boolean {
@@ -155,6 +159,7 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     if (this.#hasEnded) return
     this.#schedule()
     this.#host.sessionChanged(this, 'connected')
+    this.#isToldConnected = true
     this.#events?.emit('connected', undefined)
   }
 
@@ -180,12 +185,12 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     if (link !== this.#link) return
     this.#link = undefined
     this.#queue.attach(undefined)
-    this.#touch()
     this.#touchAt = Infinity
-    if (this.#hasEnded) return
     this.#expireLater()
     this.#host.sessionChanged(this, 'away')
-    this.#events?.emit('disconnected', { closeCode, closeReason })
+    this.#tellDisconnected(closeCode, closeReason)
+    // Last, since it may end the session.
+    if (!this.#hasEnded) this.#stream.touch()
   }
 
   /** The client has handled the stream up to here; false when that is no news. */
@@ -228,7 +233,7 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     this.#rooms?.clear()
     this.#stream.end(reason)
     this.#host.sessionChanged(this, 'ended')
-    if (link) this.#events?.emit('disconnected', { closeCode, closeReason })
+    this.#tellDisconnected(closeCode, closeReason)
     this.#events?.emit('ended', { reason })
   }
 
@@ -252,6 +257,12 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   onUnpersisted(error: StorageError): void {
     this.#context.report(error)
     this.#link?.close(INTERNAL_ERROR, error.code, error)
+  }
+
+  #tellDisconnected(closeCode: number, closeReason: string): void {
+    if (!this.#isToldConnected) return
+    this.#isToldConnected = false
+    this.#events?.emit('disconnected', { closeCode, closeReason })
   }
 
   #schedule(): void {

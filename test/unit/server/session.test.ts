@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { EndReason } from '../../../src/server/base/api.js'
 import { memoryStreams } from '../../../src/server/stores/memory-streams.js'
+import type { Attached, StreamStore } from '../../../src/server/stores/stream-store.js'
 import { createFakeWorld, placeOf, sessionOf, type FakeWorld } from '../../support/server-world.js'
 
 const hello = { t: 'hello', writers: {} }
@@ -112,7 +113,43 @@ describe('a session', () => {
   })
 })
 
+describe('what is told of a session', () => {
+  test('is its disconnection before its end, where another server has it when its client leaves', () => {
+    const streams = memoryStreams()
+    const world = createFakeWorld({ streams })
+    const client = world.welcome()
+    const seen = watch(world)
+    createFakeWorld({ streams }, world.clock).welcome({ stream: placeOf(client) })
+
+    client.drop()
+
+    expect(seen).toEqual(['disconnected 1006', 'ended superseded'])
+  })
+})
+
 describe('the end', () => {
+  test('comes to a session whose welcome failed, and which no connection ever had', async () => {
+    const store = memoryStreams({ ttlMs: 5_000 })
+    const cursors = new Map()
+    cursors.get = () => {
+      throw new Error('damaged')
+    }
+    const streams: StreamStore = {
+      open(platform) {
+        const inner = store.open(platform)
+        return { ...inner, attach: (request) => ({ ...(inner.attach(request) as Attached), cursors }) }
+      },
+    }
+    const world = createFakeWorld({ streams })
+    world.connect().say({ ...hello, writers: { A: 1 } })
+    expect(world.engine.sessionCount).toBe(1)
+
+    await world.clock.advance(5_000)
+
+    expect(world.engine.sessionCount).toBe(0)
+    expect(world.errors).toMatchObject([{ code: 'SERVER_FAILED' }])
+  })
+
   test('comes when the client does not come back in time', async () => {
     const world = createFakeWorld({ streams: memoryStreams({ ttlMs: 5_000 }) })
     const client = world.welcome()
