@@ -2,9 +2,7 @@ import { HoldfastError, RemoteProtocolError, StorageError, textOf } from '../../
 import * as closeCodes from '../../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
 import { badFrame, upFrame, type UpFrame } from '../../protocol/frames.js'
-import { TokenBucket } from '../ordering/token-bucket.js'
 import { IncomingMessages } from '../ordering/incoming-messages.js'
-import { PausableQueue } from '../ordering/pausable-queue.js'
 import type { IncomingMessage } from '../ordering/waiting-items.js'
 import * as reasons from '../base/close-reasons.js'
 import type { EngineContext, ReplyTarget } from '../base/context.js'
@@ -15,12 +13,11 @@ import type { ServerSession, SessionLink } from '../session/session.js'
 import type { Attached, StreamMessage } from '../stores/stream-store.js'
 import { Authenticator, type AuthenticationResult } from './authenticator.js'
 import type { ConnectionHost, EngineConnection } from './connection-host.js'
+import { FrameQueue } from './frame-queue.js'
 import { FRAMES, type FrameEntry } from './frame-table.js'
 import { ClientHeartbeat } from './heartbeat.js'
 import { Receiver, type ReceiverHost } from './receiver.js'
 import { Sender, type ServerSocket } from './sender.js'
-
-type Waiting = readonly [frame: UpFrame, bytes: number]
 
 /** One connection, from its greeting to its end. */
 export class Connection implements EngineConnection, SessionLink, ReceiverHost, AuthenticationResult, Timed {
@@ -32,9 +29,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   readonly #sender: Sender
   readonly #authenticator: Authenticator
   readonly #heartbeat: ClientHeartbeat
-  readonly #rate: TokenBucket
-  /** Paused while the store or `authenticate` has not answered. */
-  readonly #queue: PausableQueue<Waiting>
+  readonly #queue: FrameQueue
   readonly #deadline: Deadline
   #helloBy: number
   #status: 'greeted' | 'authenticating' | 'attached' | 'closed' = 'greeted'
@@ -43,7 +38,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   #receiver: Receiver | undefined = undefined
 
   constructor(context: EngineContext, host: ConnectionHost, socket: ServerSocket, request: UpgradeRequest) {
-    const { limits, heartbeat, frameRate, queueMax } = context.options
+    const { limits, heartbeat } = context.options
     const now = context.platform.now()
     this.#context = context
     this.#host = host
@@ -52,8 +47,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     this.#sender = new Sender(context, socket)
     this.#authenticator = new Authenticator(context, request)
     this.#heartbeat = new ClientHeartbeat(heartbeat, now)
-    this.#rate = new TokenBucket(frameRate)
-    this.#queue = new PausableQueue(queueMax)
+    this.#queue = new FrameQueue(context, this.incoming)
     this.#deadline = context.deadlines.create(this)
     this.#helloBy = now + limits.helloTimeoutMs
     socket.send(context.greeting)
@@ -175,8 +169,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   }
 
   charge(): void {
-    if (this.#rate.take(this.#context.platform.now())) return
-    throw reasons.tooFrequent(this.#context.options.frameRate.perSecond)
+    this.#queue.charge()
   }
 
   fail(cause: unknown): void {
@@ -225,17 +218,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   #take(frame: UpFrame, bytes: number): void {
     if (this.#status === 'greeted') return this.#greet(frame)
     if (frame.t === 'hello') throw badFrame('a second hello')
-    const { bound, waits } = FRAMES[frame.t]
-    if (bound === 'window') this.incoming.take(bytes)
-    else if (bound === 'rate') this.charge()
-    // Here, since a frame that waits is the one before the next for the client.
-    if (frame.t === 'm' || frame.t === 'skip') frame.w = this.incoming.writerOf(frame.w)
-    if (!waits) return this.#handle(frame, bytes)
-    // The bytes of a message are counted in the window already.
-    const place = this.#queue.enter([frame, bytes], bound === 'window' ? 0 : bytes)
-    if (place === 'pass') this.#handle(frame, bytes)
-    // A volatile message is dropped where there is no room.
-    else if (place === 'full' && frame.t !== 'v') throw reasons.crowded(this.#context.options.limits.window.bytes)
+    if (this.#queue.enter(frame, bytes)) this.#handle(frame, bytes)
   }
 
   #handle(frame: UpFrame, bytes: number): void {
