@@ -76,11 +76,12 @@ test('finds names that do not exist', () => {
 })
 
 test('documents every limit with its true default', () => {
-  const { window, ...limits } = resolveServerOptions({}).limits
+  const { window, highWaterMark, ...limits } = resolveServerOptions({}).limits
+  const inGroups = Object.entries({ window, highWaterMark }).flatMap(([group, values]) =>
+    Object.entries(values).map(([name, value]): [string, number] => [`${group}.${name}`, value as number]),
+  )
   const inCode: [string, number][] = [
-    ...Object.entries({ ...limits, 'window.messages': window.messages, 'window.bytes': window.bytes }).map(
-      ([name, value]): [string, number] => [`limits.${name}`, value],
-    ),
+    ...[...Object.entries(limits), ...inGroups].map(([name, value]): [string, number] => [`limits.${name}`, value]),
     ...memoryStreamsDefaults(),
   ]
   const documented = [...read('SECURITY.md').matchAll(/^\| `([\w.]+)` +\| ([\d,]+) +\|/gm)].map(

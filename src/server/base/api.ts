@@ -66,12 +66,14 @@ export interface Target<C extends Contract = Untyped> {
  * One page, through all its connections. Its handlers must be bound at once, in the listener of `session`: its first
  * message may follow right behind. One message of it is handled at a time, in the order in which they were sent.
  */
-export interface Session<C extends Contract = Untyped> extends Target<C> {
+export interface Session<C extends Contract = Untyped> extends Omit<Target<C>, 'send'> {
   /** Secret: a client of this user that knows it may resume the session. */
   readonly id: string
   /** As `authenticate` named it. */
   readonly user: string
   readonly isConnected: boolean
+  /** Whether less than `limits.highWaterMark` is unacknowledged: else a sender that has a choice should wait. */
+  readonly writable: boolean
   readonly rooms: ReadonlySet<string>
   /**
    * Handles an event. The message is acknowledged when the handler, or its promise, is done; if it throws, the client's
@@ -98,6 +100,20 @@ export interface Session<C extends Contract = Untyped> extends Target<C> {
   onAny(handler: (event: string, data: unknown, context: MessageContext) => unknown): () => void
   /** Answers the requests that have no handler of their own. */
   handleAny(handler: (request: string, params: unknown, context: MessageContext) => unknown): () => void
+  /**
+   * Sends as `Target.send` does, and hands back pressure: undefined while the session is `writable`, else a promise that
+   * resolves when its client has taken half of what waits. The message is accepted either way. What is sent without
+   * awaiting waits in memory: the session ends with `overflow` when its client takes nothing for `limits.stalledMs` and
+   * more waits than the store keeps of one stream, or when the store is full and holds more of it than of any other.
+   *
+   * @returns a promise that rejects with `SESSION_ENDED` when the session ends first; it needs no handler
+   * @throws as `Target.send`
+   * @example for (const row of rows) await session.send('row', row)
+   */
+  send<Name extends EventName<FromServer<C>>>(
+    event: Name,
+    ...data: Payload<FromServer<C>[Name]>
+  ): PromiseLike<void> | undefined
   /** What happens to the session itself. */
   readonly lifecycle: {
     on<Name extends keyof SessionEvents>(event: Name, listener: (detail: SessionEvents[Name]) => unknown): () => void

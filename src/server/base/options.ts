@@ -55,12 +55,21 @@ export interface Limits {
   readonly helloTimeoutMs: number
   /** How many bytes may wait in a socket; then nothing more is written until it drains. Default: 4 MiB. */
   readonly bufferedBytesMax: number
-  /** How long they may wait, in milliseconds; then the client does not read, and is closed with 1013. Default: 15,000. */
+  /**
+   * How long they may wait, in milliseconds; then the client does not read, and is closed with 1013. A client that has
+   * acknowledged nothing for so long, and has everything that was written, takes nothing: from then on the limits count
+   * that the store has for one stream. Default: 15,000.
+   */
   readonly stalledMs: number
+  /** How much of a session's stream may be unacknowledged while it is `writable`. Default: 1,000 messages, 1 MiB. */
+  readonly highWaterMark: WindowMax
 }
 
 /** Limits, some of them. */
-export type LimitOptions = Partial<Omit<Limits, 'window'>> & { readonly window?: Partial<WindowMax> }
+export type LimitOptions = Partial<Omit<Limits, 'window' | 'highWaterMark'>> & {
+  readonly window?: Partial<WindowMax>
+  readonly highWaterMark?: Partial<WindowMax>
+}
 
 /** Options of the engine. Every one has a default. */
 export interface EngineOptions {
@@ -99,7 +108,9 @@ export interface ResolvedOptions {
 
 const WINDOW: WindowMax = { messages: 512, bytes: 2 ** 20 }
 
-const LIMITS: Omit<Limits, 'window'> = {
+const HIGH_WATER_MARK: WindowMax = { messages: 1_000, bytes: 2 ** 20 }
+
+const LIMITS: Omit<Limits, 'window' | 'highWaterMark'> = {
   frameBytesMax: 2 ** 20,
   messagesPerSecond: 5_000,
   messagesBurst: 10_000,
@@ -116,7 +127,7 @@ const LIMITS: Omit<Limits, 'window'> = {
 export const ENGINE_DEFAULTS = {
   authenticate: undefined,
   streams: undefined,
-  limits: { ...LIMITS, window: WINDOW },
+  limits: { ...LIMITS, window: WINDOW, highWaterMark: HIGH_WATER_MARK },
   heartbeatMs: { interval: 25_000, timeout: 15_000 },
   origins: undefined,
 } satisfies Defaults<EngineOptions>

@@ -119,6 +119,10 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     this.schedule()
   }
 
+  get isSending(): boolean {
+    return this.#sender.isSending
+  }
+
   schedule(): void {
     if (this.#status === 'closed') return
     const hello = this.#status === 'greeted' ? this.#helloBy : Infinity

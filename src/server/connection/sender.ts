@@ -41,6 +41,11 @@ export class Sender {
     return this.#sequence
   }
 
+  /** Whether something has not left this process. */
+  get isSending(): boolean {
+    return this.#backlog.size > 0 || this.#socket.bufferedAmount > 0
+  }
+
   /** When `elapsed` must be called; `Infinity` while everything is written. */
   get deadline(): number {
     return this.#deadline

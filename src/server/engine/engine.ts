@@ -93,7 +93,11 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
       options,
       codec: jsonFrames,
       greeting: jsonFrames.write(greetingOf(options)),
-      streams: options.streams.open(platform),
+      streams: options.streams.open({
+        now: () => platform.now(),
+        createId: () => platform.createId(),
+        onOverflow: (id) => this.#sessions.overflowed(id),
+      }),
       deadlines: createDeadlines(platform),
       lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
       rooms: createRooms<Member>(),

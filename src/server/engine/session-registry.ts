@@ -1,12 +1,13 @@
 import type { UpFrame } from '../../protocol/frames.js'
 import type { EngineContext } from '../base/context.js'
+import type { Deadline, Timed } from '../base/deadlines.js'
 import { whenDone } from '../base/when-done.js'
 import { ServerSession, type SessionHost, type SessionState } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
 import { createTombstones, type Tombstones } from './tombstones.js'
 
 /** The sessions of one engine, and which streams may become one. */
-export class SessionRegistry implements SessionHost {
+export class SessionRegistry implements SessionHost, Timed {
   readonly #context: EngineContext
   readonly #sessions = new Map<string, ServerSession>()
   /** The sessions that are away, in the order in which they became so. */
@@ -14,10 +15,14 @@ export class SessionRegistry implements SessionHost {
   /** The sessions that the application does not know yet. */
   readonly #unannounced = new Set<ServerSession>()
   readonly #tombstones: Tombstones
+  /** The sessions whose streams the store has ended. */
+  readonly #overflowed = new Set<string>()
+  readonly #deadline: Deadline
 
   constructor(context: EngineContext) {
     const { platform, options, streams } = context
     this.#context = context
+    this.#deadline = context.deadlines.create(this)
     // An attach that is under way may keep a stream for twice its `ttlMs`.
     const limits = { max: options.limits.sessionsMax, forMs: 2 * streams.ttlMs }
     this.#tombstones = createTombstones(limits, platform.now)
@@ -40,11 +45,26 @@ export class SessionRegistry implements SessionHost {
     if (state === 'ended' && this.#sessions.get(session.id) === session) this.#sessions.delete(session.id)
   }
 
+  /** The store has ended a stream to make room for others: in the midst of one of its operations. */
+  overflowed(id: string): void {
+    this.#overflowed.add(id)
+    this.#deadline.set(this.#context.platform.now())
+  }
+
+  elapsed(): void {
+    const ids = [...this.#overflowed]
+    this.#overflowed.clear()
+    for (const id of ids) this.#sessions.get(id)?.overflowed()
+  }
+
   /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
   open(user: string, { stream }: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined {
     const { id, sequence, resumed } = attached
     const old = stream && this.#sessions.get(stream.id)
-    if (old?.user === user && !resumed) old.end(attached.lost === 'overflow' ? 'overflow' : 'lost')
+    if (old?.user === user && !resumed) {
+      if (attached.lost === 'overflow') old.overflowed()
+      else old.end('lost')
+    }
     const known = resumed ? this.#sessions.get(id) : undefined
     if (known?.isBehind(sequence)) return this.#abandon(attached, known)
     if (known) return known

@@ -1,13 +1,17 @@
+import { NORMAL_CLOSURE } from '../../protocol/close-codes.js'
+import { sizeOf } from '../../protocol/codec.js'
+import { check } from '../../shared/validate.js'
 import type { Session } from '../base/api.js'
 import type { Handlers } from './handlers.js'
 
-type Shared = 'id' | 'user' | 'isConnected' | 'rooms' | 'lifecycle' | 'flush' | 'join' | 'leave' | 'close'
+type Shared = 'id' | 'user' | 'isConnected' | 'writable' | 'rooms' | 'lifecycle' | 'flush' | 'join' | 'leave'
 
 /** A session, from the side of its public face. */
 interface SessionCore extends Pick<Session, Shared> {
   readonly handlers: Handlers
-  send(event: string, data: unknown): void
+  send(event: string, data: unknown): PromiseLike<void> | undefined
   volatile(event: string, data: unknown): void
+  close(code: number, reason: string): void
 }
 
 /** A session, as the application sees it. Its methods work unbound too: `const { send } = session`. */
@@ -24,6 +28,10 @@ export class PublicSession implements Session {
 
   get isConnected(): boolean {
     return this.#session.isConnected
+  }
+
+  get writable(): boolean {
+    return this.#session.writable
   }
 
   get rooms(): ReadonlySet<string> {
@@ -50,8 +58,8 @@ export class PublicSession implements Session {
     return this.#session.handlers.handleAny(...args)
   }
 
-  send(event: string, data?: unknown): void {
-    this.#session.send(event, data)
+  send(event: string, data?: unknown): PromiseLike<void> | undefined {
+    return this.#session.send(event, data)
   }
 
   volatile(event: string, data?: unknown): void {
@@ -70,7 +78,8 @@ export class PublicSession implements Session {
     this.#session.leave(room)
   }
 
-  close(code?: number, reason?: string): void {
+  close(code = NORMAL_CLOSURE, reason = 'closed'): void {
+    checkClose(code, reason)
     this.#session.close(code, reason)
   }
 }
@@ -108,4 +117,12 @@ function bindOnRead(prototype: PublicSession, name: (typeof METHODS)[number]): v
       own(this, value)
     },
   })
+}
+
+/** RFC 6455 sections 5.5.1 and 7.4.2. */
+function checkClose(code: number, reason: string): void {
+  const isCode = code === NORMAL_CLOSURE || (Number.isInteger(code) && code >= 3000 && code <= 4999)
+  check('code', code, '1000 or an integer from 3000 to 4999', isCode, RangeError)
+  check('reason', reason, 'a string', typeof reason === 'string')
+  check('reason', sizeOf(reason), 'at most 123 bytes long', sizeOf(reason) <= 123, RangeError)
 }

@@ -1,13 +1,12 @@
 import { createEmitter, type EventNames, type Events } from '../../shared/emitter.js'
 import { DeliveryError, type HoldfastError, type StorageError } from '../../shared/errors.js'
-import { INTERNAL_ERROR, NORMAL_CLOSURE, SUPERSEDED } from '../../protocol/close-codes.js'
-import { sizeOf, type Body } from '../../protocol/codec.js'
+import { INTERNAL_ERROR, SUPERSEDED } from '../../protocol/close-codes.js'
+import type { Body } from '../../protocol/codec.js'
 import type { EndReason, Session, SessionEvents } from '../base/api.js'
 import { endError, serverFailed, SESSION_CLOSE_CODES, superseded } from '../base/close-reasons.js'
 import type { EngineContext, Member } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
 import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
-import { check } from '../../shared/validate.js'
 import { HandlerContext } from './handler-context.js'
 import { HandlerQueue, type MessageSource, type QueueOwner } from './handler-queue.js'
 import { Handlers, requireName, type Incoming, type Outcome } from './handlers.js'
@@ -20,6 +19,8 @@ export interface SessionLink extends MessageSource {
   writeVolatile(frame: Body): void
   /** Closes the connection; the session is notified of nothing more. */
   close(code: number, reason: string, error?: HoldfastError): void
+  /** Whether something is on its way into the socket. */
+  readonly isSending: boolean
 }
 
 /** `incomplete`: a message is missing in its stream, which must not be resumed even if the store can. */
@@ -99,12 +100,21 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     return this.#lifecycle
   }
 
-  send(event: string, data: unknown): void {
+  get writable(): boolean {
+    return this.#stream.isWritable
+  }
+
+  get isSending(): boolean {
+    return this.#link?.isSending ?? false
+  }
+
+  send(event: string, data: unknown): PromiseLike<void> | undefined {
     requireName(event)
     const { codec, report } = this.#context
     const entry = { head: { t: 'm', e: event }, payload: codec.encode(event, data) } as const
     if (!this.#hasEnded) this.append(entry)
     else report(new DeliveryError('SESSION_ENDED', `"${event}" was sent to a session that has ended`))
+    return this.#stream.whenWritable()
   }
 
   volatile(event: string, data: unknown): void {
@@ -139,9 +149,7 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     this.#context.rooms.leave(room, this)
   }
 
-  /** @throws {RangeError | TypeError} for a code or a reason that no close frame may have */
-  close(code = NORMAL_CLOSURE, reason = 'closed'): void {
-    checkClose(code, reason)
+  close(code: number, reason: string): void {
     this.end('closed', code, reason)
   }
 
@@ -173,6 +181,11 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   /** Attaching failed, and may have taken effect. */
   doubt(): void {
     this.#stream.doubt()
+  }
+
+  /** The store has ended its stream to make room for others. */
+  overflowed(): void {
+    this.#stream.overflowed()
   }
 
   /** Whether the store holds less of the stream than it was given. */
@@ -280,12 +293,4 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     this.#expiresAt = platform.now() + streams.ttlMs
     this.#schedule()
   }
-}
-
-/** RFC 6455 sections 5.5.1 and 7.4.2. */
-function checkClose(code: number, reason: string): void {
-  const isCode = code === NORMAL_CLOSURE || (Number.isInteger(code) && code >= 3000 && code <= 4999)
-  check('code', code, '1000 or an integer from 3000 to 4999', isCode, RangeError)
-  check('reason', reason, 'a string', typeof reason === 'string')
-  check('reason', sizeOf(reason), 'at most 123 bytes long', sizeOf(reason) <= 123, RangeError)
 }

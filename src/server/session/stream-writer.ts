@@ -1,13 +1,17 @@
-import { DeliveryError, StorageError } from '../../shared/errors.js'
+import { DeliveryError, HoldfastError, StorageError } from '../../shared/errors.js'
 import type { EndReason } from '../base/api.js'
 import type { EngineContext } from '../base/context.js'
 import { whenDone } from '../base/when-done.js'
 import { Fifo } from '../ordering/fifo.js'
 import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
+import { Unacknowledged } from './unacknowledged.js'
 
 /** A session, from its stream writer's side. */
 export interface StreamOwner {
   readonly id: string
+  readonly user: string
+  /** Whether something is on its way into the socket of the client. */
+  readonly isSending: boolean
   onAppended(message: StreamMessage): void
   /** The stream cannot go on. */
   onStreamOver(reason: EndReason): void
@@ -39,11 +43,14 @@ const KEPT_IN_STORE: ReadonlySet<EndReason> = new Set<EndReason>(['overflow', 'l
 /** How many entries may wait for an attach that may have succeeded without an answer. */
 const PENDING_MAX = 10_000
 
+type WriterContext = Pick<EngineContext, 'streams' | 'report' | 'isStopped' | 'platform' | 'options'>
+
 /** The stream of one session, from the side of the server that has it. */
 export class StreamWriter {
-  readonly #context: Pick<EngineContext, 'streams' | 'report' | 'isStopped'>
+  readonly #context: WriterContext
   readonly #owner: StreamOwner
   #epoch = 0
+  /** The last message that the store has. */
   #stored: number
   #acknowledged: number
   #isDoubted = false
@@ -53,12 +60,12 @@ export class StreamWriter {
   /** The entries that the store has not answered for. */
   #pending: Fifo<Pending> | undefined = undefined
   #flushes: Flush[] | undefined = undefined
+  /** Made for the first message. */
+  #unacknowledged: Unacknowledged | undefined = undefined
+  /** When the client has last taken something, or was first given something to take. */
+  #takenAt = -Infinity
 
-  constructor(
-    context: Pick<EngineContext, 'streams' | 'report' | 'isStopped'>,
-    owner: StreamOwner,
-    { sequence, acknowledged }: StreamPosition,
-  ) {
+  constructor(context: WriterContext, owner: StreamOwner, { sequence, acknowledged }: StreamPosition) {
     this.#context = context
     this.#owner = owner
     this.#stored = sequence
@@ -72,9 +79,11 @@ export class StreamWriter {
     const mine: Pending = { entry }
     this.#pending ??= new Fifo()
     this.#pending.push(mine)
+    const isTaking = this.#isTaking()
+    this.#measure().add(entry.payload)
     if (!epoch) return // No connection was attached yet: `renew` appends it.
     whenDone(
-      () => streams.append(this.#owner.id, epoch, entry),
+      () => streams.append(this.#owner.id, epoch, entry, isTaking),
       (result) => {
         if (this.#isCurrent(epoch)) this.#answered(mine, result)
         else if (typeof result === 'string' && this.#isLeftUnder(epoch)) this.#lost(1)
@@ -87,6 +96,8 @@ export class StreamWriter {
   acknowledge(sequence: number): boolean {
     if (sequence <= this.#acknowledged) return false
     this.#acknowledged = sequence
+    this.#takenAt = this.#context.platform.now()
+    this.#unacknowledged?.shrinkTo(this.#last - sequence)
     this.#resolveFlushes()
     this.#notifyStore(sequence)
     return true
@@ -100,7 +111,7 @@ export class StreamWriter {
   /** Resolves when everything appended so far is acknowledged; rejects when the stream ends first. */
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const sequence = this.#stored + (this.#pending?.size ?? 0)
+      const sequence = this.#last
       if (this.#acknowledged >= sequence) return resolve()
       if (this.#hasEnded) return reject(ended('before its client had everything'))
       this.#flushes ??= []
@@ -108,14 +119,34 @@ export class StreamWriter {
     })
   }
 
+  get isWritable(): boolean {
+    return !this.#hasEnded && (this.#unacknowledged?.isWritable ?? true)
+  }
+
+  /** Resolves when there is room again; undefined while there is. Rejects when the stream ends first, or has ended. */
+  whenWritable(): Promise<void> | undefined {
+    if (!this.#hasEnded) return this.#unacknowledged?.whenWritable()
+    const promise = Promise.reject(ended('before its client had everything'))
+    promise.catch(() => {})
+    return promise
+  }
+
+  /** The store has ended the stream to make room for others. */
+  overflowed(): void {
+    if (!this.#hasEnded) this.#incomplete('overflow')
+  }
+
   /** A connection was attached: entries appended under the older epoch had no effect, and are appended anew. */
-  renew({ epoch }: Pick<Attached, 'epoch'>, handled: number): void {
+  renew({ epoch, messages }: Pick<Attached, 'epoch' | 'messages'>, handled: number): void {
     const again = this.#pending
     this.#pending = undefined
     this.#epoch = epoch
     this.#isDoubted = false
     // Not the last acknowledgement of an older connection: the store may have ignored it under the epoch of that one.
     this.#acknowledged = handled
+    this.#takenAt = this.#context.platform.now()
+    this.#unacknowledged?.shrinkTo(0)
+    for (const { payload } of messages) this.#measure().add(payload)
     this.#resolveFlushes()
     for (const { entry } of again ?? []) this.append(entry)
   }
@@ -136,7 +167,9 @@ export class StreamWriter {
     this.#isLeft = reason === 'stopped'
     const flushes = this.#flushes ?? []
     this.#flushes = undefined
-    for (const { reject } of flushes) reject(ended(`(${reason}) before its client had everything`))
+    const error = ended(`(${reason}) before its client had everything`)
+    for (const { reject } of flushes) reject(error)
+    this.#unacknowledged?.end(error)
     // Also where it is ended in the store: a connection that attaches it meanwhile has it under an epoch of its own.
     if (this.#pending?.size && reason !== 'bye') this.#owner.onIncomplete()
     if (!KEPT_IN_STORE.has(reason)) this.#endInStore()
@@ -177,6 +210,10 @@ export class StreamWriter {
 
   /** A message is missing, whatever the store says of the stream when it goes back in time. */
   #incomplete(reason: EndReason): void {
+    if (reason === 'overflow') {
+      const { count = 0, bytes = 0 } = this.#unacknowledged ?? {}
+      this.#context.report(overflow(this.#owner.user, count, bytes))
+    }
     this.#owner.onIncomplete()
     this.#owner.onStreamOver(reason)
   }
@@ -198,6 +235,24 @@ export class StreamWriter {
   /** Whether the server has closed under this epoch, and the store was to keep what was sent until then. */
   #isLeftUnder(epoch: number): boolean {
     return this.#isLeft && epoch === this.#epoch && !this.#context.isStopped()
+  }
+
+  /** The last message, in the store or on its way there. */
+  get #last(): number {
+    return this.#stored + (this.#pending?.size ?? 0)
+  }
+
+  #measure(): Unacknowledged {
+    this.#unacknowledged ??= new Unacknowledged(this.#context.options.limits.highWaterMark)
+    return this.#unacknowledged
+  }
+
+  /** A client that was given no time, or that the network has not given everything yet, does not count as not taking. */
+  #isTaking(): boolean {
+    const { platform, options } = this.#context
+    const now = platform.now()
+    if (!this.#unacknowledged?.count) this.#takenAt = now
+    return now - this.#takenAt < options.limits.stalledMs || this.#owner.isSending
   }
 
   #notifyStore(sequence: number): void {
@@ -225,3 +280,9 @@ export class StreamWriter {
 }
 
 const ended = (how: string): DeliveryError => new DeliveryError('SESSION_ENDED', `The session has ended ${how}`)
+
+const overflow = (user: string, count: number, bytes: number): HoldfastError =>
+  new HoldfastError(
+    'OVERFLOW',
+    `A session of "${user}" has ended: its client took nothing of ${count} messages of ${bytes} bytes. Await session.send()`,
+  )

@@ -16,11 +16,11 @@ import type {
 export interface MemoryStreamsOptions {
   /** How long a stream is kept for a client that is away, in milliseconds. Default: 120,000. */
   readonly ttlMs?: number
-  /** How many messages of a stream may be unacknowledged. Default: 10,000. */
+  /** How many messages of a stream may be unacknowledged, once its client takes nothing. Default: 10,000. */
   readonly messagesMax?: number
-  /** How many bytes of a stream may be unacknowledged. Default: 4 MiB. */
+  /** How many bytes of a stream may be unacknowledged then; a single message may have more. Default: 4 MiB. */
   readonly bytesMax?: number
-  /** How many bytes all streams together may hold; the stream that would exceed it overflows. Default: 256 MiB. */
+  /** How many bytes all streams together may hold; then the stream that holds most overflows. Default: 256 MiB. */
   readonly totalBytesMax?: number
   /** How long a writer is remembered after its last message, in milliseconds. Default: 14 days. */
   readonly cursorTtlMs?: number
@@ -124,6 +124,29 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
     totalBytes -= bytes
   }
 
+  const overflow = (stream: Stream): void => {
+    stream.status = 'overflow'
+    drop(stream, stream.messages.length)
+  }
+
+  /** Whether the stream has room for so many bytes, once those that hold more than it have made way. */
+  const makeRoom = (stream: Stream, bytes: number, onOverflow: (id: string) => void): boolean => {
+    while (totalBytes + bytes > limits.totalBytesMax) {
+      let largest = stream.bytes + bytes
+      let found: string | undefined
+      for (const [id, other] of streams) {
+        if (other === stream || other.bytes <= largest) continue
+        largest = other.bytes
+        found = id
+      }
+      const victim = found === undefined ? undefined : streams.get(found)
+      if (found === undefined || !victim) return false
+      overflow(victim)
+      onOverflow(found)
+    }
+    return true
+  }
+
   const trim = (stream: Stream, sequence: number): void => {
     const count = Math.min(sequence - stream.base, stream.messages.length)
     if (count <= 0) return
@@ -132,7 +155,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
     drop(stream, count)
   }
 
-  function open({ now, createId }: StreamsPlatform): Streams {
+  function open({ now, createId, onOverflow = () => {} }: StreamsPlatform): Streams {
     const life = createId()
     let tags = 0
 
@@ -187,19 +210,17 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
         }
       },
 
-      append(id, epoch, entry) {
+      append(id, epoch, entry, isTaking) {
         const stream = held(id, epoch)
-        if (!stream) return 'gone'
+        const ended = stream ? undefined : streams.get(id)
+        if (!stream) return ended?.status === 'overflow' && ended.epoch === epoch ? 'overflow' : 'gone'
         const tag = `${life.slice(-8)}.${generation}-${(++tags).toString(36)}`
         const message = { ...entry, sequence: stream.base + stream.messages.length + 1, tag }
         const bytes = bytesOf(message)
-        if (
-          stream.messages.length >= limits.messagesMax ||
-          stream.bytes + bytes > limits.bytesMax ||
-          totalBytes + bytes > limits.totalBytesMax
-        ) {
-          stream.status = 'overflow'
-          drop(stream, stream.messages.length)
+        const count = stream.messages.length
+        const isOver = count >= limits.messagesMax || (count > 0 && stream.bytes + bytes > limits.bytesMax)
+        if ((isOver && !isTaking) || !makeRoom(stream, bytes, onOverflow)) {
+          overflow(stream)
           return 'overflow'
         }
         stream.messages.push(message)

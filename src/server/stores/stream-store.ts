@@ -71,8 +71,15 @@ export interface Streams {
   /**
    * Puts an entry at the end of the stream. `overflow`: there is no room, and the stream has ended; `attach` reports that.
    * `gone`: it has ended before, or its epoch is over.
+   *
+   * @param isTaking whether the client takes what it is sent: then only the limit of all streams together counts
    */
-  append(id: string, epoch: number, entry: StreamEntry): MaybePromise<StreamMessage | 'overflow' | 'gone'>
+  append(
+    id: string,
+    epoch: number,
+    entry: StreamEntry,
+    isTaking: boolean,
+  ): MaybePromise<StreamMessage | 'overflow' | 'gone'>
   /** The client has handled the stream up to `sequence`, 0 for no news. Keeps it for another `ttlMs`. False: as `gone`. */
   acknowledge(id: string, epoch: number, sequence: number): MaybePromise<boolean>
   /** Forgets the stream, unless its epoch is over. */
@@ -89,6 +96,8 @@ export interface StreamsPlatform {
   now(): number
   /** 128 random bits as text. */
   createId(): string
+  /** This stream has ended to make room for others. Has no effect before the operation under way is over. */
+  onOverflow?(id: string): void
 }
 
 /**

@@ -169,10 +169,10 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
         const streams: Streams = {
           ttlMs: inner.ttlMs,
           attach: (request) => ask(() => inner.attach(request)),
-          append(id, epoch, entry) {
+          append(id, epoch, entry, isTaking) {
             const isMessage = entry.head.t === 'm'
             const append = (): ReturnType<Streams['append']> => {
-              const result = inner.append(id, epoch, entry)
+              const result = inner.append(id, epoch, entry, isTaking)
               if (typeof result === 'string') count(`append ${result}`)
               else if (!(result instanceof Promise) && isMessage) downs.appended(id, Number(entry.payload))
               return result

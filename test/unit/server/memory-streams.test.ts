@@ -15,19 +15,25 @@ import type {
 /** The store answers at once: what it gives is no promise. */
 interface Now {
   attach(request?: Partial<AttachRequest>): Attached
-  append(id: string, epoch: number, payload?: string): StreamMessage | 'overflow' | 'gone'
+  append(id: string, epoch: number, payload?: string, isTaking?: boolean): StreamMessage | 'overflow' | 'gone'
 }
 
 function open(options: MemoryStreamsOptions = {}, store = createMemoryStreams(options)) {
   const clock = { now: 0 }
   let ids = 0
   const life = Math.random().toString(36).slice(2, 8)
-  const streams = store.open({ now: () => clock.now, createId: () => `${life}-${++ids}` })
+  const overflows: string[] = []
+  const streams = store.open({
+    now: () => clock.now,
+    createId: () => `${life}-${++ids}`,
+    onOverflow: (id) => void overflows.push(id),
+  })
   const now: Now = {
     attach: (request = {}) => streams.attach({ user: 'ann', writers: [], ...request }) as Attached,
-    append: (id, epoch, payload = '1') => streams.append(id, epoch, entry(payload)) as StreamMessage,
+    append: (id, epoch, payload = '1', isTaking = false) =>
+      streams.append(id, epoch, entry(payload), isTaking) as StreamMessage,
   }
-  return { clock, store, streams, ...now }
+  return { clock, store, streams, overflows, ...now }
 }
 
 const entry = (payload = '1'): StreamEntry => ({ head: { t: 'm', e: 'news' }, payload })
@@ -141,8 +147,43 @@ describe('limits', () => {
     append(id, epoch, payload)
 
     expect(append(id, epoch, payload)).toBe('overflow')
-    expect(append(id, epoch, payload)).toBe('gone')
+    expect(append(id, epoch, payload)).toBe('overflow')
+    expect(append(id, epoch - 1, payload)).toBe('gone')
     expect(attach({ stream: { id, s: 0 } })).toMatchObject({ resumed: false, lost: 'overflow' })
+  })
+
+  test.each([{ messagesMax: 2 }, { bytesMax: 400 }])(
+    'of one stream, %o, do not count while its client takes',
+    (options) => {
+      const { attach, append } = open(options)
+      const { id, epoch } = attach()
+
+      for (let sequence = 1; sequence <= 9; sequence++) {
+        expect(append(id, epoch, 'a'.repeat(120), true)).toMatchObject({ sequence })
+      }
+      expect(append(id, epoch)).toBe('overflow')
+    },
+  )
+
+  test('of bytes let a single message pass', () => {
+    const { attach, append } = open({ bytesMax: 100 })
+    const { id, epoch } = attach()
+
+    expect(append(id, epoch, 'a'.repeat(1_000))).toMatchObject({ sequence: 1 })
+    expect(append(id, epoch)).toBe('overflow')
+  })
+
+  test('of all streams end the one that holds most, not the one that speaks next', () => {
+    const { attach, append, overflows } = open({ totalBytesMax: 1_000 })
+    const [hog, neighbour, other] = [attach(), attach(), attach()]
+    append(neighbour.id, neighbour.epoch, 'a'.repeat(100), true)
+    append(hog.id, hog.epoch, 'a'.repeat(500), true)
+
+    expect(append(neighbour.id, neighbour.epoch, 'a'.repeat(200))).toMatchObject({ sequence: 2 })
+    expect(append(other.id, other.epoch, 'a')).toMatchObject({ sequence: 1 })
+    expect(overflows).toEqual([hog.id])
+    expect(append(hog.id, hog.epoch)).toBe('overflow')
+    expect(attach({ stream: { id: hog.id, s: 0 } })).toMatchObject({ lost: 'overflow' })
   })
 
   test('make room when messages are acknowledged', () => {

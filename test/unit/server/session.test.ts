@@ -174,31 +174,66 @@ describe('the end', () => {
     expect(world.welcome({ stream: placeOf(client) }).of('welcome')).toMatchObject([{ resumed: true }])
   })
 
-  test('comes by overflow, with 1013', () => {
+  test('comes by overflow, with 1013, and is told', async () => {
     const world = createFakeWorld({ streams: memoryStreams({ messagesMax: 2 }) })
     const client = world.welcome()
     const seen = watch(world)
+    world.session.send('news', 0)
+    await world.clock.advance(15_000)
 
-    for (let count = 0; count < 4; count++) world.session.send('news', count)
+    for (let count = 1; count < 4; count++) world.session.send('news', count)
 
     expect(client.frames.at(-1)).toMatchObject({ t: 'error', code: 'OVERFLOW' })
     expect(client.closed?.code).toBe(1013)
     expect(seen).toEqual(['disconnected 1013', 'ended overflow'])
     expect(world.errors).toMatchObject([
+      { code: 'OVERFLOW' },
       { code: 'SESSION_ENDED', message: '"news" was sent to a session that has ended' },
     ])
     expect(world.welcome({ stream: placeOf(client) }).of('welcome')).toMatchObject([{ lost: 'overflow' }])
   })
 
-  test('comes by overflow also while the client is away', () => {
+  test('comes by overflow also while the client is away', async () => {
     const world = createFakeWorld({ streams: memoryStreams({ messagesMax: 1 }) })
     const client = world.welcome()
     const seen = watch(world)
     client.drop()
+    world.session.send('news', 0)
+    await world.clock.advance(15_000)
 
-    for (let count = 0; count < 2; count++) world.session.send('news', count)
+    world.session.send('news', 1)
 
     expect(seen).toEqual(['disconnected 1006', 'ended overflow'])
+  })
+
+  test('does not come to a client that was given no time, however much is sent in one turn', () => {
+    const world = createFakeWorld()
+    world.engine.on('session', (session) => {
+      for (let count = 0; count < 10_001; count++) session.send('row', count)
+      session.send('row', 'x'.repeat(5 * 2 ** 20))
+    })
+
+    const client = world.welcome()
+
+    expect(client.of('m')).toHaveLength(10_002)
+    expect(client.closed).toBeUndefined()
+    expect(world.errors).toEqual([])
+  })
+
+  test('comes to the session that holds most when the memory of all is full, also while it is silent', async () => {
+    const world = createFakeWorld({ streams: memoryStreams({ totalBytesMax: 1_000 }) })
+    const hog = world.welcome()
+    const seen = watch(world)
+    world.session.send('news', 'a'.repeat(600))
+    const neighbour = world.welcome()
+
+    world.session.send('news', 'b'.repeat(400))
+    await world.clock.advance(0)
+
+    expect(seen).toEqual(['disconnected 1013', 'ended overflow'])
+    expect(hog.frames.at(-1)).toMatchObject({ t: 'error', code: 'OVERFLOW' })
+    expect(neighbour.of('m')).toHaveLength(1)
+    expect(world.errors).toMatchObject([{ code: 'OVERFLOW' }])
   })
 
   test('comes when the client cannot go on where it was', () => {
@@ -258,6 +293,33 @@ describe('the end', () => {
 
     // What a caller without types may pass.
     expect(() => world.session.close(4000, 7 as unknown as string)).toThrow('reason must be a string, got 7')
+  })
+})
+
+describe('send', () => {
+  test('hands back pressure', async () => {
+    const world = createFakeWorld({ limits: { highWaterMark: { messages: 2 } } })
+    const client = world.welcome()
+    const { session } = world
+    const sent: number[] = []
+    const sendAll = async (): Promise<void> => {
+      for (let row = 1; row <= 5; row++) {
+        await session.send('row', row)
+        sent.push(row)
+      }
+    }
+    const all = sendAll()
+    await world.clock.settle()
+    expect([sent, session.writable]).toEqual([[1], false])
+
+    for (let s = 1; s <= 3; s++) {
+      client.say({ t: 'a', s })
+      await world.clock.settle()
+    }
+
+    expect(sent).toEqual([1, 2, 3])
+    client.say({ t: 'bye' })
+    await expect(all).rejects.toMatchObject({ code: 'SESSION_ENDED' })
   })
 })
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { HoldfastError } from '../../../src/shared/errors.js'
 import { createMemoryStreams } from '../../../src/server/stores/memory-streams.js'
+import { resolveOptions } from '../../../src/server/base/options.js'
+import { nodePlatform } from '../../../src/server/base/platform.js'
 import { StreamWriter, type StreamOwner } from '../../../src/server/session/stream-writer.js'
 import type { MaybePromise } from '../../../src/shared/maybe-promise.js'
 import type { Attached, StreamEntry, Streams } from '../../../src/server/stores/stream-store.js'
@@ -53,14 +55,21 @@ function open() {
   const slow = createSlowStore()
   const errors: HoldfastError[] = []
   const told: string[] = []
+  const clock = { now: 0, isSending: false }
   const first = slow.inner.attach({ user: '', writers: [] }) as Attached
   const context = {
     streams: slow.streams,
     report: (error: HoldfastError) => void errors.push(error),
     isStopped: () => false,
+    platform: { ...nodePlatform, now: () => clock.now },
+    options: resolveOptions({ limits: { stalledMs: 1_000, highWaterMark: { messages: 4 } } }),
   }
   const owner: StreamOwner = {
     id: first.id,
+    user: 'ann',
+    get isSending() {
+      return clock.isSending
+    },
     onAppended: ({ sequence, payload }) => void told.push(`${sequence}: ${String(payload)}`),
     onStreamOver(reason) {
       told.push(`over: ${reason}`)
@@ -73,7 +82,7 @@ function open() {
   writer.renew(first, 0)
   const attach = (): Attached =>
     slow.inner.attach({ user: '', writers: [], stream: { id: first.id, s: 0 } }) as Attached
-  return { ...slow, errors, told, writer, attach }
+  return { ...slow, errors, told, clock, writer, attach }
 }
 
 describe('append', () => {
@@ -102,11 +111,44 @@ describe('append', () => {
   })
 
   test('ends the stream when there is no room, and condemns it', () => {
-    const { writer, told } = open()
+    const { writer, told, errors, clock } = open()
+    for (const payload of 'abcde') writer.append(entry(payload))
+    clock.now = 1_000
 
-    for (const payload of 'abcdef') writer.append(entry(payload))
+    writer.append(entry('f'))
 
     expect(told.slice(-2)).toEqual(['incomplete', 'over: overflow'])
+    expect(errors).toMatchObject([{ code: 'OVERFLOW', message: /"ann".* 6 messages of 18 bytes/ }])
+  })
+
+  test('goes on while the client takes, or was given no time, or is still being written to', () => {
+    const { writer, told, clock } = open()
+    for (let sequence = 1; sequence <= 20; sequence++) writer.append(entry('a'))
+    clock.now = 999
+    writer.acknowledge(1)
+    clock.now = 1_900
+    writer.append(entry('b'))
+    clock.isSending = true
+    clock.now = 9_000
+    writer.append(entry('c'))
+    clock.isSending = false
+    writer.acknowledge(22)
+    clock.now = 20_000
+
+    for (let sequence = 23; sequence <= 40; sequence++) writer.append(entry('d'))
+
+    expect(told).toHaveLength(40)
+  })
+
+  test('goes on for a client that has come back', () => {
+    const { writer, told, clock, attach } = open()
+    for (let sequence = 1; sequence <= 5; sequence++) writer.append(entry('a'))
+    clock.now = 5_000
+
+    writer.renew(attach(), 0)
+    writer.append(entry('b'))
+
+    expect(told.at(-1)).toBe('6: b')
   })
 
   test('ends the stream when another server has it, and says what is lost', () => {
@@ -157,6 +199,49 @@ describe('the end', () => {
     expect(errors).toMatchObject([
       { code: 'SESSION_ENDED', message: '1 messages were sent to a session that has ended' },
     ])
+  })
+})
+
+describe('pressure', () => {
+  test('is told above the high-water mark, and goes when half of it is free', async () => {
+    const { writer } = open()
+    for (const payload of 'abc') writer.append(entry(payload))
+    expect([writer.isWritable, writer.whenWritable()]).toEqual([true, undefined])
+
+    writer.append(entry('d'))
+    const room = writer.whenWritable()
+    expect([writer.isWritable, writer.whenWritable()]).toEqual([false, room])
+    let isResolved = false
+    void room?.then(() => (isResolved = true))
+    writer.acknowledge(2)
+    await Promise.resolve()
+    expect([writer.isWritable, isResolved]).toEqual([true, false])
+    writer.acknowledge(3)
+
+    await room
+  })
+
+  test('counts what the store holds for a client that comes back', () => {
+    const { writer, attach } = open()
+    for (const payload of 'abcd') writer.append(entry(payload))
+
+    writer.renew(attach(), 0)
+    expect(writer.isWritable).toBe(false)
+    writer.acknowledge(3)
+
+    expect(writer.isWritable).toBe(true)
+  })
+
+  test('ends with the stream, for those who wait and for those who come later', async () => {
+    const { writer } = open()
+    for (const payload of 'abcd') writer.append(entry(payload))
+    const room = writer.whenWritable()
+
+    writer.end('expired')
+
+    await expect(room).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+    await expect(writer.whenWritable()).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+    expect(writer.isWritable).toBe(false)
   })
 })
 
