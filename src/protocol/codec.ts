@@ -1,4 +1,6 @@
 import { LocalProtocolError, RemoteProtocolError, textOf } from '../shared/errors.js'
+import { isBuffer } from '../shared/realms.js'
+import { findJsonLoss } from './json-loss.js'
 
 /** `Uint8Array<ArrayBuffer>`, in words that TypeScript before 5.7 understands too: there `Uint8Array` is not generic. */
 export type Bytes = ReturnType<Uint8Array['slice']>
@@ -24,8 +26,10 @@ export interface Codec {
 }
 
 /**
- * Text frames `{"event": …, "data": …}`. A payload is what JSON makes of it: `undefined` stays away, a `Date` becomes
- * a string, `NaN` becomes null; a BigInt, a cycle, a function or a symbol is refused.
+ * Text frames `{"event": …, "data": …}`. A payload is what JSON makes of it: a field that is `undefined` stays away, in a
+ * list it becomes null, and what has `toJSON`, such as a `Date`, becomes what that returns. `send` refuses what JSON has
+ * no form for, and names its place: bytes, `Blob`, `Map`, `Set`, `Error`, promises, functions, symbols, `NaN`,
+ * `Infinity`, a BigInt, a cycle.
  *
  * @example createClient({ url, dialect: plain({ codec: json() }) })
  */
@@ -52,12 +56,16 @@ export function json(): Codec {
  * @throws {LocalProtocolError} `NOT_ENCODABLE`
  */
 export function stringify(event: string, data: unknown, value: unknown = data): string {
-  if (typeof data === 'function' || typeof data === 'symbol') throw notEncodable(event, `a ${typeof data}`)
+  let encoded: string
+  let loss: string | undefined
   try {
-    return JSON.stringify(value)
+    encoded = JSON.stringify(value)
+    loss = findJsonLoss(data)
   } catch (cause) {
     throw notEncodable(event, textOf(cause), cause)
   }
+  if (loss) throw notEncodable(event, `data${loss} has no form in JSON`)
+  return encoded
 }
 
 /**
@@ -71,7 +79,7 @@ export function text(): Codec {
     encode(event, data) {
       if (event !== 'message') throw notEncodable(event, 'the text codec knows only the event "message"')
       if (typeof data === 'string') return data
-      if (data instanceof ArrayBuffer) return new Uint8Array(data.slice(0))
+      if (isBuffer(data)) return new Uint8Array(data.slice(0))
       if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
       throw notEncodable(event, 'the text codec sends only strings, ArrayBuffers and their views')
     },

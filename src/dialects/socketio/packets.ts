@@ -1,6 +1,8 @@
 import { decodePacket, encodePacket, type Packet as EnginePacket } from 'engine.io-parser'
 import { Decoder, Encoder, isPacketValid, PacketType, type Packet } from 'socket.io-parser'
 import { LocalProtocolError, textOf } from '../../shared/errors.js'
+import { findJsonLoss } from '../../protocol/json-loss.js'
+import { isBuffer } from '../../shared/realms.js'
 import { badFrameFrom, sizeOf, type Body, type Received } from '../../protocol/codec.js'
 
 export { PacketType, type EnginePacket, type Packet }
@@ -40,6 +42,7 @@ export function createPackets(namespace: string): Packets {
       if (!isPacketValid({ ...packet, nsp: namespace }))
         throw notEncodable(name, 'Socket.IO keeps this name for itself')
       try {
+        refuseLoss(values)
         const [head, ...attachments] = encode(packet) as [string, ...Uint8Array[]]
         if (attachments.length > ATTACHMENTS_MAX) throw new RangeError(`more than ${ATTACHMENTS_MAX} attachments`)
         return attachments.length ? joined([new TextEncoder().encode(head), ...attachments]) : head
@@ -58,10 +61,21 @@ export function createPackets(namespace: string): Packets {
     connect: (data) => engineFrame(encode({ type: PacketType.CONNECT, data })[0] as string),
     disconnect: () => engineFrame(encode({ type: PacketType.DISCONNECT, data: undefined })[0] as string),
     acknowledge(id, values) {
-      const [head, ...attachments] = encode({ type: PacketType.ACK, id, data: values })
-      return [engineFrame(head as string), ...attachments]
+      try {
+        refuseLoss(values)
+        const [head, ...attachments] = encode({ type: PacketType.ACK, id, data: values })
+        return [engineFrame(head as string), ...attachments]
+      } catch (cause) {
+        throw notEncodable('an answer', textOf(cause), cause)
+      }
     },
   }
+}
+
+/** @throws {TypeError} for what is neither JSON nor found to be bytes by socket.io-parser */
+function refuseLoss(values: readonly unknown[]): void {
+  const loss = findJsonLoss(values, (value) => ArrayBuffer.isView(value) || value.constructor === ArrayBuffer)
+  if (loss) throw new TypeError(`data${loss} has no form in Socket.IO; of a Blob send await blob.arrayBuffer()`)
 }
 
 /** A packet of the engine, which carries the others. */
@@ -110,11 +124,10 @@ export function createPacketReader(): PacketReader {
 }
 
 /** What the encoder makes of one packet: text, and the application's own bytes, which it may go on to change. */
-function copied(part: unknown): Body {
+function copied(part: string | ArrayBuffer | ArrayBufferView): Body {
   if (typeof part === 'string') return part
-  if (part instanceof ArrayBuffer) return new Uint8Array(part.slice(0))
-  if (ArrayBuffer.isView(part)) return new Uint8Array(part.buffer, part.byteOffset, part.byteLength).slice()
-  throw new TypeError('a Blob is read first: await blob.arrayBuffer()')
+  if (isBuffer(part)) return new Uint8Array(part.slice(0))
+  return new Uint8Array(part.buffer, part.byteOffset, part.byteLength).slice()
 }
 
 const LENGTH_BYTES = 4

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import { Decoder, type Packet } from 'socket.io-parser'
 import { describe, expect, test, vi } from 'vitest'
@@ -84,6 +85,9 @@ describe('an event', () => {
   test.each([
     ['a BigInt', 1n],
     ['a Blob', new Blob(['x'])],
+    ['a Map', { deep: new Map([[1, 2]]) }],
+    ['not a number', NaN],
+    ['a buffer of another frame', runInNewContext('new ArrayBuffer(1)') as unknown],
     ['a cycle', cyclic()],
   ])('that holds %s is refused', (_, value) => {
     expect(() => createPackets('/').event('message', [value])).toThrow(

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { LocalProtocolError, RemoteProtocolError } from '../../../src/shared/errors.js'
@@ -30,9 +31,22 @@ describe('json', () => {
   })
 
   test('reads what JSON makes of a payload', () => {
-    const data = { at: new Date(0), not: NaN, gone: undefined, f: () => {} }
+    class Point {
+      x = 1
+      gone = undefined
+    }
+    const own = { toJSON: () => 'as it likes', bytes: new Uint8Array(1) }
+    const bare = Object.assign(Object.create(null) as object, { a: 1 })
+    const data = { at: new Date(0), gone: undefined, list: [undefined], point: new Point(), own, bare, box: Object(1) }
 
-    expect(decode(encode('m', data) as string).data).toEqual({ at: '1970-01-01T00:00:00.000Z', not: null })
+    expect(decode(encode('m', data) as string).data).toEqual({
+      at: '1970-01-01T00:00:00.000Z',
+      list: [null],
+      point: { x: 1 },
+      own: 'as it likes',
+      bare: { a: 1 },
+      box: 1,
+    })
   })
 
   test.each([
@@ -62,6 +76,38 @@ describe('json', () => {
     expect(() => encode('m', data)).toThrow(LocalProtocolError)
     expect(() => encode('m', data)).toThrow(expect.objectContaining({ code: 'NOT_ENCODABLE' }))
     expect(() => encode('m', data)).toThrow(/"m"/)
+  })
+
+  test.each([
+    [NaN, 'data (NaN)'],
+    [{ a: [0, Infinity] }, 'data.a[1] (Infinity)'],
+    [{ on: { click: () => {} } }, 'data.on.click (function)'],
+    [[Symbol('s')], 'data[0] (symbol)'],
+    [{ image: new ArrayBuffer(3) }, 'data.image (ArrayBuffer)'],
+    [{ image: new Uint8Array([1]) }, 'data.image (Uint8Array)'],
+    [new DataView(new ArrayBuffer(1)), 'data (DataView)'],
+    [new Blob(['a']), 'data (Blob)'],
+    [{ file: new File(['a'], 'a.txt') }, 'data.file (File)'],
+    [new Map([['a', 1]]), 'data (Map)'],
+    [{ ids: new Set([1]) }, 'data.ids (Set)'],
+    [{ error: new Error('a') }, 'data.error (Error)'],
+    [{ user: Promise.resolve(1) }, 'data.user (Promise)'],
+    [{ query: new URLSearchParams('a=1') }, 'data.query (URLSearchParams)'],
+    [{ far: runInNewContext('new Map([["a", 1]])') as unknown }, 'data.far (Map)'],
+    [{ far: runInNewContext('[new ArrayBuffer(1)]') as unknown }, 'data.far[0] (ArrayBuffer)'],
+  ])('refuses what JSON would lose, and names its place: case %#', (data, place) => {
+    expect(() => encode('m', data)).toThrow(
+      expect.objectContaining({
+        code: 'NOT_ENCODABLE',
+        message: `Cannot encode the payload of "m": ${place} has no form in JSON`,
+      }),
+    )
+  })
+
+  test('takes a plain object of another frame', () => {
+    expect(encode('m', runInNewContext('({ a: [1, { b: new Date(0) }] })'))).toBe(
+      '{"event":"m","data":{"a":[1,{"b":"1970-01-01T00:00:00.000Z"}]}}',
+    )
   })
 
   test.each([
