@@ -248,6 +248,18 @@ function hasWord(name: string, word: string): boolean {
   return new RegExp(`(?:(?:^|[^a-zA-Z])${word}|${capital})s?(?![a-z])`).test(name)
 }
 
+/** Classes of the language and the browser, of which each realm has its own. `Set` is asked of our own sets alone. */
+const REALM_CLASSES = ['Promise', 'Error', 'DOMException', 'ArrayBuffer', 'Uint8Array', 'Blob', 'File', 'Date', 'Map']
+
+const knowsOtherRealms: Rule = (files) =>
+  files.flatMap((file) =>
+    nodesOf(file)
+      .filter(ts.isBinaryExpression)
+      .filter(({ operatorToken }) => operatorToken.kind === ts.SyntaxKind.InstanceOfKeyword)
+      .filter(({ right }) => REALM_CLASSES.includes(right.getText()))
+      .map((node) => `${file.path} asks ${node.getText()}, which is false in another realm: use src/shared/realms.ts`),
+  )
+
 const hasNoDeadFiles: Rule = (files) => {
   const alive = reachable(importsOf(files), doors)
   return files.filter(({ path }) => !alive.has(path)).map(({ path }) => `${path} is reached from no door: delete it`)
@@ -314,6 +326,7 @@ const rules: [claim: string, rule: Rule, files: File[]][] = [
   ['fit three screens', staysShort, sources],
   ['have functions that fit one screen', hasShortFunctions(LONG_FUNCTIONS), programs],
   ["use the field's words", usesPlainWords(FILES_WITH_WORDS), [...sources, ...helpers]],
+  ['ask no value from outside for its class', knowsOtherRealms, sources],
   ['are all reached from a door', hasNoDeadFiles, sources],
   ['run every test', runsEveryTest, tests],
   ['leave nothing for later', leavesNoNotes, tracked],
@@ -360,6 +373,7 @@ const faults: [fault: string, rule: Rule, ...bad: File[]][] = [
   ['createChannel', usesPlainWords({}), file('src/outbox/a.ts', 'createChannel(new BroadcastChannel(name))')],
   ['whenDone', usesPlainWords({}), file('src/server/a.ts', 'settle(1)')],
   ['free of "ring"', usesPlainWords({ 'src/a.ts': ['ring'] }), file('src/a.ts', 'const string = during.recurring')],
+  ['is false in another realm', knowsOtherRealms, file('src/a.ts', 'const a = b instanceof Promise')],
   ['reached from no door', hasNoDeadFiles, file('src/client/none.ts', 'export const a = 1')],
   ['test.only', runsEveryTest, file('test/a.test.ts', "test.only('a', () => {})")],
   ['describe.concurrent.skip', runsEveryTest, file('test/a.test.ts', "describe.concurrent.skip('a')")],

@@ -1,5 +1,5 @@
 import type { Entry } from './delivery.js'
-import type { MaybePromise } from '../shared/maybe-promise.js'
+import { isThenable, type MaybePromise } from '../shared/maybe-promise.js'
 import type { MessageReference, OutboxStore } from './store.js'
 
 /** Group commit: one batch is on its way to the store, and whatever is asked meanwhile makes up the next. */
@@ -48,8 +48,8 @@ export function createGroupCommit(store: OutboxStore, listener: GroupCommitListe
       batch = emptyBatch()
       hasNews = false
       const outcome = commit(store, current)
-      if (outcome instanceof Promise) {
-        running = outcome.then(
+      if (isThenable(outcome)) {
+        running = Promise.resolve(outcome).then(
           () => {
             stop()
             listener.committed([...current.append])

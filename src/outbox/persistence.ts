@@ -1,9 +1,10 @@
-import { HoldfastError, StorageError, textOf } from '../shared/errors.js'
+import { StorageError, textOf, type HoldfastError } from '../shared/errors.js'
+import { isError } from '../shared/realms.js'
 import { check, isObject } from '../shared/validate.js'
 import { createGroupCommit, type GroupCommit } from './group-commit.js'
 import type { Entry } from './delivery.js'
 import type { Persistence, OutboxStorage, StorageClock, StorageListener } from './storage.js'
-import type { MaybePromise } from '../shared/maybe-promise.js'
+import { isThenable, type MaybePromise } from '../shared/maybe-promise.js'
 import type { OutboxStore } from './store.js'
 
 /** How soon a failed commit is tried again: half as often each time, in milliseconds. */
@@ -58,8 +59,8 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
     } catch (cause) {
       opening = Promise.reject(cause)
     }
-    if (opening instanceof Promise) {
-      opening = opening.then(() => {
+    if (isThenable(opening)) {
+      opening = Promise.resolve(opening).then(() => {
         ready.isReady = true
         ifMine(opened)()
       }, ifMine(unavailable))
@@ -151,4 +152,6 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
 }
 
 const asStorageError = (cause: unknown): HoldfastError =>
-  cause instanceof HoldfastError ? cause : new StorageError('STORAGE_FAILED', textOf(cause), cause)
+  isError(cause) && cause.name === 'StorageError'
+    ? (cause as StorageError)
+    : new StorageError('STORAGE_FAILED', textOf(cause), cause)

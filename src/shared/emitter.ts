@@ -1,6 +1,7 @@
 import { createNanoEvents } from 'nanoevents'
 import { check, requireKnown, requireNumber, requireText, withDefaults, type Defaults } from './validate.js'
 import { HoldfastError, ListenerError, textOf } from './errors.js'
+import { isThenable } from './maybe-promise.js'
 
 /** How a listener is bound. */
 export interface ListenOptions {
@@ -69,7 +70,7 @@ export function createEmitter<Map>(
         if (!isBound) return
         try {
           const result = listener(payload)
-          if (result instanceof Promise) result.catch(blameThis)
+          if (isThenable(result)) Promise.resolve(result).catch(blameThis)
           results?.push(result)
         } catch (thrown) {
           blameThis(thrown)

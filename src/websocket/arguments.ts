@@ -1,4 +1,5 @@
 import type { Body } from '../protocol/codec.js'
+import { isBuffer, tagOf } from '../shared/realms.js'
 
 /**
  * What the WebSocket interface takes, as its IDL converts it and its constructor, `close` and `send` check it.
@@ -70,10 +71,7 @@ export function messageOf(data: unknown): Body | Blob {
   return copyOf(data.buffer, data.byteOffset, data.byteLength)
 }
 
-const isBlob = (data: unknown): data is Blob => typeof Blob === 'function' && data instanceof Blob
-
-/** By its name and not its class: a buffer may come from another frame's realm. */
-const isBuffer = (data: unknown): data is ArrayBuffer => Object.prototype.toString.call(data) === '[object ArrayBuffer]'
+const isBlob = (data: unknown): data is Blob => ['Blob', 'File'].includes(tagOf(data))
 
 /** Of a buffer that was given away to a worker nothing is left, and no view of it can be made. */
 const copyOf = (buffer: ArrayBuffer, offset: number, length: number): Uint8Array<ArrayBuffer> =>

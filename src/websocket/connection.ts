@@ -242,6 +242,6 @@ export function createConnection(
   }
 }
 
-const isBody = (message: Body | Blob): message is Body => typeof message === 'string' || message instanceof Uint8Array
+const isBody = (message: Body | Blob): message is Body => typeof message === 'string' || ArrayBuffer.isView(message)
 const bytesOf = (buffer: ArrayBuffer): Uint8Array<ArrayBuffer> => new Uint8Array(buffer)
 const ignore = (): undefined => undefined

@@ -1,4 +1,5 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from 'idb'
+import { isError } from '../../shared/realms.js'
 import type { MessageReference, OutboxBatch, StoredMessage } from '../store.js'
 
 /**
@@ -129,4 +130,4 @@ const idOf = ({ writer, sequence }: MessageReference): string => `${writer}:${se
 
 const range = (writer: string, from = 0, to = Infinity): IDBKeyRange => IDBKeyRange.bound([writer, from], [writer, to])
 
-export const isQuotaError = (error: unknown): boolean => error instanceof Error && error.name === 'QuotaExceededError'
+export const isQuotaError = (error: unknown): boolean => isError(error) && error.name === 'QuotaExceededError'

@@ -1,4 +1,5 @@
 import { HoldfastError, textOf } from '../../shared/errors.js'
+import { isError } from '../../shared/realms.js'
 import { isObject } from '../../shared/validate.js'
 import type { EngineContext } from '../base/context.js'
 import type { Credential, Identity, UpgradeRequest } from '../base/options.js'
@@ -147,10 +148,10 @@ function identityOf(answer: unknown): Identity {
 function refusalOf(cause: unknown): Refusal {
   // By code, not by class: two copies of this package have two sets of classes.
   const code = isObject(cause) && 'code' in cause ? cause.code : undefined
-  if (cause instanceof Error && code === 'UNAUTHORIZED') {
+  if (isError(cause) && code === 'UNAUTHORIZED') {
     return { error: new HoldfastError('UNAUTHORIZED', cause.message, cause.cause), reason: 'unauthorized' }
   }
-  if (cause instanceof Error && (code === 'FORBIDDEN' || cause.name === 'RefusedError')) {
+  if (isError(cause) && (code === 'FORBIDDEN' || cause.name === 'RefusedError')) {
     return { error: new HoldfastError('FORBIDDEN', cause.message, cause.cause), reason: 'forbidden' }
   }
   return { error: new HoldfastError('AUTH_FAILED', `authenticate failed: ${textOf(cause)}`, cause), reason: 'failed' }

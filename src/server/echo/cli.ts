@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { isError } from '../../shared/realms.js'
 import { check } from '../../shared/validate.js'
 import { createEchoServer, type EchoServer } from './echo-server.js'
 
@@ -80,7 +81,7 @@ function version(): string {
 
 /** Prints the error in one line, and ends the process. */
 function fail(exitCode: 1 | 2, error: unknown): never {
-  const [reason] = String(error instanceof Error ? error.message : error).split('\n')
+  const [reason] = String(isError(error) ? error.message : error).split('\n')
   process.stderr.write(`holdfast: ${reason}${exitCode === 2 ? '; see holdfast --help' : ''}\n`)
   process.exit(exitCode)
 }

@@ -1,5 +1,6 @@
 import { HoldfastError, ListenerError, textOf } from '../../shared/errors.js'
 import { isThenable } from '../../shared/maybe-promise.js'
+import { isError } from '../../shared/realms.js'
 import type { Body } from '../../protocol/codec.js'
 import type { EngineContext } from '../base/context.js'
 import { HandlerContext } from './handler-context.js'
@@ -157,7 +158,7 @@ export class Handlers {
       const message = `A handler of "${event}" threw: ${textOf(cause)}`
       this.#context.report(new ListenerError('LISTENER_THREW', message, cause))
     }
-    const text = cause instanceof Error ? textOf(cause.message) : textOf(cause)
+    const text = isError(cause) ? textOf(cause.message) : textOf(cause)
     return { status: 'rejected', code: isOurs ? cause.code : 'REJECTED', message: text.slice(0, MESSAGE_LENGTH_MAX) }
   }
 }

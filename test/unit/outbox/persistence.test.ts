@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import type { Entry } from '../../../src/outbox/delivery.js'
 import { createPersistence } from '../../../src/outbox/persistence.js'
@@ -79,6 +80,26 @@ describe('createPersistence', () => {
 
     expect(log).toEqual(['unavailable STORAGE_FAILED', 'stored w21'])
     expect(store.opens).toEqual(['w1', 'w2'])
+  })
+
+  test('waits for a store whose promises are of another realm, and hears of their rejections', async () => {
+    const far = (code: string): Promise<void> => runInNewContext(code) as Promise<void>
+    const outcomes = ['Promise.reject(new Error("full"))', 'Promise.resolve()']
+    const store: OutboxStore = {
+      open: () => far('Promise.resolve()'),
+      commit: () => far(outcomes.shift() ?? ''),
+      close() {},
+    }
+    const { persistence, append, log, settle } = setUp({ store })
+    persistence.open()
+    append()
+    const early = [...log]
+    await settle()
+    append()
+    await settle()
+
+    expect(early).toEqual([])
+    expect(log).toEqual(['refused w11 STORAGE_FAILED', 'stored w12'])
   })
 
   test('tells which entries were refused', async () => {

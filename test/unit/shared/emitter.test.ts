@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test, vi } from 'vitest'
 import type { ListenerError } from '../../../src/shared/errors.js'
 import { createEmitter } from '../../../src/shared/emitter.js'
@@ -146,6 +147,18 @@ describe('a listener that fails', () => {
     await new Promise((resolve) => setImmediate(resolve))
 
     expect(errors.map(({ cause }) => String(cause)).sort()).toEqual(['RangeError: later', 'RangeError: much later'])
+  })
+
+  test('is reported when its promise is of another realm, or of a library', async () => {
+    const { emitter, errors } = setUp()
+    emitter.on('a', () => runInNewContext('Promise.reject(new RangeError("far"))') as unknown)
+    // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+    emitter.on('a', () => ({ then: (_: unknown, reject: (cause: unknown) => void) => reject('near') }))
+
+    emitter.emit('a', 1)
+    await new Promise((resolve) => setImmediate(resolve))
+
+    expect(errors.map(({ cause }) => String(cause)).sort()).toEqual(['RangeError: far', 'near'])
   })
 
   test.each([[undefined], [null], ['text'], [Symbol('s')]])('is reported when it throws %s', (thrown) => {

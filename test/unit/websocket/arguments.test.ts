@@ -161,6 +161,12 @@ describe('messageOf', () => {
     expect(messageOf(blob)).toBe(blob)
   })
 
+  test('knows a Blob of another frame', () => {
+    const blob = { [Symbol.toStringTag]: 'Blob' } // Node has them in one realm only.
+
+    expect(messageOf(blob)).toBe(blob)
+  })
+
   test('refuses a symbol, and a view on shared memory', () => {
     expect(thrownBy(() => messageOf(Symbol('a')))).toBe('TypeError')
     expect(thrownBy(() => messageOf(new Uint8Array(new SharedArrayBuffer(4))))).toBe('TypeError')
