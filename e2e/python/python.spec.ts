@@ -14,7 +14,7 @@ async function serve(run: typeof startProgram, wanted = 0): Promise<{ server: Pr
 }
 
 test("Python's websockets gets its echo from our server", async ({ run }) => {
-  const echo = await startEchoProcess()
+  const echo = await startEchoProcess(0, '--compression')
 
   const client = await run('echo_client.py', `ws://127.0.0.1:${echo.port}`)
 

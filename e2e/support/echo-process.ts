@@ -12,8 +12,8 @@ export interface EchoProcess {
 }
 
 /** Runs `holdfast echo` on 127.0.0.1. Port 0 picks a free one. */
-export async function startEchoProcess(port = 0): Promise<EchoProcess> {
-  const child = spawn(process.execPath, [command, 'echo', '--port', String(port)], {
+export async function startEchoProcess(port = 0, ...flags: string[]): Promise<EchoProcess> {
+  const child = spawn(process.execPath, [command, 'echo', '--port', String(port), ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const url = await Promise.race([firstLine(child), once(child, 'exit').then(([code]) => `exit code ${code}`)])

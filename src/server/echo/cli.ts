@@ -13,6 +13,7 @@ Options:
   --port <number>            port to listen on; 0 picks a free one (default: 8080)
   --host <address>           address to bind (default: 127.0.0.1)
   --payload-bytes-max <n>    longest message in bytes; a longer one is answered with 1009 (default: 1048576)
+  --compression              accept permessage-deflate
   --help                     print this text
   --version                  print the version
 
@@ -49,6 +50,7 @@ function parse(argv: string[]): string | EchoServer {
         port: { type: 'string', default: '8080' },
         host: { type: 'string', default: '127.0.0.1' },
         'payload-bytes-max': { type: 'string', default: '1048576' },
+        compression: { type: 'boolean', default: false },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -61,6 +63,7 @@ function parse(argv: string[]): string | EchoServer {
       port: integer('port', values.port),
       host: values.host,
       payloadBytesMax: integer('payload-bytes-max', values['payload-bytes-max']),
+      compression: values.compression,
     })
   } catch (error) {
     return fail(2, error)

@@ -17,7 +17,11 @@ export interface ListenOptions {
   readonly host?: string
   /** An existing server to attach to, http or https. `close` leaves it running. */
   readonly server?: HttpServer
-  /** Whether permessage-deflate is accepted from clients that offer it. Default: true. */
+  /**
+   * Whether permessage-deflate is accepted from clients that offer it. Then messages of 1 KiB and more are compressed, each
+   * by itself. It pays where the line is slow and messages are long; on a fast line it costs more time than it saves. The
+   * table in docs/practices.md says how much. Default: false.
+   */
   readonly compression?: boolean
 }
 
@@ -26,7 +30,7 @@ export const LISTEN_DEFAULTS = {
   port: undefined,
   host: undefined,
   server: undefined,
-  compression: true,
+  compression: false,
 } satisfies Defaults<ListenOptions>
 
 /** @throws {TypeError | RangeError} that names the option, the value and the rule */

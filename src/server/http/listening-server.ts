@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import { Server as TlsServer } from 'node:tls'
-import { type PerMessageDeflateOptions, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import { GOING_AWAY } from '../../protocol/close-codes.js'
 import { show } from '../../shared/validate.js'
+import { deflateOptions, freeBetweenMessages } from './compression.js'
 import type { ListenOptions, ServerAddress } from './listen-options.js'
 import { bindUpgrades, requireUpgrade, type UpgradeHandlers } from './handshake.js'
 
 /** How long a client may take to answer a close frame, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000
-const COMPRESSED_BYTES_MIN = 1024
 
 /** An http server that listens for WebSockets. */
 export interface ListeningServer {
@@ -47,7 +47,13 @@ export function listen(
   const sockets = new WebSocketServer({ noServer: true, ...socketOptions, ...closeTimeout, perMessageDeflate })
   const closing = new AbortController()
   const listening = addressOf(http, closing.signal)
-  const unbind = bindUpgrades(http, sockets, handlers)
+  const unbind = bindUpgrades(http, sockets, {
+    ...handlers,
+    opened(client, request) {
+      freeBetweenMessages(client)
+      handlers.opened(client, request)
+    },
+  })
   let closed: Promise<void> | undefined
 
   // `listening` rejects with the errors of a server of our own; an attached one has listeners of its owner.
@@ -66,11 +72,6 @@ export function listen(
 
   return { listening, clients: sockets.clients, close: () => (closed ??= shutDown()) }
 }
-
-/** Small messages are not compressed: that costs more than it saves. */
-export const deflateOptions = (compression = true): false | PerMessageDeflateOptions =>
-  // ws applies the threshold only without context takeover, which also spares each connection its own zlib window.
-  compression && { threshold: COMPRESSED_BYTES_MIN, serverNoContextTakeover: true }
 
 /** Rejects with Node's own error, or with an `AbortError`. */
 export async function addressOf(http: HttpServer, signal: AbortSignal): Promise<ServerAddress> {

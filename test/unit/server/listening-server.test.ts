@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { checkListenOptions } from '../../../src/server/http/listen-options.js'
-import { addressOf, closeServers, deflateOptions } from '../../../src/server/http/listening-server.js'
+import { addressOf, closeServers } from '../../../src/server/http/listening-server.js'
 
 const cleanups: (() => unknown)[] = []
 
@@ -51,11 +51,6 @@ test('closes a server of its own, and leaves another’s running', async () => {
   await closeServers(new WebSocketServer({ noServer: true }), other, false)
 
   expect([own.listening, other.listening]).toEqual([false, true])
-})
-
-test('compresses what is worth it, or nothing', () => {
-  expect(deflateOptions()).toMatchObject({ threshold: 1024 })
-  expect(deflateOptions(false)).toBe(false)
 })
 
 test.each([

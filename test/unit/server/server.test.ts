@@ -124,8 +124,8 @@ describe('a conversation', () => {
     expect(await again.hear('m')).toMatchObject({ s: 1, d: 1 })
   })
 
-  test('is compressed where it is worth it', async () => {
-    const server = await start()
+  test('is compressed where that is wanted and worth it', async () => {
+    const server = await start({ compression: true })
     server.on('session', (session) => session.send('news', 'a'.repeat(100_000)))
     const { client, socket } = await openClient(server.url, { protocols: ['holdfast.1'], perMessageDeflate: true })
     const messages: Buffer[] = []
@@ -191,7 +191,7 @@ describe('a hostile client', () => {
 
   test('that never reads does not fill the memory, and is closed with 1013', async () => {
     const limits = { bufferedBytesMax: 100_000, stalledMs: 200 }
-    const server = await start({ limits, streams: memoryStreams({ bytesMax: 100 * 2 ** 20 }), compression: false })
+    const server = await start({ limits, streams: memoryStreams({ bytesMax: 100 * 2 ** 20 }) })
     const errors: { closeCode?: number }[] = []
     server.on('error', (error) => errors.push(error as { closeCode?: number }))
     server.on('session', (session) => {
