@@ -39,13 +39,19 @@ export interface Limits {
   readonly frameBytesMax: number
   /** How much of a client's messages may be unacknowledged. Default: 512 messages, 1 MiB. */
   readonly window: WindowMax
-  /** How many messages of a session are handled per second, the others later. Default: 5,000. */
+  /**
+   * How many messages of a session are handled per second, the others later. Default: 20,000, less than half of what a
+   * process can handle, so that a session alone cannot keep it busy for ever.
+   */
   readonly messagesPerSecond: number
-  /** How many of them at once after a rest. Default: 10,000. */
+  /** How many of them at once after a rest. Default: 100,000: a queue that drains after days offline is no attack. */
   readonly messagesBurst: number
-  /** How many other frames a connection may send per second; beyond, it is closed with 4429. Default: 500. */
+  /**
+   * How many other frames a connection may send per second; beyond, it is closed with 4429. Default: 2,000, twice what a
+   * fast mouse gives to a page that sends each of its moves as a volatile message.
+   */
   readonly framesPerSecond: number
-  /** How many of them at once after a rest. Default: 2,000. */
+  /** How many of them at once after a rest. Default: 10,000. */
   readonly framesBurst: number
   /** How many connections there may be at a time; another is closed with 1013. Default: 100,000. */
   readonly connectionsMax: number
@@ -112,10 +118,10 @@ const HIGH_WATER_MARK: WindowMax = { messages: 1_000, bytes: 2 ** 20 }
 
 const LIMITS: Omit<Limits, 'window' | 'highWaterMark'> = {
   frameBytesMax: 2 ** 20,
-  messagesPerSecond: 5_000,
-  messagesBurst: 10_000,
-  framesPerSecond: 500,
-  framesBurst: 2_000,
+  messagesPerSecond: 20_000,
+  messagesBurst: 100_000,
+  framesPerSecond: 2_000,
+  framesBurst: 10_000,
   connectionsMax: 100_000,
   sessionsMax: 200_000,
   helloTimeoutMs: 10_000,
