@@ -23,6 +23,7 @@ export type {
   Limits,
   UpgradeRequest,
 } from './server/base/options.js'
+export type { Origins } from './server/base/origins.js'
 export type { Server, ServerOptions } from './server/http/server.js'
 export type {
   Attached,

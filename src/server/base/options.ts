@@ -5,6 +5,7 @@ import { memoryStreams } from '../stores/memory-streams.js'
 import type { MaybePromise } from '../../shared/maybe-promise.js'
 import type { Rate } from '../ordering/token-bucket.js'
 import type { StreamStore } from '../stores/stream-store.js'
+import { originsCheck, type Origins } from './origins.js'
 
 /** The upgrade request of a connection. */
 export interface UpgradeRequest {
@@ -91,10 +92,14 @@ export interface EngineOptions {
   /** When a silent client is pinged, and how long it may take to answer. Default: 25,000 and 15,000. */
   readonly heartbeatMs?: Partial<Heartbeat>
   /**
-   * The origins of the pages that may connect, such as `https://example.com`. Default: all. Requests without an Origin
-   * header (non-browser clients) are allowed.
+   * The pages that may connect: a list of origins such as `https://example.com` and of all subdomains of one,
+   * `https://*.example.com`, or a function that is asked for each connection. Default: all pages. Requests without an
+   * Origin header (non-browser clients) are allowed, and the function is not asked.
+   *
+   * @example createServer({ origins: ['https://example.com', 'https://*.example.com', 'http://localhost:5173'] })
+   * @example createServer({ origins: (origin) => tenants.has(new URL(origin).hostname) })
    */
-  readonly origins?: readonly string[]
+  readonly origins?: Origins
 }
 
 /** Options with every default in place. */
@@ -103,7 +108,8 @@ export interface ResolvedOptions {
   readonly streams: StreamStore
   readonly limits: Limits
   readonly heartbeat: Heartbeat
-  readonly origins: ReadonlySet<string> | undefined
+  /** Whether pages of this origin may connect. */
+  readonly isAllowed: (origin: string) => boolean
   /** How many frames a connection may send that no window bounds. */
   readonly frameRate: Rate
   /** How many messages of a session are handled. */
@@ -145,24 +151,14 @@ export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
   check('authenticate', authenticate, 'a function', typeof authenticate === 'function')
   const isStore = isObject(streams) && typeof streams.open === 'function'
   check('streams', streams, 'a store such as memoryStreams()', isStore)
-  if (origins !== undefined) checkOrigins(origins)
   return {
     authenticate,
     streams,
     limits,
     heartbeat: options.heartbeatMs,
-    origins: origins && new Set(origins),
+    isAllowed: originsCheck(origins),
     frameRate: { perSecond: limits.framesPerSecond, burst: limits.framesBurst },
     messageRate: { perSecond: limits.messagesPerSecond, burst: limits.messagesBurst },
     queueMax: { messages: limits.window.messages + limits.framesBurst, bytes: limits.window.bytes },
-  }
-}
-
-function checkOrigins(origins: readonly string[]): void {
-  check('origins', origins, 'an array of origins', Array.isArray(origins))
-  for (const origin of origins as readonly unknown[]) {
-    // Browsers send it without a path; a slash at the end would never match.
-    const isOrigin = typeof origin === 'string' && (origin === 'null' || /^[a-z][\w+.-]*:\/\/[^/]+$/i.test(origin))
-    check('origins', origin, 'an origin such as https://example.com, without a path', isOrigin)
   }
 }

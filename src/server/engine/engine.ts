@@ -1,12 +1,13 @@
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
 import { createEmitter, type EventNames, type Events } from '../../shared/emitter.js'
-import { HoldfastError, RefusedError } from '../../shared/errors.js'
-import { FORBIDDEN, GOING_AWAY, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
+import { HoldfastError, ListenerError, RefusedError, textOf } from '../../shared/errors.js'
+import { FORBIDDEN, GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
 import type { DownFrame, UpFrame } from '../../protocol/frames.js'
 import { WriterLanes } from '../ordering/writer-lane.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
+import { closingOf } from '../base/close-reasons.js'
 import { SessionRegistry } from './session-registry.js'
 import type { ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
 import { Connection } from '../connection/connection.js'
@@ -133,7 +134,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
     this.#connections.add(connection)
     if (this.#status === 'draining') connection.close(SERVICE_RESTART, 'draining')
     else if (isFull) connection.close(TRY_AGAIN_LATER, 'full', tooMany(), REFUSED_AFTER_MS)
-    else if (this.#isForeign(request)) this.#refuse(connection, request)
+    else this.#checkOrigin(connection, request)
     return connection
   }
 
@@ -218,14 +219,16 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
     if (this.#runningCount === 0 && this.#connections.size === 0) this.#drained?.()
   }
 
-  #isForeign({ origin }: UpgradeRequest): boolean {
-    const { origins } = this.#context.options
-    return origins !== undefined && origin !== undefined && !origins.has(origin)
-  }
-
   /** After the upgrade, since a page cannot see the cause of an upgrade that fails. */
-  #refuse(connection: EngineConnection, { origin }: UpgradeRequest): void {
-    const error = new RefusedError('FORBIDDEN', `Pages of ${origin?.slice(0, 200)} may not connect`)
+  #checkOrigin(connection: EngineConnection, { origin }: UpgradeRequest): void {
+    try {
+      if (origin === undefined || this.#context.options.isAllowed(origin)) return
+    } catch (cause) {
+      const error = new ListenerError('LISTENER_THREW', `origins threw: ${textOf(cause)}`, cause)
+      this.report(error)
+      return connection.close(INTERNAL_ERROR, error.code, closingOf(error).told)
+    }
+    const error = new RefusedError('FORBIDDEN', `Pages of ${origin.slice(0, 200)} may not connect`)
     this.report(error)
     connection.close(FORBIDDEN, error.code, error)
   }

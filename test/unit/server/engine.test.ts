@@ -617,3 +617,17 @@ test('keeps a session whose first reply is there before the store has answered f
   expect(second.of('r')).toHaveLength(1)
   expect(world.engine.sessionCount).toBeGreaterThan(0)
 })
+
+test('closes with 1011 where the function of origins throws, and says why at the server alone', () => {
+  const world = createFakeWorld({
+    origins: () => {
+      throw new Error('no database at 10.0.0.5')
+    },
+  })
+
+  const client = world.connect({ origin: 'https://example.com' })
+
+  expect(client.closed).toEqual({ code: 1011, reason: 'LISTENER_THREW' })
+  expect(client.of('error')).toEqual([{ t: 'error', code: 'LISTENER_THREW', message: 'The server failed' }])
+  expect(world.errors).toMatchObject([{ code: 'LISTENER_THREW', message: expect.stringContaining('origins threw') }])
+})
