@@ -285,4 +285,28 @@ export const MUTANTS = [
     from: 'if (entry.position !== Infinity) entry.wasSent = false',
     to: 'entry.wasSent = false',
   },
+  {
+    name: 'client drops what nobody listens for yet',
+    file: 'src/dialects/listener-waits.ts',
+    from: 'if (!ends.has(event)) ends.set(event, now + waitMs)',
+    to: 'return false',
+  },
+  {
+    name: 'client keeps what waits for a listener when the link is lost',
+    file: 'src/dialects/reliable/reliable-protocol.ts',
+    from: 'heldMessages.clear() // The server sends on from our place.\n',
+    to: '',
+  },
+  {
+    name: 'client acknowledges what waits for a listener',
+    file: 'src/dialects/reliable/reliable-protocol.ts',
+    from: "if (order === 'repeat') acks.handled(now)",
+    to: "place = { ...(place as Place), s, g: frame.g }\n    acks.handled(now)\n    if (order === 'repeat') return NOTHING",
+  },
+  {
+    name: 'what waits for a listener is not released when one is bound',
+    file: 'src/client/make-client.ts',
+    from: 'queueMicrotask(core.listening)',
+    to: '',
+  },
 ]

@@ -1,4 +1,5 @@
 import type { Gap } from '../dialects/dialect.js'
+import type { Audience } from '../dialects/listener-waits.js'
 import type { Outbox, OutboxNotice } from '../outbox/outbox-api.js'
 import type { Requests } from '../outbox/requests.js'
 import type { Body, Message } from '../protocol/codec.js'
@@ -17,6 +18,8 @@ export type Notice =
 export interface CoreListener {
   /** Called in one place, when all else of the turn is done. Must not throw. */
   tell(notice: Notice): void
+  /** Who hears what the server sends; absent: everything is heard. */
+  readonly audience?: Audience
   /** Whether changes of the state are listened to. */
   isWatched(): boolean
   /** The state has changed; once for many changes. */
@@ -40,6 +43,8 @@ export interface Core {
   close(drainMs: number): Promise<void>
   /** Something was put into the outbox, or taken out of it: ends the turn. */
   progressed(): void
+  /** A listener was bound: what waited for it is told. */
+  listening(): void
   /** Whether messages are handed to the browser however much waits in its buffer. */
   setUnbounded(isUnbounded: boolean): void
   /** Sends one message past the queue. False where it cannot go at once. */

@@ -26,7 +26,7 @@ import { createSnapshots } from './snapshot.js'
 export function createCore(options: ResolvedOptions, listener: CoreListener): Core {
   const { dialect, platform } = options
   const { now } = platform
-  const protocol = dialect.open({ notes: platform.notes })
+  const protocol = dialect.open({ notes: platform.notes, audience: listener.audience })
   const heartbeatMs = protocol.ping ? options.heartbeatMs : null
   const connection = createConnection({ ...options, heartbeatMs }, platform.random)
   const notices = createNoticeQueue<Notice>(listener.tell)
@@ -53,7 +53,6 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   let isClosed = false
   /** How the link ended, while it ends. */
   let closeCode = 0
-  let shownPending = 0
 
   // What happens.
 
@@ -91,7 +90,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       return step({ type: 'broken', error: asProtocolError(cause) }, at)
     }
     step(A_FRAME, at)
-    for (const event of events) apply(event, at)
+    applyAll(events, at)
   }
 
   function closed(code: number, reason: string): void {
@@ -114,6 +113,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       if (at >= outbox.deadline) outbox.elapsed()
       if (at >= link.deadline) link.poll()
       if (requests && at >= requests.deadline) requests.elapsed()
+      applyAll(protocol.release?.(at))
     } finally {
       progressed()
     }
@@ -155,6 +155,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     switch (event.type) {
       case 'message':
       case 'gap':
+      case 'error':
         return notify(event)
       case 'pong':
       case 'ready':
@@ -174,8 +175,12 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     }
   }
 
+  function applyAll(events: readonly ProtocolEvent[] = [], at: number = now()): void {
+    for (const event of events) apply(event, at)
+  }
+
   function cancel(request: Entry): void {
-    for (const event of protocol.cancel?.(request) ?? []) apply(event, now())
+    applyAll(protocol.cancel?.(request))
   }
 
   function fill(): void {
@@ -210,21 +215,15 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       outbox.flush()
       fill()
       outbox.flush() // Of what was too long for this server.
-      showPending()
+      snapshots.pending()
       // Once the application was told of everything that came, that may be acknowledged.
       if (notices.flush() && protocol.handled?.(now())) fill()
     } finally {
-      showPending()
+      snapshots.pending()
       if (drain.deadline !== Infinity && (!pending() || !isTrying(connection.state) || now() >= drain.deadline))
         drain.finish()
       timer.schedule(deadline())
     }
-  }
-
-  function showPending(): void {
-    if (pending() === shownPending) return
-    shownPending = pending()
-    snapshots.invalidate()
   }
 
   function deadline(): number {
@@ -278,6 +277,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     reconnect: () => handle({ type: 'reconnect' }),
     close,
     progressed,
+    listening: () => elapsed(now()),
     setUnbounded(given) {
       link.setUnbounded(given)
       progressed()

@@ -6,6 +6,7 @@ import { check, requireNumber, requireText, withDefaults } from '../shared/valid
 import type { Dialect } from '../dialects/dialect.js'
 import { Entry, type Delivery } from '../outbox/delivery.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
+import { createAudience } from './audience.js'
 import type { Client, CloseOptions, LifecycleEvents } from './api.js'
 import type { Notice } from './core-api.js'
 import { createCore } from './core.js'
@@ -36,11 +37,17 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
     (error, event) => (event === 'error' ? platform.throwLater(error) : report(error)),
     LIFECYCLE_EVENTS,
   )
-  const application = createEmitter<FromServer<C>>(report)
+  const application = createEmitter<FromServer<C>>(report, undefined, (event) => {
+    audience.forgo(event)
+    // Later, so that the listeners that are bound with this one miss nothing.
+    queueMicrotask(core.listening)
+  })
+  const audience = createAudience((event) => application.count(event as never))
   // An error here is not counted in the state: the change would call the listener again.
   const changes = createEmitter<{ change: undefined }>(platform.throwLater)
   const core = createCore(options, {
     tell,
+    audience,
     isWatched: () => changes.count('change') > 0,
     notify: () => changes.emit('change', undefined),
   })

@@ -39,6 +39,8 @@ export interface Snapshots {
   received(now: number): void
   roundTrip(rttMs: number): void
   error(): void
+  /** The number of pending messages may have changed. */
+  pending(): void
 }
 
 interface Sources {
@@ -57,6 +59,7 @@ export function createSnapshots({ platform, connection, pending, isWatched, noti
   let snapshot = INITIAL_STATE
   let isStale = false
   let isAnnounced = false
+  let shownPending = 0
   let shownConnection: ConnectionState | undefined
   let inWallTime: Connection = { status: 'idle' }
   let receivedAt = -Infinity
@@ -106,6 +109,11 @@ export function createSnapshots({ platform, connection, pending, isWatched, noti
       set({ lastReceivedAt: toWall(now) })
     },
     roundTrip: (rttMs) => set({ rttMs }),
+    pending() {
+      if (pending() === shownPending) return
+      shownPending = pending()
+      invalidate()
+    },
     error: () => set({ errorCount: always.errorCount + 1 }),
   }
 }

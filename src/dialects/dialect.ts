@@ -6,6 +6,7 @@ import type { Body, Message, Received } from '../protocol/codec.js'
 import type { Notes } from '../platform/platform.js'
 import type { Heartbeat } from '../protocol/heartbeat.js'
 import type { HoldfastError } from '../shared/errors.js'
+import type { Audience } from './listener-waits.js'
 
 /** What a client may have missed, or its server forgotten. Told once for each loss, when the connection is back. */
 export interface Gap {
@@ -56,6 +57,8 @@ export type ProtocolEvent =
   | { readonly type: 'repliesLost' }
   /** The server ignored what is in flight: it must be sent again. */
   | { readonly type: 'rewind' }
+  /** Something went wrong with which the connection goes on: the application is told. */
+  | { readonly type: 'error'; readonly error: HoldfastError }
 
 /** One WebSocket message to send. */
 export interface OutgoingFrame {
@@ -73,7 +76,7 @@ export interface OutgoingFrame {
  * what has come and when, gives back values, and is drained of the frames that it wants to send.
  */
 export interface ClientProtocol {
-  /** When `handled` wants to be called again, on the monotonic clock. */
+  /** When `release` and `handled` want to be called again, on the monotonic clock. */
   readonly deadline: number
   /** How many bytes may wait in the browser's buffer before `nextFrame` gives out no more messages. */
   readonly bufferBytesMax: number
@@ -87,6 +90,8 @@ export interface ClientProtocol {
    * refuses us in its words: `UNAUTHORIZED` if a fresh credential may help
    */
   receive(frame: Received, now: number): readonly ProtocolEvent[]
+  /** A listener was bound, or the deadline has come. Returns what waited for that. */
+  release?(now: number): readonly ProtocolEvent[]
   /** The application was told of everything that was received so far. Says whether there may be a frame to send now. */
   handled?(now: number): boolean
   /**
@@ -117,6 +122,8 @@ export interface ClientProtocol {
 export interface ProtocolHost {
   /** The platform's own notes; absent: the browser's. */
   readonly notes?: Notes | undefined
+  /** The application's listeners; absent: nothing is known of them, and nothing waits for one. */
+  readonly audience?: Audience | undefined
 }
 
 /** How one kind of server is spoken to: what goes on the wire, what comes off it, and who confirms a message. */

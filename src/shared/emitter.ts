@@ -43,10 +43,12 @@ export type EventNames<Map> = { readonly [Name in keyof Map & string]: true }
  * meanwhile waits for the next event. Binding one function twice makes two bindings.
  *
  * @param known where no other events than these exist, so that another name is refused; a set of names to `true`
+ * @param onBound is told of each event that a listener was bound to
  */
 export function createEmitter<Map>(
   report: (error: ListenerError, event: string) => void,
   known?: EventNames<Map>,
+  onBound?: (event: string) => void,
 ): Events<Map> {
   const emitter = createNanoEvents<Record<string, (payload: never, results?: unknown[]) => void>>()
   // nanoevents starts with a plain object, in which a name such as "constructor" finds an inherited function.
@@ -84,6 +86,7 @@ export function createEmitter<Map>(
         signal?.removeEventListener('abort', off)
       }
       signal?.addEventListener('abort', off)
+      onBound?.(event)
       return off
     },
 

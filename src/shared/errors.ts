@@ -52,6 +52,7 @@ export type ErrorCode =
   | 'STORAGE_FULL'
   | 'STORAGE_FAILED'
   | 'LISTENER_THREW'
+  | 'NO_LISTENER'
   | 'ITERATOR_OVERFLOW'
   | 'OVERFLOW'
   | 'HELLO_TIMEOUT'

@@ -29,6 +29,9 @@ export const down = (s: number, extra: Frame = {}): Frame => ({ t: 'm', s, g: `g
 interface StageOptions extends Partial<ClientOptions> {
   platform?: FakePlatform
   resumeKey?: string
+  listenWaitMs?: number
+  /** Whether the event `news` has a listener from the start. Default: true. */
+  listens?: boolean
 }
 
 /**
@@ -41,12 +44,21 @@ interface StageOptions extends Partial<ClientOptions> {
  * heard() // [{ t: 'skip', … }, { t: 'm', … }]
  * say({ t: 'a', w: { 'id-1': 1 } })
  */
-export function setStage({ platform = createFakePlatform(), resumeKey, ...options }: StageOptions = {}) {
+export function setStage({
+  platform = createFakePlatform(),
+  resumeKey,
+  listenWaitMs,
+  listens = true,
+  ...options
+}: StageOptions = {}) {
   platform.chance ??= 0.5
   const client = createClient({
     url: 'ws://server/',
     retryDelayMs: { min: 1_000, max: 1_000 },
-    dialect: reliable(resumeKey === undefined ? {} : { resumeKey }),
+    dialect: reliable({
+      ...(resumeKey !== undefined && { resumeKey }),
+      ...(listenWaitMs !== undefined && { listenWaitMs }),
+    }),
     platform,
     ...options,
   })
@@ -58,6 +70,7 @@ export function setStage({ platform = createFakePlatform(), resumeKey, ...option
   client.lifecycle.on('failed', ({ id, error }) => log.push(`failed ${id} ${error?.code}`))
   client.lifecycle.on('error', (error) => void errors.push(error))
   client.lifecycle.on('gap', (gap) => void gaps.push(gap))
+  if (listens) client.on('news', () => {})
   let looked = 0
   let lookedAt: unknown
 

@@ -1,27 +1,64 @@
 import type { Body, Received } from '../../protocol/codec.js'
 import { sizeOf } from '../../protocol/codec.js'
+import type { ListenerWaits } from '../listener-waits.js'
 import type { ClientProtocol, ProtocolEvent, ReadyEvent } from '../dialect.js'
 import { BUFFER_BYTES_MAX } from '../send-buffer.js'
 
+export interface PlainRules {
+  read(frame: Received): ProtocolEvent
+  readonly makePing: (() => Body) | undefined
+  readonly waits: ListenerWaits
+}
+
+/** A message whose event never had a listener, and its length in characters or bytes. */
+interface Kept {
+  readonly event: Extract<ProtocolEvent, { type: 'message' }>
+  readonly length: number
+}
+
+const NOTHING: readonly ProtocolEvent[] = []
 const READY: ReadyEvent = { type: 'ready' }
 
+/** How many characters or bytes are kept. */
+const KEPT_MAX = 2 ** 20
+
 /** Hands the outbox's messages to the browser as they are. A plain server acknowledges nothing. */
-export function createPlainProtocol(
-  read: (frame: Received) => ProtocolEvent,
-  makePing: (() => Body) | undefined,
-): ClientProtocol {
+export function createPlainProtocol({ read, makePing, waits }: PlainRules): ClientProtocol {
   let isOpen = false
   let ping: Body | undefined
+  let kept: Kept[] = []
+  let left = KEPT_MAX
 
   return {
-    deadline: Infinity,
+    get deadline() {
+      return waits.deadline
+    },
     bufferBytesMax: BUFFER_BYTES_MAX,
     opened() {
       // A plain server says nothing before it is spoken to: the open socket is the whole handshake.
       isOpen = true
       return READY
     },
-    receive: (frame) => [read(frame)],
+    receive(frame, now) {
+      const event = read(frame)
+      if (event.type !== 'message') return [event]
+      const name = event.message.event
+      const isLate = kept.some(({ event: { message } }) => message.event === name) // Behind one that is due.
+      if (!isLate && !waits.isAwaited(name, now)) return [event]
+      const length = typeof frame === 'string' ? frame.length : frame.byteLength
+      if (length > left) return NOTHING
+      left -= length
+      kept.push({ event, length })
+      return NOTHING
+    },
+    release(now) {
+      waits.elapsed(now)
+      const isDue = ({ event }: Kept): boolean => !waits.isAwaited(event.message.event, now)
+      const due = kept.filter(isDue)
+      kept = kept.filter((one) => !isDue(one))
+      for (const { length } of due) left += length
+      return due.map(({ event }) => event)
+    },
     nextFrame(outbox, room) {
       if (ping !== undefined) {
         const frame = ping
@@ -36,6 +73,9 @@ export function createPlainProtocol(
     closed() {
       isOpen = false
       ping = undefined
+      kept = []
+      left = KEPT_MAX
+      waits.clear()
     },
   }
 }

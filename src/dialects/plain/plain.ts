@@ -2,6 +2,7 @@ import { check, withDefaults } from '../../shared/validate.js'
 import { closeAdvice } from '../../protocol/close-codes.js'
 import { json, type Body, type Codec, type Received } from '../../protocol/codec.js'
 import type { Dialect, ProtocolEvent } from '../dialect.js'
+import { createListenerWaits, LISTEN_WAIT_MS } from '../listener-waits.js'
 import { createPlainProtocol } from './plain-protocol.js'
 
 /** After so many bad frames in a row the peer is not believed to speak our codec; closing loses what is in flight. */
@@ -23,6 +24,12 @@ export interface PlainOptions {
    * Default with a text `ping`: a frame equal to it (an echo) or `"pong"`. With a function: none, any frame is life.
    */
   pong?: string | ((frame: Received) => boolean)
+  /**
+   * How long, in milliseconds, a message is kept for the first listener of its event, where the event never had one in
+   * this page. Others pass it, and no more than 1 MiB is kept. Then, and when the connection ends, what is kept is dropped
+   * without a word, since an application need not want all that its server sends. Default: 10,000.
+   */
+  listenWaitMs?: number
 }
 
 /**
@@ -38,11 +45,13 @@ export function plain(options?: PlainOptions): Dialect {
     subprotocols = [],
     ping,
     pong,
+    listenWaitMs,
   } = withDefaults('plain', options, {
     codec: undefined,
     subprotocols: undefined,
     ping: undefined,
     pong: undefined,
+    listenWaitMs: LISTEN_WAIT_MS,
   })
   check('codec', codec, 'a codec such as json() or text()', typeof codec?.decode === 'function')
   check('ping', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
@@ -59,7 +68,12 @@ export function plain(options?: PlainOptions): Dialect {
     badFramesMax: BAD_FRAMES_MAX,
     encode: (event, data) => codec.encode(event, data),
     advise: closeAdvice,
-    open: () => createPlainProtocol(read, typeof ping === 'string' ? () => ping : ping),
+    open: ({ audience }) =>
+      createPlainProtocol({
+        read,
+        makePing: typeof ping === 'string' ? () => ping : ping,
+        waits: createListenerWaits(audience, listenWaitMs),
+      }),
   }
 }
 

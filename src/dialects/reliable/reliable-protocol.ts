@@ -6,19 +6,24 @@ import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame
 import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
 import { idOf, type Entry } from '../../outbox/delivery.js'
 import type { Outgoing } from '../../outbox/outbox-api.js'
-import type { Notes } from '../../platform/platform.js'
 import type { ClientProtocol, Gap, OutgoingFrame, ProtocolEvent } from '../dialect.js'
-import { placeOf, type Place } from './place.js'
+import type { ListenerWaits } from '../listener-waits.js'
+import type { Place, PlaceNote } from './place.js'
 import { greetingOf, type Greeting } from './greeting.js'
+import { createHeldMessages } from './held-messages.js'
 import { helloTooLarge, rejection, unexpected } from './server-errors.js'
+import { eventOf, messageOf, unheard, type StreamFrame } from './stream-events.js'
 import { createWriters } from './writers.js'
 
-type Frame<Type extends DownFrame['t']> = Type extends unknown ? Extract<DownFrame, { t: Type }> : never
+type Welcome = Extract<DownFrame, { t: 'welcome' }>
 
-/**
- * By so many bytes a repeat may be longer than the first sending: it names its writer, and says that it is a repeat. What
- * fits once must fit again, since the server may have handled it.
- */
+export interface ReliableRules {
+  readonly codec: FrameCodec
+  readonly note: PlaceNote
+  readonly waits: ListenerWaits
+}
+
+/** A repeat, which names its writer, may be so many bytes longer. It must fit, since the server may have handled it. */
 const REPEAT_BYTES = 80
 
 const NOTHING: readonly ProtocolEvent[] = []
@@ -30,10 +35,9 @@ const PONG: readonly ProtocolEvent[] = [{ type: 'pong' }]
  * A connection goes through four stages: `opened` (the server has yet to prove that it knows the protocol), `greeted` (our
  * hello is the next frame), `welcomed` (hello and the first flight are on their way), then `live`. Between connections it
  * is `away`.
- *
- * @param resumeKey the name of the note in which a page leaves its place for the next page
  */
-export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKey: string | undefined): ClientProtocol {
+export function createReliableProtocol({ codec, note, waits }: ReliableRules): ClientProtocol {
+  const heldMessages = createHeldMessages(waits)
   const writers = createWriters()
   const acks = createAckSchedule()
   let stage: 'away' | 'opened' | 'greeted' | 'welcomed' | 'live' = 'away'
@@ -42,8 +46,6 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
   let place: Place | undefined
   /** How far the application was told: the next page goes on there. */
   let told: Place | undefined
-  /** Whether the note of the last page was looked for. */
-  let hasRecalled = false
   /** Why a session that we had is gone, where we know it before the server says so. */
   let lostBy: string | undefined
   let isDraining = false
@@ -58,10 +60,7 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
   // Section 2: connecting.
 
   function hello(outbox: Outgoing): Body {
-    if (!hasRecalled && resumeKey !== undefined) {
-      hasRecalled = true
-      place = placeOf(notes.recall(resumeKey))
-    }
+    place = note.recall(place)
     if (place) place = { ...place, c: place.c + 1 }
     const frame = codec.write({
       t: 'hello',
@@ -75,7 +74,7 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
     return frame
   }
 
-  function welcome({ session, resumed, lost, cursors, no, held }: Frame<'welcome'>): readonly ProtocolEvent[] {
+  function welcome({ session, resumed, lost, cursors, no, held }: Welcome): readonly ProtocolEvent[] {
     if (resumed && place?.id !== session) throw new RemoteProtocolError('BAD_FRAME', `The server resumes "${session}"`)
     const hadPlace = place !== undefined || lostBy !== undefined
     const gap: Gap = {
@@ -159,17 +158,25 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
 
   // Section 7: the way down.
 
-  /** Whether the message is new. */
-  function isNew(frame: Frame<'m' | 'r'>, now: number): boolean {
+  function take(frame: StreamFrame, now: number): readonly ProtocolEvent[] {
     mustBe('live', frame)
+    const { s } = frame
+    const last = heldMessages.last ?? (place as Place).s
+    const order = orderOf(s, last)
+    if (order === 'gap') throw new RemoteProtocolError('SEQUENCE_GAP', `Message ${s} of the server follows ${last}`)
+    if (order === 'repeat') acks.handled(now)
+    else if (!heldMessages.holds(frame, now)) return [pass(frame, now)]
+    // A page that awaits a reply before it binds its listeners must not wait for itself.
+    else if (frame.t === 'r') return [eventOf(frame)]
+    return NOTHING
+  }
+
+  /** The application gets the frame now, so that it is acknowledged soon. A reply that it has had already is ignored. */
+  function pass(frame: StreamFrame, now: number): ProtocolEvent {
     const { s, g } = frame
-    const last = place as Place
-    const order = orderOf(s, last.s)
-    if (order === 'gap') throw new RemoteProtocolError('SEQUENCE_GAP', `Message ${s} of the server follows ${last.s}`)
+    place = { ...(place as Place), s, g }
     acks.handled(now)
-    if (order === 'repeat') return false
-    place = { ...last, s, g }
-    return true
+    return eventOf(frame)
   }
 
   // Everything that comes while the connection is up.
@@ -177,14 +184,13 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
   function hear(frame: DownFrame, now: number): readonly ProtocolEvent[] {
     switch (frame.t) {
       case 'm':
-        return isNew(frame, now) ? [{ type: 'message', message: { event: frame.e, data: frame.d } }] : NOTHING
       case 'r':
-        return isNew(frame, now) ? [reply(frame)] : NOTHING
+        return take(frame, now)
       case 'a':
         mustBe('live', frame)
         return [acknowledged(frame.w, frame.no)]
       case 'v':
-        return [{ type: 'message', message: { event: frame.e, data: frame.d } }]
+        return [messageOf(frame)]
       case 'p':
         owed.push({ t: 'o' })
         return NOTHING
@@ -209,11 +215,6 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
     if (stage !== wanted) throw unexpected(frame)
   }
 
-  function reply({ w, n, d, error }: Frame<'r'>): ProtocolEvent {
-    const result = error ? { error: rejection(error.code, error.message) } : { data: d }
-    return { type: 'reply', id: idOf({ writer: w, sequence: n }), reply: result }
-  }
-
   function nextControl(outbox: Outgoing): UpFrame | undefined {
     if (owesResume) {
       owesResume = false
@@ -228,7 +229,7 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
 
   return {
     get deadline() {
-      return acks.deadline
+      return Math.min(acks.deadline, waits.deadline)
     },
     bufferBytesMax: Infinity, // The window bounds it.
     opened(given) {
@@ -241,6 +242,9 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
       greeting = greetingOf(codec, received)
       stage = 'greeted'
       return NOTHING
+    },
+    release(now) {
+      return [...waits.elapsed(now).map(unheard), ...heldMessages.release(now).map((frame) => pass(frame, now))]
     },
     handled(now) {
       told = place
@@ -273,6 +277,7 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
       isDraining = owesResume = owesAck = false
       owed = []
       acks.clear()
+      heldMessages.clear() // The server sends on from our place.
       rejections.clear() // The next welcome names those that are not settled yet.
       if (closeCode === SUPERSEDED && place) {
         place = undefined
@@ -284,15 +289,10 @@ export function createReliableProtocol(codec: FrameCodec, notes: Notes, resumeKe
       stage = 'away'
       place = lostBy = undefined
       writers.forget()
+      waits.clear()
       return frame
     },
-    leave() {
-      if (resumeKey === undefined || !place) return
-      notes.keep(
-        resumeKey,
-        JSON.stringify(told?.id === place.id ? { ...told, c: place.c } : { ...place, s: 0, g: undefined }),
-      )
-    },
+    leave: () => note.leave(place, told),
   }
 }
 

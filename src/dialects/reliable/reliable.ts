@@ -6,6 +6,8 @@ import { NAME_LENGTH_MAX } from '../../protocol/frames.js'
 import { createRequests } from '../../outbox/requests.js'
 import { sessionNotes } from '../../platform/session-notes.js'
 import type { Dialect } from '../dialect.js'
+import { createListenerWaits, LISTEN_WAIT_MS } from '../listener-waits.js'
+import { createPlaceNote } from './place.js'
 import { createReliableProtocol } from './reliable-protocol.js'
 
 /** How to speak to Holdfast's companion server. */
@@ -16,6 +18,13 @@ export interface ReliableOptions {
    * Default: none, a reloaded page starts a new session.
    */
   resumeKey?: string
+  /**
+   * How long, in milliseconds, the server's stream waits for a listener of a message whose event never had one in this
+   * page: in order, and unacknowledged, so that a page that binds late or is reloaded misses nothing. Replies to requests
+   * pass. Then the event is reported once with `NO_LISTENER`, and it is dropped from then on while it has no listener.
+   * Default: 10,000.
+   */
+  listenWaitMs?: number
 }
 
 /**
@@ -25,11 +34,14 @@ export interface ReliableOptions {
  *
  * Another server, even one that accepts the subprotocol, ends in `PROTOCOL_MISMATCH`.
  *
- * @throws {TypeError} for a `resumeKey` that is not a non-empty string
+ * @throws {TypeError} | {RangeError} for a `resumeKey` that is not a non-empty string, or a wrong number
  * @example createClient<Chat>({ url, dialect: reliable({ resumeKey: 'chat' }), outbox: indexedDbStore({ name: 'chat' }) })
  */
 export function reliable(options?: ReliableOptions): Dialect {
-  const { resumeKey } = withDefaults('reliable', options, { resumeKey: undefined })
+  const { resumeKey, listenWaitMs } = withDefaults('reliable', options, {
+    resumeKey: undefined,
+    listenWaitMs: LISTEN_WAIT_MS,
+  })
   if (resumeKey !== undefined) requireText('resumeKey', resumeKey)
   const codec = jsonFrames
 
@@ -48,6 +60,11 @@ export function reliable(options?: ReliableOptions): Dialect {
     },
     // One peer that misunderstood the other is better served by a new attempt than by silence.
     advise: (code) => (code === BAD_REQUEST || code === SUPERSEDED ? 'retry' : closeAdvice(code)),
-    open: ({ notes = sessionNotes }) => createReliableProtocol(codec, notes, resumeKey),
+    open: ({ notes = sessionNotes, audience }) =>
+      createReliableProtocol({
+        codec,
+        note: createPlaceNote(notes, resumeKey),
+        waits: createListenerWaits(audience, listenWaitMs),
+      }),
   }
 }

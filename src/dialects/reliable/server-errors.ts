@@ -1,8 +1,8 @@
 import {
   DeliveryError,
+  type HoldfastError,
   LocalProtocolError,
   RefusedError,
-  type HoldfastError,
   RemoteProtocolError,
 } from '../../shared/errors.js'
 import type { DownFrame } from '../../protocol/frames.js'

@@ -114,7 +114,9 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     const { on } = client.lifecycle
     // The server sends nothing but numbers.
     const heard = ifAlive((number: unknown) => downs.heard(name, number as number))
-    client.on('news', heard)
+    // Later, as where the component that listens is loaded when it is needed.
+    if (setup.listensAfterMs === undefined) client.on('news', heard)
+    else world.after(setup.listensAfterMs, () => isAlive && client.on('news', heard))
     on('state', ifAlive(look))
     on(
       'stored',

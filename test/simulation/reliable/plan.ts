@@ -22,6 +22,8 @@ export interface Setup {
   readonly authTtlMs: number
   /** What gives way where an outbox holds only a few messages; absent: it holds many. */
   readonly overflow?: 'reject' | 'drop-oldest' | 'drop-newest'
+  /** How long after it is opened a page binds its listener, in milliseconds; absent: at once. */
+  readonly listensAfterMs?: number
 }
 
 /** An act in its place. `id` seeds its own luck, so that leaving others out does not change it. */
@@ -137,6 +139,7 @@ function drawSetup(chance: Chance): Setup {
     streamTtlMs: chance.pick([1_500, 60_000, 60_000]),
     authTtlMs: chance.pick([0, 0, 31_500]),
     ...(chance.chance(0.2) && { overflow: chance.pick(['reject', 'drop-oldest', 'drop-newest']) }),
+    ...(chance.chance(0.3) && { listensAfterMs: chance.between(1, 4_000) }),
   }
 }
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { createListenerWaits } from '../../../src/dialects/listener-waits.js'
+import { createPlaceNote } from '../../../src/dialects/reliable/place.js'
 import { createReliableProtocol } from '../../../src/dialects/reliable/reliable-protocol.js'
 import { sessionNotes } from '../../../src/platform/session-notes.js'
 import { EMPTY_OUTBOX } from '../../support/empty-outbox.js'
@@ -54,7 +56,11 @@ describe('reliable', () => {
   })
 
   test('speaks JSON in text frames, and asks for life by itself', () => {
-    const protocol = createReliableProtocol(jsonFrames, sessionNotes, undefined)
+    const protocol = createReliableProtocol({
+      codec: jsonFrames,
+      note: createPlaceNote(sessionNotes, undefined),
+      waits: createListenerWaits(undefined, 10_000),
+    })
     protocol.opened(undefined)
     protocol.receive(JSON.stringify(GREETING), 0)
     protocol.nextFrame(EMPTY_OUTBOX, Infinity, 0)

@@ -1,0 +1,26 @@
+import { idOf } from '../../outbox/delivery.js'
+import type { DownFrame } from '../../protocol/frames.js'
+import { HoldfastError } from '../../shared/errors.js'
+import type { ProtocolEvent } from '../dialect.js'
+import { rejection } from './server-errors.js'
+
+/** A frame of the server's stream: a message, or the reply to a request. */
+export type StreamFrame = Extract<DownFrame, { t: 'm' | 'r' }>
+
+export const messageOf = ({ e, d }: Extract<DownFrame, { e: string }>): ProtocolEvent => ({
+  type: 'message',
+  message: { event: e, data: d },
+})
+
+export const eventOf = (frame: StreamFrame): ProtocolEvent => {
+  if (frame.t === 'm') return messageOf(frame)
+  const { w, n, d, error } = frame
+  const reply = error ? { error: rejection(error.code, error.message) } : { data: d }
+  return { type: 'reply', id: idOf({ writer: w, sequence: n }), reply }
+}
+
+/** No listener came in time for this event of the stream: it is dropped, so that the stream goes on. */
+export const unheard = (event: string): ProtocolEvent => ({
+  type: 'error',
+  error: new HoldfastError('NO_LISTENER', `No listener was bound in time for "${event}", which is dropped`),
+})
