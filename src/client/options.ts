@@ -17,7 +17,10 @@ export interface DialContext {
   readonly signal: AbortSignal
 }
 
-/** Where to connect. In a browser a string that starts with `/` is relative to the page. `http:` means `ws:`, `https:` means `wss:`. */
+/**
+ * Where to connect. A string that starts with `/` is relative to the page; it is resolved at each attempt, so that a server
+ * may make the client that its page will use. `http:` means `ws:`, `https:` means `wss:`.
+ */
 export type UrlSource = string | URL | ((context: DialContext) => string | URL | Promise<string | URL>)
 
 /** Where the credential comes from. */
@@ -112,7 +115,8 @@ export function resolveOptions(clientOptions: ClientOptions, makeDialect: () => 
   const { auth, dialect = makeDialect(), outbox = memoryStore(), overflow, retryDelayMs, shouldReconnect } = options
   const platform = options.platform ?? systemPlatform(options.WebSocket)
   const dial = typeof url === 'function' ? url : () => url
-  if (typeof url !== 'function') parseUrl(url, platform.pageUrl)
+  // A path becomes a URL when it is dialled: a server that renders the page makes the client too, and never dials.
+  if (typeof url !== 'function') parseUrl(url, platform.pageUrl ?? 'http://page')
   check('dialect', dialect, 'a dialect such as plain()', isObject(dialect) && typeof dialect.open === 'function')
   check(
     'outbox',

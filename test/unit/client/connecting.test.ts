@@ -206,6 +206,22 @@ describe('connecting', () => {
     expect(platform.links).toHaveLength(4)
   })
 
+  test('takes a path where there is no page, as on a server that renders one, and resolves it when it dials', async () => {
+    const platform = createFakePlatform()
+    const { client, status } = setUp({ platform, url: '/live' })
+    const before = status()
+    platform.pageUrl = 'https://page.example/app/'
+    client.connect()
+    await platform.settle()
+
+    expect(before).toBe('idle')
+    expect(platform.link.url).toBe('wss://page.example/live')
+  })
+
+  test.each(['live', 'ftp://server/', '//', ''])('refuses %j without a page too', (url) => {
+    expect(() => setUp({ url })).toThrow(/^url must be a ws: or wss: URL/)
+  })
+
   test('resolves a path against the page', async () => {
     const platform = createFakePlatform()
     platform.pageUrl = 'https://page.example/app/index.html?x#y'

@@ -257,7 +257,6 @@ describe('a url', () => {
     ['localhost:8080', '"localhost:8080"'],
     ['live', '"live"'],
     ['ws://example.com:99999', '"ws://example.com:99999"'],
-    ['/live', '"/live"'],
     [undefined, 'undefined'],
     [null, 'null'],
     [5, '5'],
@@ -275,5 +274,6 @@ describe('a url', () => {
   test('that is no path is not taken as relative to the page either', () => {
     expect(() => parseUrl('live', 'https://page.example/')).toThrow(TypeError)
     expect(() => parseUrl('/live', 'file:///index.html')).toThrow(TypeError)
+    expect(() => parseUrl('/live', undefined)).toThrow(TypeError)
   })
 })
