@@ -37,11 +37,14 @@ export const TRY_AGAIN_LATER = 1013
 const CREDENTIAL = new Set([3000, UNAUTHORIZED])
 
 /**
- * 1000 the server is done with us; 1003, 1007, 1008 and 1010 (RFC 6455 section 7.4.1) it refuses what we are;
+ * 1003, 1007, 1008 and 1010 (RFC 6455 section 7.4.1) it refuses what we are;
  * 3003 "forbidden" (IANA WebSocket Close Code Number Registry); 4400 and so on mirror HTTP's statuses.
  */
-const STOP = new Set([1000, 1003, 1007, 1008, 1010, 3003, 4400, 4403, 4404, 4406, 4410])
+const STOP = new Set([1003, 1007, 1008, 1010, 3003, 4400, 4403, 4404, 4406, 4410])
 
-/** Unknown codes are retried: a message that comes late is better than one that never comes. */
+/**
+ * Unknown codes are retried: a message that comes late is better than one that never comes. So is 1000, with which many
+ * servers close when they restart, since it is what `close()` without a code says.
+ */
 export const closeAdvice = (code: number): CloseAdvice =>
   STOP.has(code) ? 'stop' : CREDENTIAL.has(code) ? 'unauthorized' : 'retry'

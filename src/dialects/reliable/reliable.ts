@@ -1,6 +1,6 @@
 import { requireText, withDefaults } from '../../shared/validate.js'
 import { LocalProtocolError } from '../../shared/errors.js'
-import { BAD_REQUEST, closeAdvice, SUPERSEDED } from '../../protocol/close-codes.js'
+import { BAD_REQUEST, closeAdvice, NORMAL_CLOSURE, SUPERSEDED } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
 import { NAME_LENGTH_MAX } from '../../protocol/frames.js'
 import { createRequests } from '../../outbox/requests.js'
@@ -58,8 +58,10 @@ export function reliable(options?: ReliableOptions): Dialect {
         `An event's name has at most ${NAME_LENGTH_MAX} characters: ${event}`,
       )
     },
-    // One peer that misunderstood the other is better served by a new attempt than by silence.
-    advise: (code) => (code === BAD_REQUEST || code === SUPERSEDED ? 'retry' : closeAdvice(code)),
+    // One peer that misunderstood the other is better served by a new attempt than by silence. With 1000 the server's
+    // application has ended the session.
+    advise: (code) =>
+      code === BAD_REQUEST || code === SUPERSEDED ? 'retry' : code === NORMAL_CLOSURE ? 'stop' : closeAdvice(code),
     open: ({ notes = sessionNotes, audience }) =>
       createReliableProtocol({
         codec,

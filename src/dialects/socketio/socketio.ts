@@ -1,6 +1,6 @@
 import { check, withDefaults } from '../../shared/validate.js'
 import { LocalProtocolError } from '../../shared/errors.js'
-import { closeAdvice, NORMAL_CLOSURE } from '../../protocol/close-codes.js'
+import { closeAdvice } from '../../protocol/close-codes.js'
 import { createRequests } from '../../outbox/requests.js'
 import type { Dialect } from '../dialect.js'
 import { createSocketIoProtocol } from './socketio-protocol.js'
@@ -87,8 +87,7 @@ export function socketIo(options?: SocketIoOptions): Dialect {
     badFramesMax: 1,
     locate: (url) => addressOf(url, path),
     encode: (event, payload) => packets.event(event, argumentsOf(event, payload)),
-    // The engine closes with 1000 when the server shuts down, and that is no refusal: that comes in a packet.
-    advise: (code) => (code === NORMAL_CLOSURE ? 'retry' : closeAdvice(code)),
+    advise: closeAdvice,
     open: () =>
       createSocketIoProtocol({
         namespace,

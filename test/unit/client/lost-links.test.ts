@@ -32,6 +32,20 @@ describe('a connection that ends', () => {
     expect(client.getState()).toMatchObject({ status: 'waiting', attempt: 2 })
   })
 
+  test('waits longer each time for a server that closes at once with 1000', async () => {
+    const { client, platform } = setUp()
+    platform.onDial = (link) =>
+      queueMicrotask(() => {
+        link.accept()
+        link.close(1000)
+      })
+    client.connect()
+    await platform.advance(3_600_000)
+    const waits = platform.links.map(({ dialledAt }, index) => dialledAt - (platform.links[index - 1]?.dialledAt ?? 0))
+
+    expect(waits.slice(1, 8)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000])
+  })
+
   test('stops for good at a final close code, and keeps what waits', async () => {
     const { client, platform, connect, error, send } = setUp()
     await connect()

@@ -6,7 +6,7 @@ const ALL = Array.from({ length: 5_000 }, (_, code) => code)
 describe('closeAdvice', () => {
   test('stops for what would end the same way', () => {
     expect(ALL.filter((code) => closeAdvice(code) === 'stop')).toEqual([
-      1000, 1003, 1007, 1008, 1010, 3003, 4400, 4403, 4404, 4406, 4410,
+      1003, 1007, 1008, 1010, 3003, 4400, 4403, 4404, 4406, 4410,
     ])
   })
 
@@ -15,6 +15,7 @@ describe('closeAdvice', () => {
   })
 
   test.each([
+    ['1000 done, or restarting', 1000],
     ['1001 going away', 1001],
     ['1005 no code', 1005],
     ['1006 cut', 1006],

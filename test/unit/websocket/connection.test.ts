@@ -132,7 +132,7 @@ describe('a connection', () => {
     expect(texts(server)).toEqual(['first', 'second', 'from open'])
   })
 
-  test.each([1000, 1008, 4403])('ends with %i for good', async (code) => {
+  test.each([1008, 4403])('ends with %i for good', async (code) => {
     const server = await startServer()
     const { log, heard, state } = connect(server.url)
     await heard(1)
@@ -144,11 +144,21 @@ describe('a connection', () => {
     expect(server.acceptedConnections).toBe(1)
   })
 
-  test('comes back all the same if shouldReconnect says so', async () => {
+  test('comes back after 1000, with which servers restart', async () => {
     const server = await startServer()
-    const { heard, log } = connect(server.url, { shouldReconnect: ({ code }) => code === 1000 })
+    const { heard, log } = connect(server.url)
     await heard(1)
     server.disconnect(1000)
+    await heard(3)
+
+    expect(log).toEqual(['open OPEN', 'close 1000  true CLOSED', 'open OPEN'])
+  })
+
+  test('comes back all the same if shouldReconnect says so', async () => {
+    const server = await startServer()
+    const { heard, log } = connect(server.url, { shouldReconnect: ({ code }) => code === 1008 })
+    await heard(1)
+    server.disconnect(1008)
     await heard(3)
 
     expect(log[2]).toBe('open OPEN')
