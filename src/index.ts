@@ -39,7 +39,7 @@ export {
 } from './shared/errors.js'
 export type { ErrorCode } from './shared/errors.js'
 export type { IterateOptions, ListenOptions } from './shared/emitter.js'
-export type { AuthSource, ClientOptions, DialContext, UrlSource } from './client/options.js'
+export type { AuthSource, ClientOptions, DialContext, UrlProvider, UrlSource } from './client/options.js'
 export type { Delivery, DeliveryStatus, Receipt } from './outbox/delivery.js'
 export { memoryStore } from './outbox/stores/memory-store.js'
 export type { OutboxItem } from './outbox/outbox-item.js'

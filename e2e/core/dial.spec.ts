@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from '../support/test.js'
 
 /** Timers are late on busy machines. */
@@ -112,7 +113,7 @@ test('maxAttempts ends in ATTEMPTS_EXHAUSTED', async ({ page, link }) => {
   expect(await page.evaluate(() => harness.dials.length)).toBe(3)
 })
 
-test('a server that the content security policy forbids is told at once', async ({ page, server }) => {
+test('a server that the content security policy forbids ends the client, with the reason', async ({ page, server }) => {
   await page.evaluate(() => {
     const policy = document.createElement('meta')
     policy.httpEquiv = 'Content-Security-Policy'
@@ -123,9 +124,37 @@ test('a server that the content security policy forbids is told at once', async 
   await page.evaluate((url) => harness.start(url), server.url)
   await page.evaluate(() => harness.until(({ states }) => states.length >= 2))
 
-  // Chromium makes the socket, fires `error` and never `close`.
   const [connecting, next] = await page.evaluate(() => harness.states)
-  expect(next!.code).toMatch(/^(UNREACHABLE|BLOCKED_BY_BROWSER)$/)
+  expect(next).toMatchObject({ status: 'closed', code: 'BLOCKED_BY_BROWSER' })
   expect(next!.at - connecting!.at).toBeLessThan(MARGIN_MS)
   expect(server.acceptedConnections).toBe(0)
+})
+
+test('a policy that only reports lets the client connect', async ({ page, server }) => {
+  const policy = { 'content-security-policy-report-only': "connect-src 'none'" }
+  await page.route('**/*', async (route) => {
+    const response = await route.fetch()
+    await route.fulfill({ response, headers: { ...response.headers(), ...policy } })
+  })
+  await page.reload()
+
+  await page.evaluate((url) => harness.start(url), server.url)
+  await page.evaluate(() => harness.untilStatus('connected'))
+})
+
+test('ws: on an https: page ends the client, with the reason', async ({ page }) => {
+  const script = readFileSync('dist/holdfast.global.js', 'utf8')
+  await page.route('https://secure.test/', (route) => route.fulfill({ contentType: 'text/html', body: '<p></p>' }))
+  await page.goto('https://secure.test/')
+  await page.addScriptTag({ content: script })
+
+  const end = await page.evaluate(async () => {
+    const client = Holdfast.createClient({ url: 'ws://example.test/' })
+    client.connect()
+    await new Promise<void>((resolve) => client.lifecycle.on('state', ({ status }) => status === 'closed' && resolve()))
+    const state = client.getState()
+    return state.status === 'closed' && state.error?.code
+  })
+
+  expect(end).toBe('BLOCKED_BY_BROWSER')
 })

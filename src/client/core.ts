@@ -44,10 +44,6 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   const dialer = createDialer(options, {
     open: (url) => link.transport().open(dialect.locate?.(url) ?? url, dialect.subprotocols),
     failed: (error) => handle({ type: 'failed', error }),
-    report(error) {
-      report(error)
-      progressed()
-    },
   })
   let unwatch: (() => void) | undefined
   let isClosed = false
@@ -104,7 +100,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
 
   function blocked(cause: unknown): void {
     const error = new RefusedError('BLOCKED_BY_BROWSER', `The browser made no socket: ${textOf(cause)}`, cause)
-    handle({ type: 'failed', error, isFinal: true })
+    handle({ type: 'failed', error })
   }
 
   function elapsed(at: number): void {

@@ -1,4 +1,4 @@
-import { ConnectError, textOf, type HoldfastError } from '../shared/errors.js'
+import { ConnectError, isRefusal, RefusedError, textOf, type HoldfastError } from '../shared/errors.js'
 import { parseUrl, type AuthSource, type DialContext, type ResolvedOptions } from './options.js'
 
 /**
@@ -18,10 +18,8 @@ export interface Dialer {
 
 interface DialerListener {
   open(url: string): void
-  /** The attempt has failed before there was a socket. */
+  /** The attempt has failed before there was a socket, or the credential could not be refreshed. */
   failed(error: HoldfastError): void
-  /** The credential could not be refreshed. */
-  report(error: HoldfastError): void
 }
 
 /** What waits for it goes on in a task of its own, after the call that is under way. */
@@ -35,10 +33,17 @@ export function createDialer({ url, auth, platform }: Options, listener: DialerL
   let credential: unknown
 
   async function locate(context: DialContext): Promise<string> {
+    let target: string | URL | null | undefined
     try {
-      return parseUrl(await url(context), platform.pageUrl)
+      target = await url(context)
+      if (target === null) throw new RefusedError('REFUSED_BY_URL', 'The url provider has answered null')
+      return parseUrl(target, platform.pageUrl)
     } catch (cause) {
-      throw new ConnectError('URL_FAILED', `No URL to connect to: ${textOf(cause)}`, cause)
+      if (isRefusal(cause)) throw cause
+      // Without an answer another attempt may have one. A wrong answer would be given again.
+      throw target === undefined
+        ? new ConnectError('URL_FAILED', `No URL to connect to: ${textOf(cause)}`, cause)
+        : new RefusedError('BAD_URL', `No URL to connect to: ${textOf(cause)}`, cause)
     }
   }
 
@@ -48,7 +53,9 @@ export function createDialer({ url, auth, platform }: Options, listener: DialerL
       JSON.stringify(identity) // Throws here, at the attempt, for what no frame can carry.
       return identity
     } catch (cause) {
-      throw new ConnectError('AUTH_FAILED', `No credential to connect with: ${textOf(cause)}`, cause)
+      throw isRefusal(cause)
+        ? cause
+        : new ConnectError('AUTH_FAILED', `No credential to connect with: ${textOf(cause)}`, cause)
     }
   }
 
@@ -81,7 +88,7 @@ export function createDialer({ url, auth, platform }: Options, listener: DialerL
       const { signal } = controller
       TURN_ENDED.then(() => signal.aborted || identify(auth, { attempt, signal })).then(
         (identity) => signal.aborted || took(identity),
-        (error: unknown) => signal.aborted || listener.report(error as HoldfastError),
+        (error: unknown) => signal.aborted || listener.failed(error as HoldfastError),
       )
     },
     abort: () => controller.abort(),

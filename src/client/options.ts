@@ -1,5 +1,6 @@
 import type { SendOptions } from '../shared/contract.js'
 import { check, isObject, withDefaults, type Defaults } from '../shared/validate.js'
+import type { MaybePromise } from '../shared/maybe-promise.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { memoryStore } from '../outbox/stores/memory-store.js'
 import type { OutboxMax, Overflow } from '../outbox/overflow.js'
@@ -21,9 +22,12 @@ export interface DialContext {
  * Where to connect. A string that starts with `/` is relative to the page; it is resolved at each attempt, so that a server
  * may make the client that its page will use. `http:` means `ws:`, `https:` means `wss:`.
  */
-export type UrlSource = string | URL | ((context: DialContext) => string | URL | Promise<string | URL>)
+export type UrlSource = string | URL | UrlProvider
 
-/** Where the credential comes from. */
+/** Asked at each attempt. With `null`, or by throwing a `RefusedError`, it stops the client: there is nowhere to connect to. */
+export type UrlProvider = (context: DialContext) => MaybePromise<string | URL | null>
+
+/** Where the credential comes from. A `RefusedError` that it throws stops the client; whatever else it throws fails the attempt. */
 export type AuthSource = (context: DialContext) => unknown
 
 /** Options of `createClient`. Times are milliseconds; every value is checked at the call. */
@@ -73,7 +77,7 @@ export const SEND_DEFAULTS: Defaults<SendOptions> = { ttlMs: undefined, volatile
 /** Options with nothing left open. */
 export interface ResolvedOptions {
   readonly platform: Platform
-  readonly url: (context: DialContext) => string | URL | Promise<string | URL>
+  readonly url: UrlProvider
   readonly auth: AuthSource | undefined
   readonly dialect: Dialect
   readonly outbox: OutboxStorage

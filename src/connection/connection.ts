@@ -2,6 +2,7 @@ import type { Dialect, ReadyEvent } from '../dialects/dialect.js'
 import {
   ConnectError,
   ConnectionLostError,
+  isRefusal,
   LocalProtocolError,
   RefusedError,
   type ErrorCode,
@@ -123,7 +124,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
           ? 'UNAUTHORIZED'
           : failures >= maxAttempts && 'ATTEMPTS_EXHAUSTED'
     if (!stop) move('lost', now, error)
-    else if (error instanceof RefusedError) move('refused', now, error)
+    else if (isRefusal(error)) move('refused', now, error)
     else
       move('refused', now, new RefusedError(stop, `Stopped after ${failures} failed attempts. ${error.message}`, error))
   }
@@ -147,7 +148,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
     // What our own side could not send says nothing of the server.
     if (!(error instanceof LocalProtocolError)) liveness.received(now)
     effects.push({ type: 'report', error })
-    if (error instanceof RefusedError) lose(error, error.code === 'UNAUTHORIZED' ? 'unauthorized' : 'stop', now)
+    if (isRefusal(error)) lose(error, error.code === 'UNAUTHORIZED' ? 'unauthorized' : 'stop', now)
     else if (++badFrames >= dialect.badFramesMax) lose(error, 'retry', now)
   }
 
@@ -211,7 +212,9 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
         if (isLinked()) closed(input, now)
         return
       case 'failed':
-        if (state.status === 'connecting') lose(input.error, input.isFinal ? 'stop' : 'retry', now)
+        if (isRefusal(input.error)) lose(input.error, 'stop', now)
+        else if (state.status === 'connecting') lose(input.error, 'retry', now)
+        else effects.push({ type: 'report', error: input.error })
         return
       case 'wake':
       case 'doubt':

@@ -11,8 +11,11 @@ export type Input =
   | { readonly type: 'wake' | 'doubt' }
   /** `wish`: the application's own decision on whether to come back, where it has one. */
   | { readonly type: 'closed'; readonly code: number; readonly reason: string; readonly wish?: CloseAdvice | undefined }
-  /** The attempt failed before there was a socket; `isFinal` where trying again cannot help. */
-  | { readonly type: 'failed'; readonly error: HoldfastError; readonly isFinal?: boolean }
+  /**
+   * What an attempt needs could not be had, or no fresh credential for a connection that is up. After a refusal trying
+   * again cannot help.
+   */
+  | { readonly type: 'failed'; readonly error: HoldfastError }
   /** A frame came that the dialect understands. */
   | { readonly type: 'frame' | 'pong' }
   /** A frame came that the dialect does not understand or that refuses us; or our own side cannot go on. */

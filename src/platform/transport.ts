@@ -11,7 +11,7 @@ export interface TransportListener {
   /** `at` is when it came, on the clock of `performance.now()`, where the socket says so: asking the clock costs more. */
   frame(frame: Received, at?: number): void
   closed(code: number, reason: string): void
-  /** The browser refused to make the socket at all: a malformed URL or subprotocol, or mixed content. */
+  /** The browser refused to make the socket at all: a malformed subprotocol, mixed content, or the page's security policy. */
   blocked(cause: unknown): void
 }
 
@@ -31,6 +31,9 @@ export interface Transport {
 
 /** `WebSocket.OPEN`. */
 const OPEN = 1
+
+/** The window, or the worker; in Node there are no such events. */
+const page = globalThis as Partial<Pick<Window, 'addEventListener' | 'removeEventListener'>>
 
 /**
  * The transport on partysocket, which makes, replaces and closes the native socket. Each `open` is a single shot:
@@ -62,7 +65,7 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
       isUnanswered = false
       listener.opened()
     })
-    // A socket that the page's content security policy forbids fires `error` in Chromium, and never `close`.
+    // A socket that is forbidden may fire `error` and never `close`.
     hear('error', () => {
       if (!isUnanswered) return
       socket = undefined // Where `close` follows, it has been told already.
@@ -74,6 +77,16 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
       if (native === socket) listener.frame(event.data, event.timeStamp)
     })
     return native
+  }
+
+  /**
+   * Chromium tells the page of the policy, fires `error` at the socket and never `close`.
+   * Source: Content Security Policy Level 3, "Report a violation".
+   */
+  function violated({ disposition, blockedURI, effectiveDirective }: SecurityPolicyViolationEvent): void {
+    if (!socket || disposition !== 'enforce' || blockedURI !== target) return
+    socket = undefined
+    listener.blocked(new Error(`Content-Security-Policy: ${effectiveDirective}`))
   }
 
   const supervisor = new Supervisor(
@@ -99,6 +112,7 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
     open(url, subprotocols) {
       socket = undefined
       target = url
+      page.addEventListener?.('securitypolicyviolation', violated)
       protocols = subprotocols.length ? [...subprotocols] : null
       supervisor.reconnect()
     },
@@ -106,6 +120,7 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
     buffered: () => socket?.bufferedAmount ?? 0,
     drop(code, reason) {
       socket = undefined
+      page.removeEventListener?.('securitypolicyviolation', violated)
       supervisor.close(code, reason)
     },
   }

@@ -18,6 +18,8 @@
  */
 export type ErrorCode =
   | 'URL_FAILED'
+  | 'BAD_URL'
+  | 'REFUSED_BY_URL'
   | 'UNREACHABLE'
   | 'CONNECT_TIMEOUT'
   | 'HEARTBEAT_TIMEOUT'
@@ -103,11 +105,15 @@ export class ConnectionLostError extends HoldfastError {
 
 /**
  * Final: the client has stopped. Codes: `UNAUTHORIZED`, `REFUSED_BY_SERVER`, `PROTOCOL_MISMATCH`, `BLOCKED_BY_BROWSER`,
- * `ATTEMPTS_EXHAUSTED`; at the server `FORBIDDEN`.
+ * `BAD_URL`, `REFUSED_BY_URL`, `ATTEMPTS_EXHAUSTED`; at the server `FORBIDDEN`. Thrown by `url` or `auth` it stops the client.
  */
 export class RefusedError extends HoldfastError {
   override readonly name = 'RefusedError'
 }
+
+/** By its name and not its class: the application's may come from another copy of this package. */
+export const isRefusal = (thrown: unknown): thrown is RefusedError =>
+  (thrown as Partial<Error> | null | undefined)?.name === 'RefusedError'
 
 /** Thrown by `send` at the call. Codes: `NOT_ENCODABLE`, `TOO_LARGE`. Nothing was queued. */
 export class LocalProtocolError extends HoldfastError {

@@ -29,7 +29,6 @@ export const closed = (code: number, reason = ''): Input => ({ type: 'closed', c
 export const failed = (isFinal = false): Input => ({
   type: 'failed',
   error: isFinal ? new RefusedError('BLOCKED_BY_BROWSER', 'blocked') : new ConnectError('URL_FAILED', 'no url'),
-  isFinal,
 })
 
 export const types = (effects: readonly Effect[]): string[] => effects.map(({ type }) => type)

@@ -168,7 +168,7 @@ test('keeps a ticket out of its errors', async () => {
 
   const state = client.getState()
 
-  expect(state.status === 'waiting' && state.error.message).toContain('htp://server/?…')
+  expect(state.status === 'closed' && state.error?.message).toContain('htp://server/?…')
   expect(JSON.stringify(state, Object.getOwnPropertyNames(Error.prototype))).not.toContain('SECRET')
 })
 

@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import type { ClientOptions } from '../../../src/client/options.js'
+import { reliable } from '../../../src/dialects/reliable/reliable.js'
+import { RefusedError } from '../../../src/shared/errors.js'
 import { plain } from '../../../src/dialects/plain/plain.js'
 import { setUp } from '../../support/client-stage.js'
 import { createFakePlatform } from '../../support/fake-platform.js'
@@ -79,7 +82,6 @@ describe('connecting', () => {
     ['rejects with null', () => Promise.reject(null), null],
     // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- applications do
     ['rejects with what cannot be printed', () => Promise.reject(Object.create(null)), {}],
-    ['answers with no url', () => 'http//bad', expect.any(TypeError)],
     ['answers with nothing', () => undefined as unknown as string, expect.any(TypeError)],
   ]
   test.each(failures)('takes a provider that %s for a failed attempt', async (_, url, cause) => {
@@ -93,6 +95,45 @@ describe('connecting', () => {
     await platform.advance(500)
     expect(client.getState()).toMatchObject({ attempt: 3 })
     expect(errors).toEqual([])
+  })
+
+  const refusal = new RefusedError('UNAUTHORIZED', 'logged out')
+  /** As an error of another copy of this package comes. */
+  const foreign = Object.assign(new Error('logged out'), { name: 'RefusedError', code: 'UNAUTHORIZED' })
+  const refusals: [string, Partial<Pick<ClientOptions, 'url' | 'auth' | 'dialect'>>, object][] = [
+    ['the url provider throws a RefusedError', { url: () => Promise.reject(refusal) }, refusal],
+    ['it is one of another copy', { url: () => Promise.reject(foreign) }, foreign],
+    ['auth throws one', { dialect: reliable(), auth: () => Promise.reject(refusal) }, refusal],
+    ['the url provider answers null', { url: () => null }, { name: 'RefusedError', code: 'REFUSED_BY_URL' }],
+    ['its answer is no url', { url: () => 'http//bad' }, { name: 'RefusedError', code: 'BAD_URL' }],
+    ['a path has no page', { url: '/live' }, { name: 'RefusedError', code: 'BAD_URL' }],
+  ]
+  test.each(refusals)('stops for good when %s, and asks no more', async (_, options, expected) => {
+    const asked = vi.fn()
+    const { url = 'ws://server/' } = options
+    const { client, platform, error, errors, log } = setUp({
+      ...options,
+      url: (context) => {
+        asked()
+        return typeof url === 'function' ? url(context) : url
+      },
+    })
+    client.connect()
+    await platform.advance(600_000)
+
+    expect(log).toEqual(['connecting', 'closed'])
+    expect(error()).toMatchObject(expected)
+    expect(asked).toHaveBeenCalledTimes(1)
+    expect(errors).toEqual([])
+    expect(platform.clock.timers).toBe(0)
+  })
+
+  test('takes null for a credential like any other', async () => {
+    const { client, platform } = setUp({ dialect: reliable(), auth: () => null })
+    client.connect()
+    await platform.settle()
+
+    expect(platform.links).toHaveLength(1)
   })
 
   test('gives up a provider that never settles at the connect deadline, and tells it', async () => {

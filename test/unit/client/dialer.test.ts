@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { createDialer } from '../../../src/client/dialer.js'
 import type { HoldfastError } from '../../../src/shared/errors.js'
-import type { AuthSource, DialContext } from '../../../src/client/options.js'
+import type { AuthSource, DialContext, UrlProvider } from '../../../src/client/options.js'
 import { createFakePlatform } from '../../support/fake-platform.js'
 
 interface SetUp {
-  url?: (context: DialContext) => string | URL | Promise<string | URL>
+  url?: UrlProvider
   auth?: AuthSource
 }
 
@@ -13,16 +13,14 @@ function setUp({ url = () => 'ws://server/', auth }: SetUp = {}) {
   const platform = createFakePlatform()
   const opened: [url: string, credential: unknown][] = []
   const failed: HoldfastError[] = []
-  const reported: HoldfastError[] = []
   const dialer = createDialer(
     { url, auth, platform },
     {
       open: (target) => opened.push([target, dialer.credential]),
       failed: (error) => failed.push(error),
-      report: (error) => reported.push(error),
     },
   )
-  return { dialer, opened, failed, reported, settle: () => platform.settle() }
+  return { dialer, opened, failed, settle: () => platform.settle() }
 }
 
 /** A question that is answered when the test says so. */
@@ -74,7 +72,7 @@ describe('dialing', () => {
 
   test.each<[string, SetUp, string]>([
     ['the url provider throws', { url: () => Promise.reject(new Error('no')) }, 'URL_FAILED'],
-    ['the url is none', { url: () => 'nowhere' }, 'URL_FAILED'],
+    ['the url provider answers nothing', { url: async () => undefined as never }, 'URL_FAILED'],
     ['the source of credentials throws', { auth: () => Promise.reject(new Error('no')) }, 'AUTH_FAILED'],
     ['the credential is a BigInt', { auth: () => 5n }, 'AUTH_FAILED'],
     ['the credential is a cycle', { auth: async () => cycle }, 'AUTH_FAILED'],
@@ -162,30 +160,29 @@ describe('a fresh credential', () => {
   })
 
   test('is not asked for without a source', async () => {
-    const { dialer, reported, settle } = setUp()
+    const { dialer, failed, settle } = setUp()
     const taken: unknown[] = []
     dialer.dial(1)
     dialer.refresh((credential) => taken.push(credential))
     await settle()
 
-    expect([taken, reported]).toEqual([[], []])
+    expect([taken, failed]).toEqual([[], []])
   })
 
   test.each([
     ['throws', () => Promise.reject(new Error('no'))],
     ['is no JSON', () => 5n],
-  ])('that %s is reported', async (_, auth) => {
-    const { dialer, failed, reported, settle } = setUp({ auth })
+  ])('that %s is told', async (_, auth) => {
+    const { dialer, failed, settle } = setUp({ auth })
     dialer.refresh(() => {})
     await settle()
 
-    expect(failed).toEqual([])
-    expect(reported).toMatchObject([{ code: 'AUTH_FAILED' }])
+    expect(failed).toMatchObject([{ code: 'AUTH_FAILED' }])
   })
 
   test('that comes when the connection is gone is dropped, and so is its failure', async () => {
     const auth = held<unknown>()
-    const { dialer, reported, settle } = setUp({ auth: auth.ask })
+    const { dialer, failed, settle } = setUp({ auth: auth.ask })
     const taken: unknown[] = []
     dialer.refresh((credential) => taken.push(credential))
     dialer.refresh((credential) => taken.push(credential))
@@ -195,6 +192,6 @@ describe('a fresh credential', () => {
     auth.answer(1, 5n)
     await settle()
 
-    expect([taken, reported]).toEqual([[], []])
+    expect([taken, failed]).toEqual([[], []])
   })
 })

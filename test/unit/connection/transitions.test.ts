@@ -71,7 +71,7 @@ doubt         .          .           .           .          .          .        
 closed~1006   .          waiting     waiting     waiting    .          .          .
 closed~4403   .          waiting     closed      closed     .          .          .
 failed        .          waiting     .           .          .          .          .
-blocked       .          closed      .           .          .          .          .
+blocked       .          closed      closed      closed     .          .          .
 frame         .          .           .           .          .          .          .
 pong          .          .           .           .          .          .          .
 farewell      .          .           .           .          .          .          .

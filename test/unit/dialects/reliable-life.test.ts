@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { RefusedError } from '../../../src/shared/errors.js'
 import { acknowledged, down, OWN, setStage } from '../../support/reliable-stage.js'
 
 describe('life', () => {
@@ -168,6 +169,21 @@ describe('the credential', () => {
     expect(heard()).toEqual([])
     expect(errors).toMatchObject([{ code: 'AUTH_FAILED' }])
     expect(status()).toBe('connected')
+  })
+
+  test('that auth then refuses to give ends the connection, for good', async () => {
+    let asked = 0
+    const refusal = new RefusedError('UNAUTHORIZED', 'logged out')
+    const { live, say, platform, errors, status, error } = setStage({
+      auth: () => (asked++ ? Promise.reject(refusal) : 'ticket'),
+    })
+    await live()
+    say({ t: 'reauth', within: 10_000 })
+    await platform.advance(600_000)
+
+    expect([status(), error(), asked]).toEqual(['closed', refusal, 2])
+    expect(errors).toEqual([])
+    expect(platform.liveLinks).toEqual([])
   })
 
   test('that comes when the link is gone is not sent', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createClient } from '../../../src/client/client.js'
 import { plain } from '../../../src/dialects/plain/plain.js'
@@ -372,6 +372,78 @@ describe('one socket at a time', () => {
     expect(transport.buffered()).toBe(0)
     await roundTrip(server)
     expect(server.messages.map(({ text: message }) => message)).toEqual(['probe'])
+  })
+})
+
+describe("the page's content security policy", () => {
+  /** What the page says when its policy forbids something. */
+  function setPolicy() {
+    const target = new EventTarget()
+    const listeners = { added: 0, removed: 0 }
+    vi.stubGlobal('addEventListener', (...given: Parameters<EventTarget['addEventListener']>) => {
+      listeners.added++
+      target.addEventListener(...given)
+    })
+    vi.stubGlobal('removeEventListener', (...given: Parameters<EventTarget['removeEventListener']>) => {
+      listeners.removed++
+      target.removeEventListener(...given)
+    })
+    return {
+      listeners,
+      violate: (blockedURI: string, disposition = 'enforce') =>
+        target.dispatchEvent(
+          Object.assign(new Event('securitypolicyviolation'), {
+            blockedURI,
+            disposition,
+            effectiveDirective: 'connect-src',
+          }),
+        ),
+    }
+  }
+
+  afterEach(() => vi.unstubAllGlobals())
+
+  test('that forbids the socket blocks it, once', async () => {
+    const { violate } = setPolicy()
+    const server = await startServer()
+    const { transport, log, causes, sockets } = setUp()
+    transport.open(`${server.url}/live?ticket=1`, [])
+    while (sockets.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    violate(`${server.url}/live?ticket=1`)
+    violate(`${server.url}/live?ticket=1`)
+    sockets[0]!.terminate()
+    await roundTrip(server)
+
+    expect(log).toEqual(['blocked'])
+    expect(causes).toMatchObject([{ message: 'Content-Security-Policy: connect-src' }])
+  })
+
+  test.each([
+    ['forbids another address', 'ws://127.0.0.1:1/other', 'enforce'],
+    ['only reports', undefined, 'report'],
+  ])('that %s changes nothing', async (_, blockedURI, disposition) => {
+    const { violate } = setPolicy()
+    const server = await startServer()
+    const { transport, log, heard, sockets } = setUp()
+    transport.open(server.url, [])
+    while (sockets.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    violate(blockedURI ?? server.url, disposition)
+    await heard(1)
+
+    expect(log).toEqual(['opened'])
+  })
+
+  test('is not listened to once the socket is let go', async () => {
+    const { violate, listeners } = setPolicy()
+    const server = await startServer()
+    const { transport, log, heard } = setUp()
+    transport.open(server.url, [])
+    await heard(1)
+    transport.drop(1000, '')
+    violate(server.url)
+
+    expect(log).toEqual(['opened'])
+    expect(listeners).toEqual({ added: 1, removed: 1 })
   })
 })
 
