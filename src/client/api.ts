@@ -52,7 +52,8 @@ export interface Client<C extends Contract = Untyped> {
   connect(): void
   /**
    * Drops the link or the attempt, if there is one, and dials at once with a fresh url: for a new login, or a button
-   * that says "retry". Does nothing before `connect` and after the client has stopped.
+   * that says "retry". After a final refusal and after `maxAttempts` it starts afresh, as `connect` does. Does nothing
+   * before `connect` and after `close`.
    */
   reconnect(): void
   /**

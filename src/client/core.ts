@@ -270,7 +270,9 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       outbox.open()
       handle({ type: 'connect' })
     },
-    reconnect: () => handle({ type: 'reconnect' }),
+    reconnect() {
+      if (unwatch) handle({ type: 'reconnect' }) // After close() what comes late does not undo it.
+    },
     close,
     progressed,
     listening: () => elapsed(now()),

@@ -60,7 +60,7 @@ export const TRANSITIONS = {
   connected: { lost: 'waiting', refused: 'closed', reconnect: 'connecting', suspend: 'suspended', close: 'closed' },
   waiting: { due: 'connecting', reconnect: 'connecting', suspend: 'suspended', close: 'closed' },
   suspended: { resume: 'connecting', close: 'closed' },
-  closed: { connect: 'connecting' },
+  closed: { connect: 'connecting', reconnect: 'connecting' },
 } as const satisfies Record<Status, Partial<Record<Trigger, Status>>>
 
 /** Where `trigger` leads from `status`, or undefined where it changes nothing. */

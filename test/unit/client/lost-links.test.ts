@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { plain } from '../../../src/dialects/plain/plain.js'
 import { text } from '../../../src/protocol/codec.js'
-import { setUp } from '../../support/client-stage.js'
+import { NOTHING, setUp } from '../../support/client-stage.js'
 
 describe('a connection that ends', () => {
   test('is told with its true close code and reason', async () => {
@@ -143,6 +143,42 @@ describe('reconnect', () => {
 
     expect(platform.liveLinks).toHaveLength(1)
     expect(platform.links).toHaveLength(2)
+  })
+
+  test.each([
+    ['maxAttempts have failed', 1006, 'ATTEMPTS_EXHAUSTED'],
+    ['the server has refused', 4403, 'REFUSED_BY_SERVER'],
+  ])('starts afresh when %s, where what wakes a waiting client does not', async (_, closeCode, code) => {
+    const { client, platform, connect, error, send, status } = setUp({ maxAttempts: 1 })
+    await connect()
+    platform.link.close(closeCode)
+    send('a')
+    const stopped = error().code
+    platform.signal('wake')
+    platform.signal('doubt')
+    await platform.advance(600_000)
+    const asleep = [status(), platform.links.length]
+
+    client.reconnect()
+    await platform.settle()
+    platform.link.accept()
+
+    expect(stopped).toBe(code)
+    expect(asleep).toEqual(['closed', 1])
+    expect(client.getState()).toMatchObject({ status: 'connected' })
+    expect(platform.link.received).toEqual(['a'])
+  })
+
+  test('does nothing after close, not even where the client had stopped by itself', async () => {
+    const { client, platform, connect, leftovers } = setUp({ maxAttempts: 1 })
+    await connect()
+    platform.link.close()
+    await client.close()
+    client.reconnect()
+    await platform.advance(600_000)
+
+    expect(platform.links).toHaveLength(1)
+    expect(leftovers()).toEqual(NOTHING)
   })
 
   test('takes along what waits', async () => {

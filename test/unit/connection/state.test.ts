@@ -16,7 +16,7 @@ handshaking   .          .           connected waiting closed  .          connec
 connected     .          .           .         waiting closed  .          connecting suspended .          closed
 waiting       .          .           .         .       .       connecting connecting suspended .          closed
 suspended     .          .           .         .       .       .          .          .         connecting closed
-closed        connecting .           .         .       .       .          .          .         .          .
+closed        connecting .           .         .       .       .          connecting .         .          .
 `
 
 const rows = EXPECTED.trim()

@@ -58,7 +58,7 @@ const INPUTS: Record<string, Input> = {
 const EXPECTED = `
               idle       connecting  handshaking connected  waiting    suspended  closed
 connect       connecting .           .           .          connecting .          connecting
-reconnect     .          connecting  connecting  connecting connecting .          .
+reconnect     .          connecting  connecting  connecting connecting .          connecting
 close         closed     closed      closed      closed     closed     closed     .
 opened        .          handshaking .           .          .          .          .
 opened~ready  .          connected   connected   .          .          .          .
