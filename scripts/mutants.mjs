@@ -71,13 +71,13 @@ export const MUTANTS = [
   },
   {
     name: 'handlers are never told of a possible duplicate',
-    file: 'src/server/session/handler-queue.ts',
+    file: 'src/server/session/handler-call.ts',
     from: 'message.isRetransmitted && !lane.cursor.hasSeenAll',
     to: 'false',
   },
   {
     name: 'handlers are told of a possible duplicate at every repeat',
-    file: 'src/server/session/handler-queue.ts',
+    file: 'src/server/session/handler-call.ts',
     from: 'message.isRetransmitted && !lane.cursor.hasSeenAll',
     to: 'message.isRetransmitted',
   },
@@ -128,6 +128,12 @@ export const MUTANTS = [
     file: 'src/protocol/heartbeat.ts',
     from: 'pongBy = Math.min(pongBy, now + timeout)',
     to: 'pongBy = Infinity',
+  },
+  {
+    name: 'message that is to be handled later counts as handled',
+    file: 'src/server/session/handler-queue.ts',
+    from: 'this.#later(call, outcome.afterMs)',
+    to: "this.#finished(call, { status: 'done', payload: '' })",
   },
   {
     name: 'server forgets that a stream has overflowed',
@@ -227,7 +233,7 @@ export const MUTANTS = [
   },
   {
     name: 'who comes while a request is concluded gets no reply',
-    file: 'src/server/session/handler-queue.ts',
+    file: 'src/server/session/handler-call.ts',
     from: 'target.append(this.#reply)\n',
     to: '',
   },

@@ -1,9 +1,11 @@
 export { createEchoServer } from './server/echo/echo-server.js'
 export { memoryStreams } from './server/stores/memory-streams.js'
+export { RejectedError, RetryError } from './server/base/handler-errors.js'
 export { createServer } from './server/http/server.js'
 export type { MaybePromise } from './shared/maybe-promise.js'
 export type {
   EndReason,
+  HandleOptions,
   MessageContext,
   Payload,
   ServerEvents,

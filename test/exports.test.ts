@@ -26,7 +26,11 @@ const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast/reliable', () => import('../src/reliable.js'), ['createClient', 'reliable']],
   ['holdfast/react', () => import('../src/react.js'), ['useConnection', 'useEvent', 'usePending']],
   ['holdfast/socketio', () => import('../src/socketio.js'), ['socketIo']],
-  ['holdfast/server', () => import('../src/server.js'), ['createEchoServer', 'createServer', 'memoryStreams']],
+  [
+    'holdfast/server',
+    () => import('../src/server.js'),
+    ['RejectedError', 'RetryError', 'createEchoServer', 'createServer', 'memoryStreams'],
+  ],
   ['holdfast/websocket', () => import('../src/websocket.js'), ['HoldfastWebSocket']],
   ['the script tag', () => import('../src/global.js'), [...core, 'indexedDbStore', 'HoldfastWebSocket']],
   ['the small script tag', () => import('../src/global-plain.js'), ['createClient', 'memoryStore', 'plain']],

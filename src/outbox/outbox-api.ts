@@ -27,6 +27,8 @@ export interface Outgoing {
   firstPending(): Map<string, number>
   /** The next message to transmit, without taking it. */
   peek(): Entry | undefined
+  /** How long ago it was written, in whole milliseconds; negative where the clock of the machine was set back. */
+  ageOf(entry: Entry): number
   /** Fails a message that waits. */
   fail(entry: Entry, error: HoldfastError): void
 }

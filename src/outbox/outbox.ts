@@ -64,7 +64,6 @@ export function createOutbox(
   }
 
   // What comes in.
-
   /** Before our own messages while none of them was sent, behind them later. */
   function adopt(messages: readonly StoredMessage[], isOpen: boolean): void {
     let anchor: Entry | undefined
@@ -194,6 +193,7 @@ export function createOutbox(
     get deadline() {
       return Math.min(queue.soonest?.at ?? Infinity, store.deadline)
     },
+    ageOf: ({ enqueuedAt }) => Math.floor(platform.wallNow() - enqueuedAt),
     open: store.open,
     flush: store.flush,
     add,

@@ -19,7 +19,7 @@ export type UpFrame =
       stream?: { readonly id: string; readonly s: number; readonly g?: string; readonly c?: number }
     }
   | { t: 'resume'; writers: Sequences }
-  | { t: 'm'; w?: string; s: number; e: string; d?: unknown; u?: 1; r?: 1 }
+  | { t: 'm'; w?: string; s: number; e: string; d?: unknown; u?: 1; r?: 1; age?: number }
   | { t: 'skip' | 'cancel'; w: string; s: number }
   | { t: 'a'; s: number }
   | { t: 'v'; e: string; d?: unknown }
@@ -116,7 +116,7 @@ const UP: Readonly<Record<string, Shape>> = /* @__PURE__ */ (() => ({
     stream: maybe(has({ id: isId, s: isCount, g: maybe(isId), c: maybe(isCount) })),
   },
   resume: { writers: isMap(isSequence, WRITERS_MAX) },
-  m: { w: maybe(isId), s: isSequence, e: isName, d: isAny, u: maybe(isOne), r: maybe(isOne) },
+  m: { w: maybe(isId), s: isSequence, e: isName, d: isAny, u: maybe(isOne), r: maybe(isOne), age: maybe(isCount) },
   skip: { w: isId, s: isSequence },
   cancel: { w: isId, s: isSequence },
   a: { s: isSequence },

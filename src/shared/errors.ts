@@ -60,6 +60,8 @@ export type ErrorCode =
   | 'HELLO_TIMEOUT'
   | 'SESSION_ENDED'
   | 'SERVER_FAILED'
+  | 'HANDLER_TIMEOUT'
+  | 'RETRY_LATER'
 
 /** What was thrown, in words: whatever it is, since even an error may refuse to be printed. */
 export function textOf(thrown: unknown): string {

@@ -16,6 +16,7 @@ const SOMETIMES = [
     'window full',
     'handled a repeat',
     'handled again',
+    'handled later',
     'answered',
     'append overflow',
   ],

@@ -8,5 +8,6 @@ export const EMPTY_OUTBOX: Outgoing = {
   bytesInFlight: 0,
   firstPending: () => new Map(),
   peek: () => undefined,
+  ageOf: () => 0,
   fail: () => assert.fail('nothing waits that could fail'),
 }

@@ -23,8 +23,8 @@ export interface ReliableRules {
   readonly waits: ListenerWaits
 }
 
-/** A repeat, which names its writer, may be so many bytes longer. It must fit, since the server may have handled it. */
-const REPEAT_BYTES = 80
+/** A repeat, which names its writer and its age, may be so much longer. It must fit: the server may have handled it. */
+const REPEAT_BYTES = 100
 
 const NOTHING: readonly ProtocolEvent[] = []
 const PONG: readonly ProtocolEvent[] = [{ type: 'pong' }]
@@ -109,15 +109,14 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
         outbox.fail(entry, new DeliveryError('NOT_ENCODABLE', `"${event}" was stored by another dialect`))
         continue
       }
-      const frame = write(entry)
+      const frame = write(entry, outbox.ageOf(entry))
       const bytes = sizeOf(frame)
       if (bytes + (entry.wasSent ? 0 : REPEAT_BYTES) > greeting.frame) {
         const rule = `the server takes frames of ${greeting.frame} bytes`
         outbox.fail(entry, new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`))
         continue
       }
-      // Once it is known, the head is not encoded again each turn while the window has no room for it.
-      entry.frameBytes = bytes
+      entry.frameBytes = bytes // Not to encode it again each turn while the window has no room for it.
       if (!fits(outbox, bytes)) return undefined
       if (!writers.isNext(writer, sequence)) {
         writers.skipped(writer, sequence)
@@ -134,7 +133,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     return !inFlight || (inFlight < window.messages && bytesInFlight + bytes <= window.bytes)
   }
 
-  function write({ writer, sequence, event, body, wasSent, isRequest }: Entry): Body {
+  function write({ writer, sequence, event, body, wasSent, isRequest }: Entry, age: number): Body {
     return codec.write(
       {
         t: 'm',
@@ -143,6 +142,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
         e: event,
         ...(wasSent && { u: 1 }),
         ...(isRequest && { r: 1 }),
+        ...(age >= 1_000 && { age }),
       },
       body,
     )

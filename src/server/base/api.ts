@@ -22,8 +22,27 @@ export interface MessageContext {
    * handling it twice would harm; all other messages are handled exactly once.
    */
   readonly maybeDuplicate: boolean
-  /** Aborts when the client cancels the request: it does not wait for the reply any more. */
+  /**
+   * When the client wrote it, in milliseconds since 1970 of this server's clock: it may have waited for a connection since.
+   * Exact to about a second.
+   */
+  readonly enqueuedAt: number
+  /**
+   * Aborts when the client cancels the request, since it does not wait for the reply any more, and when the handler has run
+   * for `handlerTimeoutMs`: then the next message is handled, whether this handler has ended or not.
+   */
   readonly signal: AbortSignal
+}
+
+/** Options of `session.handle`. */
+export interface HandleOptions {
+  /**
+   * How many of these requests of the session may run beside each other, and beside its messages. Default: 1, the request
+   * takes its turn among all messages. With more, the request is acknowledged when its handler begins, so that a server
+   * that dies under the handler has lost it: the request fails with `RESULT_LOST` or `REQUEST_TIMEOUT` and is not handled
+   * again.
+   */
+  readonly concurrency?: number
 }
 
 /**
@@ -77,7 +96,8 @@ export interface Session<C extends Contract = Untyped> extends Omit<Target<C>, '
   readonly rooms: ReadonlySet<string>
   /**
    * Handles an event. The message is acknowledged when the handler, or its promise, is done; if it throws, the client's
-   * delivery fails with `REJECTED` and the error's message, or with the code of a thrown `HoldfastError`. Of several
+   * delivery fails with `REJECTED` and the error's message, or with the code of a thrown `HoldfastError`. Throw a
+   * `RejectedError` where that is wanted, and a `RetryError` to be called again later. Of several
    * handlers each is called, and all must be done. An event without a handler is rejected with `NO_HANDLER`.
    *
    * @returns unbinds the handler
@@ -90,11 +110,13 @@ export interface Session<C extends Contract = Untyped> extends Omit<Target<C>, '
   /**
    * Answers a request with what the handler returns. If it throws, the request fails as a message would.
    *
-   * @throws {TypeError} when the request has a handler
+   * @throws {TypeError | RangeError} when the request has a handler, or for wrong options
+   * @example session.handle('report', ({ year }) => database.report(year), { concurrency: 4 })
    */
   handle<Name extends EventName<Requests<C>>>(
     request: Name,
     handler: (params: Params<Requests<C>[Name]>, context: MessageContext) => MaybePromise<Result<Requests<C>[Name]>>,
+    options?: HandleOptions,
   ): () => void
   /** Handles the events that have no handler of their own. The name comes from the client: it may be anything. */
   onAny(handler: (event: string, data: unknown, context: MessageContext) => unknown): () => void

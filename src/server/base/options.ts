@@ -89,6 +89,20 @@ export interface EngineOptions {
   /** The store for streams and cursors. Default: `memoryStreams()`. */
   readonly streams?: StreamStore
   readonly limits?: LimitOptions
+  /**
+   * How long a handler may run, in milliseconds. Then its message is rejected, its `signal` aborts, `HANDLER_TIMEOUT` is
+   * reported, and the next message is handled, whether it has ended or not. Default: 120,000.
+   */
+  readonly handlerTimeoutMs?: number
+  /**
+   * How long `authenticate` may take, in milliseconds; then the client is closed with 1011 and comes back. Default: 10,000.
+   */
+  readonly authTimeoutMs?: number
+  /**
+   * How long an operation of the store may take, in milliseconds; then it counts as failed. `memoryStreams` is always in
+   * time. Default: 10,000.
+   */
+  readonly storeTimeoutMs?: number
   /** When a silent client is pinged, and how long it may take to answer. Default: 25,000 and 15,000. */
   readonly heartbeatMs?: Partial<Heartbeat>
   /**
@@ -106,6 +120,9 @@ export interface EngineOptions {
 export interface ResolvedOptions {
   readonly authenticate: NonNullable<EngineOptions['authenticate']>
   readonly streams: StreamStore
+  readonly handlerTimeoutMs: number
+  readonly authTimeoutMs: number
+  readonly storeTimeoutMs: number
   readonly limits: Limits
   readonly heartbeat: Heartbeat
   /** Whether pages of this origin may connect. */
@@ -140,6 +157,9 @@ export const ENGINE_DEFAULTS = {
   authenticate: undefined,
   streams: undefined,
   limits: { ...LIMITS, window: WINDOW, highWaterMark: HIGH_WATER_MARK },
+  handlerTimeoutMs: 120_000,
+  authTimeoutMs: 10_000,
+  storeTimeoutMs: 10_000,
   heartbeatMs: { interval: 25_000, timeout: 15_000 },
   origins: undefined,
 } satisfies Defaults<EngineOptions>
@@ -148,12 +168,16 @@ export const ENGINE_DEFAULTS = {
 export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
   const options = withDefaults('createServer', engineOptions, ENGINE_DEFAULTS, requireInteger)
   const { authenticate = () => ({ user: '' }), streams = memoryStreams(), limits, origins } = options
+  const { handlerTimeoutMs, authTimeoutMs, storeTimeoutMs } = options
   check('authenticate', authenticate, 'a function', typeof authenticate === 'function')
   const isStore = isObject(streams) && typeof streams.open === 'function'
   check('streams', streams, 'a store such as memoryStreams()', isStore)
   return {
     authenticate,
     streams,
+    handlerTimeoutMs,
+    authTimeoutMs,
+    storeTimeoutMs,
     limits,
     heartbeat: options.heartbeatMs,
     isAllowed: originsCheck(origins),

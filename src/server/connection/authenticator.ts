@@ -23,6 +23,8 @@ export class Authenticator {
   #expiresAt = Infinity
   #renewAt = Infinity
   #isRenewing = false
+  /** When `authenticate` has taken too long; `Infinity` while it does not run. */
+  #checkBy = Infinity
   #checks = 0
   #isClosed = false
   /** Made for the first `authenticate` that reads its signal. */
@@ -34,9 +36,9 @@ export class Authenticator {
     this.#request = request
   }
 
-  /** When `elapsed` must be called; `Infinity` while nothing expires. */
+  /** When `elapsed` must be called; `Infinity` while nothing expires, and `authenticate` does not run. */
   get deadline(): number {
-    return this.#isRenewing ? this.#expiresAt : this.#renewAt
+    return Math.min(this.#checkBy, this.#isRenewing ? this.#expiresAt : this.#renewAt)
   }
 
   /** The client's address, for messages. */
@@ -54,19 +56,29 @@ export class Authenticator {
   /** Calls `authenticate`. The result of an earlier check that is under way is ignored. */
   check(auth: unknown, result: AuthenticationResult): void {
     const check = ++this.#checks
+    const { platform, options } = this.#context
+    this.#checkBy = platform.now() + options.authTimeoutMs
     whenDone<unknown>(
-      () => this.#context.options.authenticate(new ConnectionCredential(auth, this.#request, this)),
+      () => options.authenticate(new ConnectionCredential(auth, this.#request, this)),
       (answer) => {
-        if (this.#isCurrent(check)) this.#decide(answer, result)
+        if (this.#answered(check)) this.#decide(answer, result)
       },
       (cause) => {
-        if (this.#isCurrent(check)) result.refused(refusalOf(cause))
+        if (this.#answered(check)) result.refused(refusalOf(cause))
       },
     )
   }
 
-  /** `{ within }`: the client must renew its credential in so many milliseconds. A refusal: it did not do so in time. */
+  /**
+   * `{ within }`: the client must renew its credential in so many milliseconds. A refusal: it did not do so in time, or
+   * `authenticate` has not answered.
+   */
   elapsed(now: number): { readonly within: number } | Refusal | undefined {
+    if (now >= this.#checkBy) {
+      this.#checks++
+      this.#checkBy = Infinity
+      return { error: unanswered(this.#context.options.authTimeoutMs), reason: 'failed' }
+    }
     if (now >= this.#expiresAt) return refusalOf(outdated())
     if (this.#isRenewing || now < this.#renewAt) return undefined
     this.#isRenewing = true
@@ -76,12 +88,15 @@ export class Authenticator {
   /** The connection is gone. */
   close(): void {
     this.#isClosed = true
-    this.#expiresAt = this.#renewAt = Infinity
+    this.#expiresAt = this.#renewAt = this.#checkBy = Infinity
     this.#controller?.abort()
   }
 
-  #isCurrent(check: number): boolean {
-    return check === this.#checks && !this.#isClosed
+  /** Whether this is the answer that is waited for. */
+  #answered(check: number): boolean {
+    if (check !== this.#checks || this.#isClosed) return false
+    this.#checkBy = Infinity
+    return true
   }
 
   #decide(answer: unknown, result: AuthenticationResult): void {
@@ -127,6 +142,9 @@ class ConnectionCredential implements Credential {
     return this.#authenticator.signal
   }
 }
+
+const unanswered = (withinMs: number): HoldfastError =>
+  new HoldfastError('AUTH_FAILED', `authenticate has not answered within ${withinMs} ms`)
 
 const outdated = (): HoldfastError => new HoldfastError('UNAUTHORIZED', 'The credential is outdated')
 

@@ -56,10 +56,12 @@ export class Receiver implements LaneSubscriber {
   }
 
   /** @throws {RemoteProtocolError} `SEQUENCE_GAP`, `RATE_LIMITED` */
-  message({ w: writer = '', s: sequence, e: event, d: data, u, r }: UpFrame & { t: 'm' }, bytes: number): void {
+  message(frame: UpFrame & { t: 'm' }, bytes: number): void {
+    const { w: writer = '', s: sequence, e: event, d: data, u, r, age = 0 } = frame
     // While draining, `m` and `skip` are ignored: the client sends both again.
     if (this.#host.isDraining) return this.#incoming.give(bytes)
-    const message = { writer, sequence, event, data, isRetransmitted: u === 1, isRequest: r === 1, bytes }
+    const enqueuedAt = this.#context.platform.wallNow() - age
+    const message = { writer, sequence, event, data, enqueuedAt, isRetransmitted: u === 1, isRequest: r === 1, bytes }
     if (this.#incoming.isHeld || this.#incoming.lane(writer)) this.#receive(message)
     else this.#lookUp(writer, sequence, () => this.#receive(message))
   }
@@ -133,6 +135,7 @@ export class Receiver implements LaneSubscriber {
     const lane = this.#context.lanes.open(this.#session.user, writer, cursor, this)
     // The reply to a request that still runs for an older session must reach the client in this one.
     lane.running?.join(this.#session)
+    for (const handler of lane.beside) handler.join(this.#session)
     this.#incoming.open(writer, goesOnAt, lane, isInHello)
   }
 

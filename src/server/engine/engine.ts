@@ -17,6 +17,7 @@ import type { ServerSocket } from '../connection/sender.js'
 import { requireName } from '../session/handlers.js'
 import { resolveOptions, type EngineOptions, type ResolvedOptions, type UpgradeRequest } from '../base/options.js'
 import type { ServerPlatform } from '../base/platform.js'
+import { TimedStreams } from '../base/timed-streams.js'
 import { createRooms } from '../base/rooms.js'
 import type { ServerSession } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
@@ -89,17 +90,19 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
       // Never report an error thrown by an `error` listener to the `error` listeners: it would loop.
       if (event !== 'error') this.#events.emit('error', error)
     }, SERVER_EVENTS)
+    const deadlines = createDeadlines(platform)
+    const streams = options.streams.open({
+      now: () => platform.now(),
+      createId: () => platform.createId(),
+      onOverflow: (id) => this.#sessions.overflowed(id),
+    })
     this.#context = {
       platform,
       options,
       codec: jsonFrames,
       greeting: jsonFrames.write(greetingOf(options)),
-      streams: options.streams.open({
-        now: () => platform.now(),
-        createId: () => platform.createId(),
-        onOverflow: (id) => this.#sessions.overflowed(id),
-      }),
-      deadlines: createDeadlines(platform),
+      streams: new TimedStreams(streams, options.storeTimeoutMs, () => platform.now(), deadlines),
+      deadlines,
       lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
       rooms: createRooms<Member>(),
       isStopped: () => this.#status === 'stopped',

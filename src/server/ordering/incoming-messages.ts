@@ -196,9 +196,9 @@ export class IncomingMessages<Target> {
 
   /** Cancels a request that waits here; returns the handler that is to be aborted if the request runs. */
   cancel(writer: string, sequence: number): RunningHandler<Target> | undefined {
-    const running = this.lane(writer)?.running
+    const running = this.lane(writer)?.runningAt(sequence)
     // It may wait here, and run for another connection.
-    if (running?.sequence === sequence) return running
+    if (running) return running
     this.#waiting.cancel(writer, sequence)
     return undefined
   }
@@ -284,7 +284,11 @@ export class IncomingMessages<Target> {
     return lanes
   }
 
-  #lacksReply({ writer, sequence, isRequest }: IncomingMessage, { answeredBefore }: WriterState<Target>): boolean {
-    return isRequest && sequence <= answeredBefore && !this.#replies?.has(`${writer}:${sequence}`)
+  #lacksReply(
+    { writer, sequence, isRequest }: IncomingMessage,
+    { answeredBefore, lane }: WriterState<Target>,
+  ): boolean {
+    if (!isRequest || sequence > answeredBefore || lane.runningAt(sequence)) return false
+    return !this.#replies?.has(`${writer}:${sequence}`)
   }
 }

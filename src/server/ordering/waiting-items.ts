@@ -7,6 +7,8 @@ export interface IncomingMessage {
   readonly sequence: number
   readonly event: string
   readonly data: unknown
+  /** In milliseconds since 1970. */
+  readonly enqueuedAt: number
   /** It may have been on a wire before. */
   readonly isRetransmitted: boolean
   readonly isRequest: boolean

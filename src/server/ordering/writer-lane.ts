@@ -99,6 +99,8 @@ export class WriterLane<Target> {
   /** Whether the running message was never sent before: then this process has seen all, whatever the store says. */
   #isFresh = false
   #isUnpersisted = false
+  /** The handlers of requests that run beside the others, and count as done here; made when there is one. */
+  #beside: Map<number, RunningHandler<Target>> | undefined = undefined
 
   constructor(writer: string, key: string, lanes: WriterLanes<Target>, rejectionsMax: number) {
     this.writer = writer
@@ -113,6 +115,27 @@ export class WriterLane<Target> {
 
   get running(): RunningHandler<Target> | undefined {
     return this.#running
+  }
+
+  /** The handlers that run beside the others. */
+  get beside(): Iterable<RunningHandler<Target>> {
+    return this.#beside?.values() ?? []
+  }
+
+  /** The handler of this message, while it runs. */
+  runningAt(sequence: number): RunningHandler<Target> | undefined {
+    return this.#running?.sequence === sequence ? this.#running : this.#beside?.get(sequence)
+  }
+
+  /** The handler that runs does so beside the others from now on: it counts as done, and replies later. */
+  putBeside(handler: RunningHandler<Target>): void {
+    this.#beside ??= new Map()
+    this.#beside.set(handler.sequence, handler)
+  }
+
+  endBeside({ sequence }: RunningHandler<Target>): void {
+    this.#beside?.delete(sequence)
+    this.#rest()
   }
 
   /** Takes over the cursor of the store: another process may be ahead. */
@@ -176,7 +199,8 @@ export class WriterLane<Target> {
   }
 
   #rest(): void {
-    if (this.subscribers.size === 0 && !this.#running) this.#lanes.idle(this.#key, this, this.#isUnpersisted)
+    if (this.subscribers.size === 0 && !this.#running && !this.#beside?.size)
+      this.#lanes.idle(this.#key, this, this.#isUnpersisted)
   }
 
   #notify(): void {

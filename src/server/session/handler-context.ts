@@ -1,24 +1,35 @@
-import { RemoteProtocolError } from '../../shared/errors.js'
+import { RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
 import type { MessageContext } from '../base/api.js'
+import type { IncomingMessage } from '../ordering/waiting-items.js'
+
+/** Where a message came from; of a volatile one, the writer is empty. */
+type Origin = Pick<IncomingMessage, 'writer' | 'sequence' | 'isRetransmitted' | 'enqueuedAt'>
 
 /** The second argument of a handler. The controller behind its signal is made only when a handler reads it. */
 export class HandlerContext implements MessageContext {
   readonly id: string
   readonly isRetransmitted: boolean
   readonly maybeDuplicate: boolean
+  readonly enqueuedAt: number
   #controller: AbortController | undefined = undefined
   #isAborted = false
+  #reason: HoldfastError | undefined = undefined
 
-  constructor(id: string, isRetransmitted: boolean, maybeDuplicate: boolean) {
-    this.id = id
+  constructor({ writer, sequence, isRetransmitted, enqueuedAt }: Origin, maybeDuplicate: boolean) {
+    this.id = writer && `${writer}:${sequence}`
     this.isRetransmitted = isRetransmitted
     this.maybeDuplicate = maybeDuplicate
+    this.enqueuedAt = enqueuedAt
   }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
-    if (this.#isAborted) this.#controller.abort(this.#reason())
+    if (this.#isAborted) this.#controller.abort(this.#reason)
     return this.#controller.signal
+  }
+
+  static ofVolatile(enqueuedAt: number): HandlerContext {
+    return new HandlerContext({ writer: '', sequence: 0, isRetransmitted: false, enqueuedAt }, false)
   }
 
   /** Static, so that handlers do not see it. */
@@ -26,12 +37,12 @@ export class HandlerContext implements MessageContext {
     return context.#isAborted
   }
 
-  static abort(context: HandlerContext): void {
+  static abort(context: HandlerContext, reason: HoldfastError = cancelled(context.id)): void {
     context.#isAborted = true
-    context.#controller?.abort(context.#reason())
-  }
-
-  #reason(): RemoteProtocolError {
-    return new RemoteProtocolError('REQUEST_ABORTED', `The client has cancelled ${this.id}`)
+    context.#reason = reason
+    context.#controller?.abort(reason)
   }
 }
+
+const cancelled = (id: string): HoldfastError =>
+  new RemoteProtocolError('REQUEST_ABORTED', `The client has cancelled ${id}`)

@@ -1,13 +1,14 @@
-import { StorageError } from '../../shared/errors.js'
-import type { Rejection } from '../../protocol/frames.js'
+import { HoldfastError, StorageError } from '../../shared/errors.js'
 import type { EngineContext, ReplyTarget } from '../base/context.js'
 import { whenDone } from '../base/when-done.js'
 import type { IncomingMessages } from '../ordering/incoming-messages.js'
 import { TokenBucket } from '../ordering/token-bucket.js'
 import type { IncomingItem, IncomingMessage } from '../ordering/waiting-items.js'
-import type { RunningHandler, WriterLane } from '../ordering/writer-lane.js'
-import type { Cursor, StreamEntry } from '../stores/stream-store.js'
-import { HandlerContext } from './handler-context.js'
+import type { WriterLane } from '../ordering/writer-lane.js'
+import type { Cursor } from '../stores/stream-store.js'
+import { HandlerCall, type CallOwner } from './handler-call.js'
+import type { HandlerContext } from './handler-context.js'
+import { CANCELLED, rejectionOf, replyOf, type Ending } from './ending.js'
 import type { Incoming, Outcome } from './handlers.js'
 
 /** Where messages come from: the connection that has the session now. */
@@ -22,6 +23,8 @@ export interface MessageSource {
 /** A session, from its handler queue's side. */
 export interface QueueOwner extends ReplyTarget {
   readonly user: string
+  /** How many of these requests may run beside each other. */
+  concurrencyOf(request: string): number
   /** Calls the handlers; `ended` is called once. */
   runHandlers(incoming: Incoming, context: HandlerContext, ended: (outcome: Outcome) => void): void
   /** A handler has ended: calls `work` of the queue. */
@@ -32,42 +35,48 @@ export interface QueueOwner extends ReplyTarget {
 
 type Lane = WriterLane<ReplyTarget>
 
-const CANCELLED: Outcome = {
-  status: 'rejected',
-  code: 'CANCELLED',
-  message: 'The client does not wait for the reply any more',
-}
-
-/** Handles the messages of one session, one at a time and in order, through all its connections. */
-export class HandlerQueue {
+/**
+ * Handles the messages of one session, one at a time and in order, through all its connections. Requests that the
+ * application lets run beside the others begin in their turn, and leave it at once.
+ */
+export class HandlerQueue implements CallOwner {
   readonly #context: EngineContext
-  readonly #session: QueueOwner
+  /** Gets the replies first. */
+  readonly target: QueueOwner
   readonly #rate: TokenBucket
   #source: MessageSource | undefined = undefined
-  #isRunning = false
+  /** The message whose turn it is. */
+  #current: HandlerCall | undefined = undefined
+  /** The requests that run beside the others; made for the first. */
+  #beside: Set<HandlerCall> | undefined = undefined
   #isWorking = false
-  #deadline = Infinity
+  #hasEnded = false
+  #rateDeadline = Infinity
 
   constructor(context: EngineContext, session: QueueOwner) {
     this.#context = context
-    this.#session = session
+    this.target = session
     this.#rate = new TokenBucket(context.options.messageRate)
   }
 
-  get isRunning(): boolean {
-    return this.#isRunning
-  }
-
-  /** When the rate allows the next message; `Infinity` when none waits for that. */
+  /** When `elapsed` must be called; `Infinity` when nothing waits for a moment. */
   get deadline(): number {
-    return this.#deadline
+    let deadline = Math.min(this.#rateDeadline, this.#current?.deadline ?? Infinity)
+    for (const call of this.#beside ?? []) deadline = Math.min(deadline, call.deadline)
+    return deadline
   }
 
   /** Another connection has the session, or none: what waited in the older one is forgotten. */
   attach(source: MessageSource | undefined): void {
     this.#source?.incoming.clear()
     this.#source = source
-    this.#deadline = Infinity
+    this.#rateDeadline = Infinity
+  }
+
+  /** The session has ended: what was to be handled later comes again in another one. */
+  end(): void {
+    this.#hasEnded = true
+    for (const call of this.#calls()) if (call.retryAt < Infinity) this.#release(call)
   }
 
   /** Something has changed: handles what can be handled now. */
@@ -76,32 +85,68 @@ export class HandlerQueue {
     if (this.#isWorking) return
     this.#isWorking = true
     // A message that waited for its rate may have been handled, or may run, by way of another connection by now.
-    this.#deadline = Infinity
+    this.#rateDeadline = Infinity
     try {
       while (this.#begin());
     } finally {
       this.#isWorking = false
     }
-    if (!this.#isRunning && this.#source?.incoming.size === 0) this.#source.idle()
+    if (this.#isIdle()) this.#source?.idle()
+  }
+
+  elapsed(now: number): void {
+    for (const call of this.#calls()) {
+      if (now >= call.endsBy) this.#timeOut(call)
+      else if (now >= call.retryAt) this.#run(call, now)
+    }
+    this.work()
+  }
+
+  /** The client does not wait for the reply any more: a handler that runs has been told. */
+  aborted(call: HandlerCall): void {
+    if (call.retryAt === Infinity) return
+    this.#context.countRunning(1)
+    this.#finished(call, CANCELLED)
+  }
+
+  /** Nothing runs, and nothing waits but for what is to be handled later. */
+  #isIdle(): boolean {
+    if (this.#current) return this.#current.retryAt < Infinity
+    return !this.#beside?.size && this.#source?.incoming.size === 0
+  }
+
+  #calls(): HandlerCall[] {
+    return [...(this.#current ? [this.#current] : []), ...(this.#beside ?? [])]
   }
 
   /** Begins the next item; false when there is none or it must wait. */
   #begin(): boolean {
     const source = this.#source
     const item = source?.incoming.first()
-    if (!source || !item || this.#isRunning || this.#context.isStopped()) return false
+    if (!source || !item || this.#current || this.#context.isStopped()) return false
     const lane = source.incoming.lane(item.type === 'skip' ? item.writer : item.message.writer)
     // Its subscribers are notified when it is free again.
     if (!lane || lane.running) return false
     if (item.type === 'skip') return this.#leap(source, lane, item.sequence)
     if (item.message.sequence <= lane.cursor.n) return this.#repeat(source, item.message)
+    const room = item.message.isRequest ? this.#roomBeside(item.message.event) : 'none'
+    if (room === 'full') return false
     const now = this.#context.platform.now()
     if (!this.#rate.take(now)) {
-      this.#deadline = Math.max(this.#rate.nextAt, now + 1)
+      this.#rateDeadline = Math.max(this.#rate.nextAt, now + 1)
       return false
     }
-    this.#handle(source, lane, item)
+    this.#handle(source, lane, item, now, room === 'free')
     return true
+  }
+
+  /** Whether such a request may run beside the others now; `none`: it takes its turn among them. */
+  #roomBeside(request: string): 'none' | 'free' | 'full' {
+    const concurrency = this.target.concurrencyOf(request)
+    if (concurrency === 1) return 'none'
+    let count = 0
+    for (const { message } of this.#beside ?? []) if (message.event === request) count++
+    return count < concurrency ? 'free' : 'full'
   }
 
   #repeat(source: MessageSource, message: IncomingMessage): true {
@@ -117,41 +162,111 @@ export class HandlerQueue {
     return true
   }
 
-  #handle({ incoming }: MessageSource, lane: Lane, item: IncomingItem & { type: 'message' }): void {
-    const { message } = item
+  #handle(
+    { incoming }: MessageSource,
+    lane: Lane,
+    { message, isCancelled }: IncomingItem & { type: 'message' },
+    now: number,
+    isBeside: boolean,
+  ): void {
     incoming.shift()
-    this.#isRunning = true
-    this.#context.countRunning(1)
-    const maybeDuplicate = message.isRetransmitted && !lane.cursor.hasSeenAll
-    const call = new HandlerCall(message, maybeDuplicate, this.#session)
+    const call = new HandlerCall(message, incoming, lane, this)
+    this.#current = call
     lane.begin(call, message.isRetransmitted)
-    const finish = (outcome: Outcome): void => {
-      if (this.#context.isStopped()) return
-      const isCancelled = call.isAborted && outcome.status === 'rejected'
-      this.#finished(incoming, lane, call, isCancelled ? CANCELLED : outcome)
+    if (isCancelled) {
+      this.#context.countRunning(1)
+      return this.#finished(call, CANCELLED)
     }
-    if (item.isCancelled) finish(CANCELLED)
-    else this.#session.runHandlers(message, call.context, finish)
+    this.#run(call, now)
+    // It may have ended at once.
+    if (isBeside && call.deadline < Infinity) this.#putBeside(call)
   }
 
-  #finished(incoming: IncomingMessages<ReplyTarget>, lane: Lane, call: HandlerCall, outcome: Outcome): void {
-    const { message } = call
+  #run(call: HandlerCall, now: number): void {
+    const { message, context } = call
+    const number = ++call.calls
+    call.retryAt = Infinity
+    call.endsBy = now + this.#context.options.handlerTimeoutMs
+    this.#context.countRunning(1)
+    this.target.runHandlers(message, context, (outcome) => {
+      if (this.#context.isStopped() || number !== call.calls) return
+      if (outcome.status === 'later') this.#later(call, outcome.afterMs)
+      else this.#finished(call, call.isAborted && outcome.status === 'rejected' ? CANCELLED : outcome)
+    })
+  }
+
+  /** The lane goes on behind it, and its reply comes when it comes. */
+  #putBeside(call: HandlerCall): void {
+    const { lane } = call
+    this.#beside ??= new Set()
+    this.#beside.add(call)
+    lane.putBeside(call)
+    const cursor = lane.outcome(undefined)
+    this.#keep(lane, cursor, () => {
+      this.#current = undefined
+      lane.end()
+      this.target.work()
+    })
+  }
+
+  #later(call: HandlerCall, afterMs: number): void {
+    call.endsBy = Infinity
+    if (call.isAborted) return this.#finished(call, CANCELLED)
+    this.#context.countRunning(-1)
+    if (this.#hasEnded) return this.#release(call)
+    call.retryAt = this.#context.platform.now() + afterMs
+    this.target.work()
+  }
+
+  /** The client will send it again, in another session. */
+  #release(call: HandlerCall): void {
+    const { incoming, lane } = call
+    call.calls++
+    call.retryAt = Infinity
+    incoming.give(call.message.bytes)
+    if (this.#beside?.delete(call)) return lane.endBeside(call)
+    this.#current = undefined
+    lane.end()
+  }
+
+  #timeOut(call: HandlerCall): void {
+    const { handlerTimeoutMs } = this.#context.options
+    const message = `A handler of "${call.message.event}" has not ended within ${handlerTimeoutMs} ms`
+    const error = new HoldfastError('HANDLER_TIMEOUT', message)
+    const outcome: Ending = call.isAborted ? CANCELLED : { status: 'rejected', code: error.code, message }
+    this.#context.report(error)
+    call.abort(error)
+    this.#finished(call, outcome)
+  }
+
+  #finished(call: HandlerCall, outcome: Ending): void {
+    const { message, lane } = call
+    call.calls++
+    call.endsBy = call.retryAt = Infinity
     // A reply enters the stream before its request is acknowledged: PROTOCOL.md, section 5.
     if (message.isRequest) call.reply(replyOf(message, outcome))
+    if (this.#beside?.delete(call)) {
+      lane.endBeside(call)
+      return this.#done(call)
+    }
     const done = (): void => {
-      incoming.give(message.bytes)
-      this.#isRunning = false
-      this.#context.countRunning(-1)
+      this.#current = undefined
       lane.end()
-      this.#session.work()
+      this.#done(call)
     }
     this.#keep(lane, lane.outcome(rejectionOf(message, outcome)), done, call)
+  }
+
+  #done({ incoming, message }: HandlerCall): void {
+    incoming.give(message.bytes)
+    this.#context.countRunning(-1)
+    this.target.work()
   }
 
   #keep(lane: Lane, cursor: Cursor, done: () => void, call?: HandlerCall): void {
     const { streams, isStopped } = this.#context
     whenDone(
-      () => streams.advance(this.#session.user, lane.writer, cursor),
+      () => streams.advance(this.target.user, lane.writer, cursor),
       () => {
         if (isStopped()) return
         // Answers come in the order of the calls: after the next one, a reply that came late is in its stream too.
@@ -163,74 +278,9 @@ export class HandlerQueue {
         if (isStopped()) return
         lane.keepUnpersisted(cursor)
         const message = `The store did not keep ${lane.writer}:${cursor.n}`
-        this.#session.onUnpersisted(new StorageError('STORAGE_FAILED', message, cause))
+        this.target.onUnpersisted(new StorageError('STORAGE_FAILED', message, cause))
         done()
       },
     )
   }
-}
-
-/** A message whose handler runs, and the sessions that get the reply if it is a request. */
-class HandlerCall implements RunningHandler<ReplyTarget> {
-  readonly message: IncomingMessage
-  readonly context: HandlerContext
-  readonly #first: ReplyTarget
-  /** The other sessions, if there are any. */
-  #others: Set<ReplyTarget> | undefined = undefined
-  #reply: StreamEntry | undefined = undefined
-  #hasGrown = false
-
-  constructor(message: IncomingMessage, maybeDuplicate: boolean, first: ReplyTarget) {
-    const { writer, sequence, isRetransmitted } = message
-    this.message = message
-    this.context = new HandlerContext(`${writer}:${sequence}`, isRetransmitted, maybeDuplicate)
-    this.#first = first
-  }
-
-  get sequence(): number {
-    return this.message.sequence
-  }
-
-  get isAborted(): boolean {
-    return HandlerContext.isAborted(this.context)
-  }
-
-  /** Also when there is a reply already: the store may not have kept the cursor yet. */
-  join(target: ReplyTarget): void {
-    if (target === this.#first || this.#others?.has(target)) return
-    this.#others ??= new Set()
-    this.#others.add(target)
-    if (!this.#reply) return
-    target.append(this.#reply)
-    this.#hasGrown = true
-  }
-
-  abort(): void {
-    HandlerContext.abort(this.context)
-  }
-
-  reply(entry: StreamEntry): void {
-    this.#reply = entry
-    this.#first.append(entry)
-    for (const target of this.#others ?? []) target.append(entry)
-  }
-
-  /** Whether a session was given the reply late since the last call. */
-  hasGrown(): boolean {
-    const hasGrown = this.#hasGrown
-    this.#hasGrown = false
-    return hasGrown
-  }
-}
-
-function replyOf({ writer, sequence }: IncomingMessage, outcome: Outcome): StreamEntry {
-  const head = { t: 'r', w: writer, n: sequence } as const
-  if (outcome.status === 'done') return { head, payload: outcome.payload }
-  return { head: { ...head, error: { code: outcome.code, message: outcome.message } }, payload: '' }
-}
-
-/** A rejected request is answered by its reply. */
-function rejectionOf({ writer, sequence, isRequest }: IncomingMessage, outcome: Outcome): Rejection | undefined {
-  if (isRequest || outcome.status === 'done') return undefined
-  return [writer, sequence, outcome.code, outcome.message]
 }

@@ -2,13 +2,18 @@ import { HoldfastError, ListenerError, textOf } from '../../shared/errors.js'
 import { isThenable } from '../../shared/maybe-promise.js'
 import { isError } from '../../shared/realms.js'
 import type { Body } from '../../protocol/codec.js'
+import { isObject, requireInteger, withDefaults } from '../../shared/validate.js'
+import type { HandleOptions } from '../base/api.js'
 import type { EngineContext } from '../base/context.js'
+import type { RetryError } from '../base/handler-errors.js'
 import { HandlerContext } from './handler-context.js'
 
 /** How the handling of a message ended. */
 export type Outcome =
   | { readonly status: 'done'; readonly payload: Body }
   | { readonly status: 'rejected'; readonly code: string; readonly message: string }
+  /** The handler wants to be called again. */
+  | { readonly status: 'later'; readonly afterMs: number }
 
 /** What is to be handled. */
 export interface Incoming {
@@ -25,6 +30,11 @@ interface Binding<Bound> {
   readonly handler: Bound
 }
 
+interface Responder {
+  readonly handler: Handler
+  readonly concurrency: number
+}
+
 /** The longest error text that goes to a client, in characters. */
 const MESSAGE_LENGTH_MAX = 1_000
 
@@ -34,7 +44,7 @@ const DONE: Outcome = { status: 'done', payload: '' }
 export class Handlers {
   readonly #context: Pick<EngineContext, 'codec' | 'report'>
   readonly #listeners = new Map<string, Binding<Handler>[]>()
-  readonly #responders = new Map<string, Handler>()
+  readonly #responders = new Map<string, Responder>()
   #anyListeners: readonly Binding<AnyHandler>[] = []
   #anyResponder: AnyHandler | undefined = undefined
 
@@ -64,16 +74,18 @@ export class Handlers {
     }
   }
 
-  /** @throws {TypeError} when there is one */
-  handle(request: string, handler: Handler): () => void {
+  /** @throws {TypeError | RangeError} when there is one, or for wrong options */
+  handle(request: string, handler: Handler, options?: HandleOptions): () => void {
     requireName(request)
     requireFunction(handler)
+    const { concurrency } = withDefaults('handle', options, { concurrency: 1 }, requireInteger)
     if (this.#responders.has(request)) {
       throw new TypeError(`The request "${request}" has a handler; it must have only one`)
     }
-    this.#responders.set(request, handler)
+    const responder = { handler, concurrency }
+    this.#responders.set(request, responder)
     return () => {
-      if (this.#responders.get(request) === handler) this.#responders.delete(request)
+      if (this.#responders.get(request) === responder) this.#responders.delete(request)
     }
   }
 
@@ -85,6 +97,11 @@ export class Handlers {
     return () => {
       if (this.#anyResponder === handler) this.#anyResponder = undefined
     }
+  }
+
+  /** How many of these requests may run beside each other. */
+  concurrencyOf(request: string): number {
+    return this.#responders.get(request)?.concurrency ?? 1
   }
 
   /** Calls the handlers; `ended` is called once, at once unless a handler gives a promise. */
@@ -118,7 +135,7 @@ export class Handlers {
   #calls({ event, data, isRequest }: Incoming, context: HandlerContext): (() => unknown)[] {
     if (isRequest) {
       const own = this.#responders.get(event)
-      if (own) return [() => own(data, context)]
+      if (own) return [() => own.handler(data, context)]
       const any = this.#anyResponder
       return any ? [() => any(event, data, context)] : []
     }
@@ -152,6 +169,7 @@ export class Handlers {
   }
 
   #rejection(event: string, cause: unknown, context?: HandlerContext): Outcome {
+    if (isRetry(cause)) return { status: 'later', afterMs: cause.afterMs }
     const isOurs = cause instanceof HoldfastError
     // A handler that was aborted may throw the reason of its signal.
     if (!isOurs && !(context && HandlerContext.isAborted(context))) {
@@ -162,6 +180,10 @@ export class Handlers {
     return { status: 'rejected', code: isOurs ? cause.code : 'REJECTED', message: text.slice(0, MESSAGE_LENGTH_MAX) }
   }
 }
+
+/** By code, not by class: two copies of this package have two sets of classes. */
+const isRetry = (cause: unknown): cause is RetryError =>
+  isObject(cause) && 'code' in cause && cause.code === 'RETRY_LATER' && 'afterMs' in cause
 
 /** @throws {TypeError} unless it is text of 1 to 256 characters */
 export function requireName(event: unknown): void {

@@ -78,10 +78,6 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     return this.#link !== undefined
   }
 
-  get isAway(): boolean {
-    return !this.#link && !this.#hasEnded
-  }
-
   get handlers(): Handlers {
     this.#handlers ??= new Handlers(this.#context)
     return this.#handlers
@@ -214,7 +210,12 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   }
 
   receiveVolatile(event: string, data: unknown): void {
-    this.runHandlers({ event, data, isRequest: false }, new HandlerContext('', false, false), () => {})
+    const context = HandlerContext.ofVolatile(this.#context.platform.wallNow())
+    this.runHandlers({ event, data, isRequest: false }, context, () => {})
+  }
+
+  concurrencyOf(request: string): number {
+    return this.handlers.concurrencyOf(request)
   }
 
   runHandlers(incoming: Incoming, context: HandlerContext, ended: (outcome: Outcome) => void): void {
@@ -227,20 +228,22 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   }
 
   elapsed(now: number): void {
-    if (this.#hasEnded) return
-    if (now >= this.#expiresAt) return this.end('expired')
+    if (now >= this.#expiresAt) this.end('expired')
     if (now >= this.#touchAt) this.#touch()
-    if (now >= this.#queue.deadline) this.#queue.work()
+    // Also when the session has ended: a handler outlives it.
+    if (now >= this.#queue.deadline) this.#queue.elapsed(now)
     this.#schedule()
   }
 
   end(reason: EndReason, closeCode = SESSION_CLOSE_CODES[reason], closeReason: string = reason): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    this.#deadline.set(Infinity)
+    this.#touchAt = this.#expiresAt = Infinity
     const link = this.#link
     this.#link = undefined
     this.#queue.attach(undefined)
+    this.#queue.end()
+    this.#schedule()
     link?.close(closeCode, closeReason, endError(reason))
     for (const room of this.#rooms ?? NO_ROOMS) this.#context.rooms.leave(room, this)
     this.#rooms?.clear()
@@ -279,7 +282,7 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   }
 
   #schedule(): void {
-    if (!this.#hasEnded) this.#deadline.set(Math.min(this.#touchAt, this.#expiresAt, this.#queue.deadline))
+    this.#deadline.set(Math.min(this.#touchAt, this.#expiresAt, this.#queue.deadline))
   }
 
   #touch(): void {

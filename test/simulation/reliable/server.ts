@@ -1,3 +1,4 @@
+import { RetryError } from '../../../src/server/base/handler-errors.js'
 import { createEngine, type Engine } from '../../../src/server/engine/engine.js'
 import {
   createMemoryStreams,
@@ -83,10 +84,10 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
   let sessions: Session[] = []
   let engine: Engine | undefined
   /** Ends with the process: its timers and what it waits for. */
-  let mortal = { isAlive: false, timers: 0, operations: 0 }
+  let mortal = { isAlive: false, timers: 0, operations: 0, postponed: new Set<string>() }
 
   function start(): void {
-    const me = (mortal = { isAlive: true, timers: 0, operations: 0 })
+    const me = (mortal = { isAlive: true, timers: 0, operations: 0, postponed: new Set<string>() })
     const number = ++life
     let ids = 0
     running = 0
@@ -193,6 +194,12 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
   function meet(session: Session, number: number, me: typeof mortal): void {
     sessions.push(session)
     const handle = (order: Order, context: MessageContext): unknown => {
+      if (order.n % 5 === 0 && !me.postponed.has(context.id)) {
+        me.postponed.add(context.id)
+        count('handled later')
+        world.note(() => `server ${number} handles ${order.n} later`)
+        throw new RetryError({ afterMs: 1 + ((order.n * 37) % 1_500) })
+      }
       world.note(() => `server ${number} handles ${order.n} ${context.id} ${describe(context)}`)
       const handling = ups.handling(order.n, number, context)
       running++

@@ -160,7 +160,7 @@ describe('the welcome', () => {
 
     expect(heard()).toEqual([
       { t: 'resume', writers: { [OWN]: 2 } },
-      { t: 'm', w: OWN, s: 2, e: 'm', d: 2, u: 1 },
+      { t: 'm', w: OWN, s: 2, e: 'm', d: 2, u: 1, age: 1_000 },
     ])
   })
 

@@ -108,7 +108,7 @@ describe('requests', () => {
     const [, again] = heard()
     say(reply(1, 1))
 
-    expect(again).toEqual({ t: 'm', w: OWN, s: 1, e: 'ask', u: 1, r: 1 })
+    expect(again).toEqual({ t: 'm', w: OWN, s: 1, e: 'ask', u: 1, r: 1, age: 1_000 })
     await expect(request).resolves.toBe('yes')
   })
 

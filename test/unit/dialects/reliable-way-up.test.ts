@@ -56,7 +56,7 @@ describe('the way up', () => {
       { t: 'm', w: OWN, s: 1, e: 'm', d: 3 },
     ])
     expect(second.slice(3)).toEqual([
-      { t: 'm', w: OWN, s: 1, e: 'm', d: 3, u: 1 },
+      { t: 'm', w: OWN, s: 1, e: 'm', d: 3, u: 1, age: 1_000 },
       { t: 'm', s: 2, e: 'm', d: 4 },
     ])
   })
@@ -142,6 +142,19 @@ describe('the way up', () => {
     await live({ greeting: { window: { messages: 3, bytes: 300 } }, welcome: { resumed: true } })
 
     expect(sequences()).toEqual([1, 2, 3])
+  })
+
+  test('says how old a message is that has waited', async () => {
+    const { client, live, heard, platform } = setStage()
+    client.send('m', 'early')
+    await platform.advance(5_000.5)
+    await live()
+    client.send('m', 'late')
+
+    expect(heard().flatMap(({ t, d, age }) => (t === 'm' ? [[d, age]] : []))).toEqual([
+      ['early', 5_000],
+      ['late', undefined],
+    ])
   })
 
   test('sends nothing a second time on one connection', async () => {

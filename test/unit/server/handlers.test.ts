@@ -4,7 +4,7 @@ import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 import { HandlerContext } from '../../../src/server/session/handler-context.js'
 import { Handlers, type Outcome } from '../../../src/server/session/handlers.js'
 
-const context = new HandlerContext('A:1', false, false)
+const context = new HandlerContext({ writer: 'A', sequence: 1, isRetransmitted: false, enqueuedAt: 0 }, false)
 
 function open(): { handlers: Handlers; errors: HoldfastError[] } {
   const errors: HoldfastError[] = []

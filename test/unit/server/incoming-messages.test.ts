@@ -8,6 +8,7 @@ const message = (writer: string, sequence: number, more: Partial<IncomingMessage
   sequence,
   event: 'e',
   data: undefined,
+  enqueuedAt: 0,
   isRetransmitted: false,
   isRequest: false,
   bytes: 10,
