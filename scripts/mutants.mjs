@@ -136,6 +136,12 @@ export const MUTANTS = [
     to: "this.#finished(call, { status: 'done', payload: '' })",
   },
   {
+    name: 'message that is to be handled later blocks its writer when its session ends',
+    file: 'src/server/session/handler-queue.ts',
+    from: 'if (call.retryAt < Infinity) this.#release(call)',
+    to: 'void call',
+  },
+  {
     name: 'server forgets that a stream has overflowed',
     file: 'src/server/session/stream-writer.ts',
     from: "if (result === 'overflow') return this.#incomplete('overflow')",

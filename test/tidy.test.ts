@@ -71,7 +71,7 @@ const LONG_FUNCTIONS: Record<string, number[]> = {
   createConnection: [85],
   createCore: [94],
   createOutbox: [82],
-  createReliableProtocol: [73],
+  createReliableProtocol: [72],
 }
 
 /** Private words in names, and the field's words for them. A word is written as in `takeOut`, `takeOuts` or `take-out.ts`. */

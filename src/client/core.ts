@@ -156,6 +156,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       case 'pong':
       case 'ready':
       case 'farewell':
+      case 'spread':
         return step(event, at)
       case 'reauth':
         return dialer.refresh((credential) => {

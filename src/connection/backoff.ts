@@ -7,7 +7,7 @@ export interface RetryDelay {
 }
 
 /**
- * Full jitter: uniform in [0, min(max, min · 2ⁿ)) milliseconds, n = failures − 1.
+ * Full jitter: uniform in [0, min(max, min · 2ⁿ)) milliseconds, n = failures − 1, or in [0, spreadMs) where that is more.
  * It applies from the first retry on, so that clients which were dropped together do not come back together.
  *
  * Source: AWS Architecture Blog, "Exponential Backoff And Jitter" (Brooker, 2015).
@@ -15,5 +15,5 @@ export interface RetryDelay {
  * @param failures how many attempts in a row have failed, from 1
  * @param random uniform in [0, 1)
  */
-export const fullJitter = (failures: number, { min, max }: RetryDelay, random: () => number): number =>
-  random() * Math.min(max, min * 2 ** (failures - 1))
+export const fullJitter = (failures: number, { min, max }: RetryDelay, random: () => number, spreadMs = 0): number =>
+  random() * Math.max(Math.min(max, min * 2 ** (failures - 1)), spreadMs)

@@ -63,6 +63,8 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
   /** Of those, how many the server ended because of our credential. */
   let refusals = 0
   let badFrames = 0
+  /** Over how long the server wants its clients to return, if they all lose their links. */
+  let spreadMs = 0
   /** What the server has said of the end of this connection. */
   let farewell: Extract<Input, { type: 'farewell' }> | undefined
   let attemptBy = Infinity
@@ -98,7 +100,8 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
         return { status, attempt }
       case 'waiting': {
         // Only lose() leads here, and it brings an error.
-        const jitter = fullJitter(failures, retryDelayMs, random)
+        // The spread of a herd applies once a dial has failed: one client that loses its link is no herd.
+        const jitter = fullJitter(failures, retryDelayMs, random, failures > 1 ? spreadMs : 0)
         // The server may ask for more patience than ours, within reason.
         const delayMs = Math.max(jitter, Math.min(farewell?.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS))
         return { status, attempt, retryAt: now + delayMs, error: error as HoldfastError }
@@ -133,8 +136,9 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
     failures = timeouts = refusals = 0
   }
 
-  function ready({ heartbeat, sessionId, recovered }: ReadyEvent, now: number): void {
+  function ready({ heartbeat, sessionId, recovered, spreadMs: overMs }: ReadyEvent, now: number): void {
     if (!next(state.status, 'ready')) return
+    spread(overMs)
     liveness.start(now, heartbeat)
     state = {
       status: 'connected',
@@ -142,6 +146,10 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
       ...(sessionId !== undefined && { sessionId }),
       ...(recovered !== undefined && { recovered }),
     }
+  }
+
+  function spread(overMs = 0): void {
+    spreadMs = Math.min(overMs, RETRY_AFTER_MAX_MS)
   }
 
   function broken(error: HoldfastError, now: number): void {
@@ -196,6 +204,8 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
       }
       case 'ready':
         return ready(input, now)
+      case 'spread':
+        return spread(input.spreadMs)
       case 'farewell':
         farewell = { ...farewell, ...input, retryAfterMs: input.retryAfterMs ?? farewell?.retryAfterMs }
         return

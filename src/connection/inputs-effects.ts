@@ -21,6 +21,7 @@ export type Input =
   /** A frame came that the dialect does not understand or that refuses us; or our own side cannot go on. */
   | { readonly type: 'broken'; readonly error: HoldfastError }
   | ReadyEvent
+  | { readonly type: 'spread'; readonly spreadMs: number | undefined }
   /** The server says why it will close, or when to come back. */
   | { readonly type: 'farewell'; readonly words?: string; readonly retryAfterMs?: number | undefined }
 

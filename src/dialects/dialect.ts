@@ -28,6 +28,8 @@ export interface ReadyEvent {
   readonly recovered?: boolean
   /** How often the server pings. */
   readonly heartbeat?: Heartbeat
+  /** Over how long its clients return, if they all lose their links; nothing where that is no longer than anyway. */
+  readonly spreadMs?: number | undefined
 }
 
 /** What a frame means to the client. Plain values: the client applies them in their order. */
@@ -39,6 +41,8 @@ export type ProtocolEvent =
   | { readonly type: 'gap'; readonly gap: Gap }
   /** The server says why it will close, or when to come back. */
   | { readonly type: 'farewell'; readonly words?: string; readonly retryAfterMs?: number | undefined }
+  /** As `spreadMs` of `ReadyEvent`, by now. */
+  | { readonly type: 'spread'; readonly spreadMs: number | undefined }
   /** The server wants a fresh credential. */
   | { readonly type: 'reauth' }
   /**

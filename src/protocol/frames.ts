@@ -43,6 +43,7 @@ export type DownFrame =
       cursors: Sequences
       no?: readonly Rejection[]
       held?: true
+      spread?: number
     }
   | { t: 'm'; s: number; g: string; e: string; d?: unknown }
   | {
@@ -59,7 +60,8 @@ export type DownFrame =
   | { t: 'reauth'; within: number }
   | { t: 'drain'; after: number }
   | { t: 'error'; code: string; message: string; after?: number }
-  | { t: 'p' | 'o' }
+  | { t: 'p'; spread?: number }
+  | { t: 'o' }
 
 /** The subprotocol's name. */
 export const SUBPROTOCOL = 'holdfast.1'
@@ -141,6 +143,7 @@ const DOWN: Readonly<Record<string, Shape>> = /* @__PURE__ */ (() => ({
     cursors: isMap(isCount),
     no: maybe(isRejections),
     held: maybe((value) => value === true),
+    spread: maybe(isCount),
   },
   m: { s: isSequence, g: isId, e: isName, d: isAny },
   r: { s: isSequence, g: isId, w: isId, n: isSequence, d: isAny, error: maybe(has({ code: isText, message: isText })) },
@@ -149,7 +152,7 @@ const DOWN: Readonly<Record<string, Shape>> = /* @__PURE__ */ (() => ({
   reauth: { within: isCount },
   drain: { after: isCount },
   error: { code: isText, message: isText, after: maybe(isCount) },
-  p: NOTHING,
+  p: { spread: maybe(isCount) },
   o: NOTHING,
 }))()
 

@@ -58,7 +58,6 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
   const rejections = new Map<string, HoldfastError>()
 
   // Section 2: connecting.
-
   function hello(outbox: Outgoing): Body {
     place = note.recall(place)
     if (place) place = { ...place, c: place.c + 1 }
@@ -74,7 +73,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     return frame
   }
 
-  function welcome({ session, resumed, lost, cursors, no, held }: Welcome): readonly ProtocolEvent[] {
+  function welcome({ session, resumed, lost, cursors, no, held, spread }: Welcome): readonly ProtocolEvent[] {
     if (resumed && place?.id !== session) throw new RemoteProtocolError('BAD_FRAME', `The server resumes "${session}"`)
     const hadPlace = place !== undefined || lostBy !== undefined
     const gap: Gap = {
@@ -91,7 +90,8 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
       owesResume = true
       events.push({ type: 'rewind' })
     }
-    events.push({ type: 'ready', sessionId: session, recovered: resumed, heartbeat: greeting.heartbeat })
+    const { heartbeat } = greeting
+    events.push({ type: 'ready', sessionId: session, recovered: resumed, heartbeat, spreadMs: spread })
     if (gap.fromServer || gap.toServer) events.push({ type: 'gap', gap })
     return events
   }
@@ -193,7 +193,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
         return [messageOf(frame)]
       case 'p':
         owed.push({ t: 'o' })
-        return NOTHING
+        return [{ type: 'spread', spreadMs: frame.spread }]
       case 'o':
         return PONG
       case 'welcome':

@@ -56,6 +56,11 @@ export interface Limits {
   readonly framesBurst: number
   /** How many connections there may be at a time; another is closed with 1013. Default: 100,000. */
   readonly connectionsMax: number
+  /**
+   * How many clients a second should return after all have lost their links: with 10,000 connections, the default spreads
+   * them over 10 s, once a first dial has failed. Default: 1,000.
+   */
+  readonly returnsPerSecond: number
   /** How many sessions there may be; for another one, the session that was away longest is ended. Default: 200,000. */
   readonly sessionsMax: number
   /** By when a client must have sent its `hello`, in milliseconds. Default: 10,000. */
@@ -146,6 +151,7 @@ const LIMITS: Omit<Limits, 'window' | 'highWaterMark'> = {
   framesPerSecond: 2_000,
   framesBurst: 10_000,
   connectionsMax: 100_000,
+  returnsPerSecond: 1_000,
   sessionsMax: 200_000,
   helloTimeoutMs: 10_000,
   bufferedBytesMax: 4 * 2 ** 20,

@@ -26,6 +26,8 @@ export interface EngineConnection extends SocketConnection {
 
 /** The engine, from a connection's side. */
 export interface ConnectionHost {
+  /** Over how long the clients should return, if they all lose their links; undefined where they do anyway. */
+  readonly spreadMs: number | undefined
   /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
   openSession(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined
   /** A stream was attached for a connection that is gone. */

@@ -145,7 +145,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     const life = this.#heartbeat.elapsed(now)
     if (life === 'dead')
       return this.#abandon(reasons.silent(this.#authenticator.peer, now - this.#heartbeat.receivedAt))
-    if (life === 'ping') this.#sender.write({ t: 'p' })
+    if (life === 'ping') this.#sender.write({ t: 'p', ...this.#spread() })
     const credential = now >= this.#authenticator.deadline ? this.#authenticator.elapsed(now) : undefined
     if (credential && 'error' in credential) return this.refused(credential)
     if (credential) this.#sender.write({ t: 'reauth', within: credential.within })
@@ -214,6 +214,11 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     this.close(error.closeCode, error.closeReason)
   }
 
+  #spread(): { spread?: number } {
+    const { spreadMs } = this.#host
+    return spreadMs === undefined ? {} : { spread: spreadMs }
+  }
+
   #acknowledge(): void {
     const frame = this.incoming.acknowledgement()
     if (frame) this.#sender.write(frame)
@@ -276,7 +281,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     this.#receiver = receiver
     this.#sender.start(handled)
     const known = receiver.hello(hello.writers, attached)
-    this.#sender.write({ t: 'welcome', session: id, resumed, ...(lost && { lost }), ...known })
+    this.#sender.write({ t: 'welcome', session: id, resumed, ...(lost && { lost }), ...known, ...this.#spread() })
     session.attach(this, attached, handled)
     this.#host.announce(session)
     session.work()

@@ -57,6 +57,9 @@ export interface Engine<C extends Contract = Untyped> {
 /** When a client for which there is no room may reconnect, in milliseconds. */
 const REFUSED_AFTER_MS = 5_000
 
+/** Over how long clients return by themselves, in milliseconds. PROTOCOL.md, section 9. */
+const SPREAD_ANYWAY_MS = 500
+
 /**
  * The companion server of `holdfast.1`: all its rules, and nothing of the world but what `platform` gives it.
  *
@@ -125,6 +128,11 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
 
   get errorCount(): number {
     return this.#errorCount
+  }
+
+  get spreadMs(): number | undefined {
+    const spreadMs = Math.ceil((this.#connections.size / this.#context.options.limits.returnsPerSecond) * 1_000)
+    return spreadMs > SPREAD_ANYWAY_MS ? spreadMs : undefined
   }
 
   accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection {

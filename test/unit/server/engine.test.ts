@@ -631,3 +631,21 @@ test('closes with 1011 where the function of origins throws, and says why at the
   expect(client.of('error')).toEqual([{ t: 'error', code: 'LISTENER_THREW', message: 'The server failed' }])
   expect(world.errors).toMatchObject([{ code: 'LISTENER_THREW', message: expect.stringContaining('origins threw') }])
 })
+
+describe('a server with many clients', () => {
+  test('says in the welcome and in its pings over how long they should return, while they are many', async () => {
+    const world = createFakeWorld({ limits: { returnsPerSecond: 1 }, heartbeatMs: { interval: 1_000, timeout: 5_000 } })
+    const client = world.welcome()
+    const other = world.welcome()
+    expect([client, other].map((one) => one.of('welcome')[0]?.spread)).toEqual([1_000, 2_000])
+
+    await world.clock.advance(1_000)
+    expect(client.of('p')).toEqual([{ t: 'p', spread: 2_000 }])
+  })
+
+  test('says nothing while they return as fast anyway', () => {
+    const world = createFakeWorld({ limits: { returnsPerSecond: 2 } })
+
+    expect(world.welcome().of('welcome')[0]).not.toHaveProperty('spread')
+  })
+})
