@@ -88,7 +88,11 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
     },
     closing(page, closed) {
       void closed.then(
-        () => closedPages.add(page),
+        () => {
+          closedPages.add(page)
+          // Who closes in a listener is told nothing more: of what it had adopted, this list tells.
+          for (const { id } of page.client.outbox.failed()) failed.add(id)
+        },
         (error: unknown) => check(false, `close() was rejected: ${String(error)}`),
       )
     },
