@@ -144,8 +144,9 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
         mine.isGapDue = mine.session !== undefined && !mine.isLoose
         mine.session = session
         mine.had = []
-        mine.untold.clear()
       }
+      // What waited for a listener on the last connection is forgotten: the server sends it again, or has lost it.
+      mine.untold.clear()
       for (const [writer, cursor] of Object.entries(cursors)) {
         if (cursor < (mine.acknowledged.get(writer) ?? 0) && !mine.isVague) mine.isForgotten = true
         mine.acknowledged.set(writer, cursor)
