@@ -16,6 +16,7 @@ import { createDrain } from './drain.js'
 import { asProtocolError, createLink } from './link.js'
 import { createNoticeQueue } from './notice-queue.js'
 import type { ResolvedOptions } from './options.js'
+import { createSleepWatch } from './sleep-watch.js'
 import { createSnapshots } from './snapshot.js'
 
 /**
@@ -29,7 +30,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   const protocol = dialect.open({ notes: platform.notes, audience: listener.audience })
   const heartbeatMs = protocol.ping ? options.heartbeatMs : null
   const connection = createConnection({ ...options, heartbeatMs }, platform.random)
-  const notices = createNoticeQueue<Notice>(listener.tell)
+  const notices = createNoticeQueue<Notice>(listener.tell, platform)
   const outbox = createOutbox(options, platform, { tell: notify, progressed })
   const requests = dialect.createRequests?.({ outbox, platform, cancel, progressed })
   const drain = createDrain()
@@ -37,9 +38,11 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     protocol,
     outbox,
     report,
+    platform,
     createTransport: () => platform.createTransport({ opened, frame: heard, closed, blocked }),
   })
   const timer = createDeadlineTimer(platform, elapsed)
+  const sleepWatch = createSleepWatch(platform)
   const snapshots = createSnapshots({ platform, connection: () => connection.state, pending, ...listener })
   const dialer = createDialer(options, {
     open: (url) => link.transport().open(dialect.locate?.(url) ?? url, dialect.subprotocols),
@@ -103,8 +106,9 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     handle({ type: 'failed', error })
   }
 
-  function elapsed(at: number): void {
+  function elapsed(at: number, dueAt: number): void {
     try {
+      if (sleepWatch.hasSlept(at, dueAt)) step({ type: 'wake' }, at)
       if (at >= connection.deadline) step({ type: 'elapsed' }, at)
       if (at >= outbox.deadline) outbox.elapsed()
       if (at >= link.deadline) link.poll()
@@ -117,6 +121,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
 
   function signal(what: Signal): void {
     if (what === 'leave') protocol.leave?.()
+    else if (what === 'hide') progressed()
     else handle({ type: what })
   }
 
@@ -139,7 +144,8 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
         return dialer.dial(effect.attempt)
       case 'hangUp':
         dialer.abort()
-        unlink()
+        link.unlink(closeCode)
+        closeCode = 0
         return link.transport().drop(effect.code, effect.reason)
       case 'changed':
         snapshots.invalidate()
@@ -186,11 +192,6 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     if (error) step({ type: 'broken', error }, at)
   }
 
-  function unlink(): void {
-    link.unlink(closeCode)
-    closeCode = 0
-  }
-
   // The end of a turn.
 
   function notify(notice: Notice): void {
@@ -225,14 +226,15 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
 
   function deadline(): number {
     const ours = Math.min(connection.deadline, outbox.deadline, link.deadline, notices.deadline, drain.deadline)
-    return Math.min(ours, protocol.deadline, requests ? requests.deadline : Infinity)
+    const watch = connection.deadline === Infinity ? Infinity : sleepWatch.deadline
+    return Math.min(ours, protocol.deadline, watch, requests ? requests.deadline : Infinity)
   }
 
   async function close(drainMs: number): Promise<void> {
     isClosed = true
     if (drainMs && pending() && isTrying(connection.state)) {
       const drained = drain.wait(now() + drainMs)
-      timer.schedule(drain.deadline)
+      timer.schedule(deadline())
       await drained
     }
     if (!isClosed) return // connect() was called meanwhile.
@@ -276,7 +278,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     },
     close,
     progressed,
-    listening: () => elapsed(now()),
+    listening: () => elapsed(now(), Infinity),
     setUnbounded(given) {
       link.setUnbounded(given)
       progressed()

@@ -2,6 +2,7 @@ import type { ClientProtocol } from '../dialects/dialect.js'
 import { createSendBuffer } from '../dialects/send-buffer.js'
 import { LEFT_THE_BROWSER } from '../outbox/delivery.js'
 import type { Outbox } from '../outbox/outbox-api.js'
+import type { Platform } from '../platform/platform.js'
 import type { Transport } from '../platform/transport.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
 import { HoldfastError, LocalProtocolError, RemoteProtocolError, textOf } from '../shared/errors.js'
@@ -34,10 +35,12 @@ interface LinkOptions {
   readonly protocol: ClientProtocol
   readonly outbox: Outbox
   createTransport(): Transport
+  /** In a hidden page the next look for room in the buffer may be a minute away. */
+  readonly platform: Pick<Platform, 'isHidden'>
   report(error: HoldfastError): void
 }
 
-export function createLink({ protocol, outbox, createTransport, report }: LinkOptions): Link {
+export function createLink({ protocol, outbox, createTransport, platform, report }: LinkOptions): Link {
   const buffer = createSendBuffer()
   let transport: Transport | undefined
   let isUnbounded = false
@@ -46,7 +49,7 @@ export function createLink({ protocol, outbox, createTransport, report }: LinkOp
 
   const buffered = (): number => transport?.buffered() ?? 0
 
-  const room = (): number => (isUnbounded ? Infinity : protocol.bufferBytesMax - buffered())
+  const room = (): number => (isUnbounded || platform.isHidden ? Infinity : protocol.bufferBytesMax - buffered())
 
   /**
    * Returns the position after the frame.

@@ -17,7 +17,11 @@ export interface NoticeQueue<Notice> {
 /** How many notices are told in one task: after a mass expiry there may be 100,000. */
 const SLICE = 1_000
 
-export function createNoticeQueue<Notice>(tell: (notice: Notice) => void): NoticeQueue<Notice> {
+/** @param page while it is hidden nobody sees it held up, and its next timer may be a minute away */
+export function createNoticeQueue<Notice>(
+  tell: (notice: Notice) => void,
+  page: { readonly isHidden?: boolean | undefined },
+): NoticeQueue<Notice> {
   let notices: Notice[] = []
   /** How many of them are told; more than none only while they are being told. */
   let told = 0
@@ -29,7 +33,7 @@ export function createNoticeQueue<Notice>(tell: (notice: Notice) => void): Notic
     push: (notice) => void notices.push(notice),
     flush() {
       if (told) return false
-      while (told < notices.length && told < SLICE) tell(notices[told++] as Notice)
+      while (told < notices.length && (told < SLICE || page.isHidden)) tell(notices[told++] as Notice)
       notices = told === notices.length ? [] : notices.slice(told)
       told = 0
       return !notices.length

@@ -16,7 +16,7 @@ import {
   type CloseAdvice,
 } from '../protocol/close-codes.js'
 import { fullJitter, type RetryDelay } from './backoff.js'
-import { createLiveness, LATE_MS, type Heartbeat } from '../protocol/heartbeat.js'
+import { createLiveness, isLate, type Heartbeat } from '../protocol/heartbeat.js'
 import type { Effect, Input } from './inputs-effects.js'
 import { next, type ConnectionState, type Status, type Trigger } from './state.js'
 
@@ -69,7 +69,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
   let farewell: Extract<Input, { type: 'farewell' }> | undefined
   let attemptBy = Infinity
   let patienceMs = connectTimeoutMs
-  let isLate = false
+  let isForgiven = false
 
   const isLinked = (): boolean => LINKED.includes(state.status)
 
@@ -91,7 +91,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
         // Firefox delays attempts by itself after failures, inside CONNECTING: be more patient after two time-outs.
         patienceMs = connectTimeoutMs * (timeouts > 1 ? 2 : 1)
         attemptBy = now + patienceMs
-        isLate = false
+        isForgiven = false
         farewell = undefined
         badFrames = 0
         effects.push({ type: 'dial', attempt })
@@ -180,9 +180,9 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
       const silence = `No frame from the server for ${Math.round(now - liveness.receivedAt)} ms`
       lose(new ConnectionLostError('HEARTBEAT_TIMEOUT', silence, LINK_ABANDONED, ''), 'retry', now)
     } else if (isLinked() && now >= attemptBy) {
-      if (now - attemptBy >= LATE_MS && !isLate) {
-        // The machine slept or the page was throttled, and what the attempt waits for was held up with this timer.
-        isLate = true
+      if (isLate(now, attemptBy, patienceMs) && !isForgiven) {
+        // The thread was held up, throttled or asleep, and what the attempt waits for was held up with this timer.
+        isForgiven = true
         attemptBy = now + patienceMs
         return
       }

@@ -1,6 +1,7 @@
 import type { SendOptions } from '../shared/contract.js'
 import { DeliveryError, type HoldfastError } from '../shared/errors.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
+import { createAgingClock } from '../shared/aging-clock.js'
 import { Entry, type Receipt } from './delivery.js'
 import { createFailures } from './failures.js'
 import type { Outbox, OutboxListener } from './outbox-api.js'
@@ -26,11 +27,11 @@ export function createOutbox(
   { tell, progressed }: OutboxListener,
 ): Outbox {
   const queue = createQueue()
+  const agingNow = createAgingClock(platform)
   const oversized = createOversizedMessageDetector(dialect.acknowledges)
   /** Entries that are settled and keep their place in flight only until the server, which counts them, is done with them. */
   let released = 0
   const failures = createFailures((delivery) => tell({ type: 'failed', delivery }))
-
   const store = storage.attach(platform, {
     adopted: adopt,
     stored(entries) {
@@ -74,7 +75,7 @@ export function createOutbox(
       const leftMs = ttlMs === undefined ? Infinity : Math.min(ttlMs, enqueuedAt + ttlMs - platform.wallNow())
       entry.keep()
       entry.isAdopted = entry.wasSent = true
-      queue.insert(entry, platform.now() + leftMs, anchor)
+      queue.insert(entry, agingNow() + leftMs, anchor)
     }
     progressed()
   }
@@ -95,7 +96,7 @@ export function createOutbox(
     const entry = make(store.writer, store.nextSequence())
     for (const older of superseded) supersede(older)
     for (const oldest of dropped) discard(oldest, failures.shared('OUTBOX_FULL', 'Gave way to a newer message'))
-    queue.insert(entry, entry.ttlMs === undefined ? Infinity : platform.now() + entry.ttlMs)
+    queue.insert(entry, entry.ttlMs === undefined ? Infinity : agingNow() + entry.ttlMs)
     if (!entry.isStored && store.append(entry)) keep(entry)
     return entry
   }
@@ -134,7 +135,7 @@ export function createOutbox(
 
   /** Says whether all is expired whose time it is; else `deadline` is due again at once. */
   function expire(): boolean {
-    const now = platform.now()
+    const now = agingNow()
     let left = EXPIRIES_MAX
     for (let late = queue.soonest; late && late.at <= now; late = queue.soonest) {
       if (!left--) return false
@@ -191,7 +192,7 @@ export function createOutbox(
       return queue.bytesInFlight
     },
     get deadline() {
-      return Math.min(queue.soonest?.at ?? Infinity, store.deadline)
+      return Math.min(queue.soonest ? platform.now() + queue.soonest.at - agingNow() : Infinity, store.deadline)
     },
     ageOf: ({ enqueuedAt }) => Math.floor(platform.wallNow() - enqueuedAt),
     open: store.open,
@@ -206,7 +207,7 @@ export function createOutbox(
       return sequences
     },
     peek() {
-      if (queue.soonest && queue.soonest.at <= platform.now() && !expire()) return undefined
+      if (queue.soonest && queue.soonest.at <= agingNow() && !expire()) return undefined
       if (oversized.isSearching && queue.inFlight) return undefined
       return queue.next?.isStored ? queue.next : undefined
     },

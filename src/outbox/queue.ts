@@ -26,7 +26,7 @@ export interface Queue {
   /**
    * Puts an entry at the end, or before `anchor`, which must wait.
    *
-   * @param expiresAt on the monotonic clock; `Infinity`: never
+   * @param expiresAt on the clock of the caller; `Infinity`: never
    */
   insert(entry: Entry, expiresAt: number, anchor?: Entry): void
   /** The entry does not expire any more, unless it is in flight and waits again. */

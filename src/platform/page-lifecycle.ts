@@ -1,10 +1,11 @@
 /** What the page's surroundings tell us. All are hints: none is believed without a look at the link itself. */
-export type Signal = 'wake' | 'doubt' | 'suspend' | 'resume' | 'leave'
+export type Signal = 'wake' | 'doubt' | 'hide' | 'suspend' | 'resume' | 'leave'
 
 /**
  * Listens to the page's life until the returned function is called.
  *
  * - `wake`: the page came into view, or the machine says that it is online again.
+ * - `hide`: the page goes out of view, and its timers may fire once a minute from now on.
  * - `doubt`: the machine says that it is offline, which a VPN or a local server may contradict.
  * - `suspend`: the page is frozen or goes into the back/forward cache, where a socket does not survive.
  * - `resume`: it is back.
@@ -29,8 +30,6 @@ export function watchSignals(listener: (signal: Signal) => void): () => void {
   listen(page, 'pageshow', onPersisted('resume'))
   listen(document, 'freeze', () => listener('suspend'))
   listen(document, 'resume', () => listener('resume'))
-  listen(document, 'visibilitychange', () => {
-    if (document?.visibilityState === 'visible') listener('wake')
-  })
+  listen(document, 'visibilitychange', () => listener(document?.hidden ? 'hide' : 'wake'))
   return () => bound.forEach((unbind) => unbind())
 }

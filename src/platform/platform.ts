@@ -17,6 +17,8 @@ export interface Platform {
   wallNow(): number
   /** What URLs are relative to: the page's own URL, or that in its `<base>`; undefined where there is no page. */
   readonly pageUrl?: string | undefined
+  /** Whether the page is out of view, so that its timers may fire once a minute; absent: it is not. */
+  readonly isHidden?: boolean | undefined
   /** Uniform in [0, 1). */
   random(): number
   /** 128 random bits as 22 characters of base64url. */
@@ -55,6 +57,9 @@ export const systemPlatform = (Native?: WebSocketClass): Platform => ({
   get pageUrl() {
     const { document, location } = globalThis as { document?: Document; location?: Location }
     return document?.baseURI ?? location?.href
+  },
+  get isHidden() {
+    return (globalThis as { document?: Document }).document?.hidden
   },
   random: () => Math.random(),
   createId: () =>

@@ -9,8 +9,11 @@ export interface Heartbeat {
 /** After a page comes back into view or online, an answer is due this soon, in milliseconds. */
 const PROBE_TIMEOUT_MS = 5_000
 
-/** A timer that fires this much too late, in milliseconds, says that the machine slept or the page was throttled. */
-export const LATE_MS = 5_000
+/**
+ * Whether a timer fires so late that the thread was held up or throttled, or slept: by an eighth of what it waited for.
+ * Then frames may be waiting behind it.
+ */
+export const isLate = (now: number, at: number, waitedMs: number): boolean => now - at > waitedMs / 8
 
 /** Ping and pong over one connection. Any frame from the peer counts as life; a pong also measures the round trip. */
 export interface Liveness {
@@ -43,6 +46,8 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
   let silenceMs = Infinity
   let askedAt: number | undefined
   let forgiven = false
+  /** How long an answer may take. */
+  let patienceMs = Infinity
 
   const ask = (now: number, { interval, timeout }: Heartbeat): 'ping' => {
     // Life was heard since the last ping: what it asked is answered, pong or no pong.
@@ -64,6 +69,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
         interval: Math.min(ours.interval, theirs.interval),
         timeout: Math.min(ours.timeout, theirs.timeout),
       }
+      patienceMs = (heartbeat ?? theirs).timeout
       receivedAt = now
       pingAt = heartbeat ? now + heartbeat.interval : Infinity
       silenceMs = heartbeat ? Infinity : theirs.interval + theirs.timeout
@@ -90,9 +96,9 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
     elapsed(now) {
       if (now >= pongBy) {
         // Frames may be waiting behind this very timer if it ran late: give the peer one more chance.
-        if (now - pongBy < LATE_MS || forgiven) return 'dead'
+        if (forgiven || !isLate(now, pongBy, patienceMs)) return 'dead'
         forgiven = true
-        pongBy = now + (heartbeat?.timeout ?? LATE_MS)
+        pongBy = now + (heartbeat ? heartbeat.timeout : PROBE_TIMEOUT_MS)
         return heartbeat ? ask(now, heartbeat) : undefined
       }
       return heartbeat && now >= pingAt ? ask(now, heartbeat) : undefined

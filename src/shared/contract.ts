@@ -49,7 +49,7 @@ export type EventName<Events> = keyof Events & string
 
 /** How one message is sent. */
 export interface SendOptions {
-  /** How long the message is wanted, in milliseconds from now. If it has not been sent by then it fails with `EXPIRED`. Default: for ever. */
+  /** How long the message is wanted, in milliseconds from now, the sleep of the machine included. If it has not been sent by then it fails with `EXPIRED`. Default: for ever. */
   ttlMs?: number
   /** Send it now or not at all: never queued, never stored, fails with `NOT_CONNECTED` when it cannot go at once. Default: false. */
   volatile?: boolean

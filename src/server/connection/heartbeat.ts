@@ -1,4 +1,4 @@
-import { LATE_MS, type Heartbeat } from '../../protocol/heartbeat.js'
+import { isLate, type Heartbeat } from '../../protocol/heartbeat.js'
 
 /**
  * The server's pings on one connection. Any frame of the client counts as life. A client that has not answered a ping
@@ -37,7 +37,7 @@ export class ClientHeartbeat {
   elapsed(now: number): 'ping' | 'dead' | undefined {
     if (now >= this.#pongBy) {
       // A timer that runs late may run before the frames that wait behind it.
-      if (now - this.#pongBy < LATE_MS || !this.#hasGrace) return 'dead'
+      if (!this.#hasGrace || !isLate(now, this.#pongBy, this.#heartbeat.timeout)) return 'dead'
       this.#hasGrace = false
       this.#pongBy = Infinity
       return this.#ping(now)

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { createNoticeQueue, type NoticeQueue } from '../../../src/client/notice-queue.js'
 
 /** A queue of numbers, and what was told. */
-function setUp(act: (notice: number, queue: NoticeQueue<number>) => void = () => {}) {
+function setUp(act: (notice: number, queue: NoticeQueue<number>) => void = () => {}, page = { isHidden: false }) {
   const told: number[] = []
   const queue = createNoticeQueue<number>((notice) => {
     told.push(notice)
     act(notice, queue)
-  })
+  }, page)
   return { queue, told, push: (...notices: number[]) => notices.forEach(queue.push) }
 }
 
@@ -22,6 +22,14 @@ describe('telling', () => {
     queue.flush()
 
     expect([before, told, isAllTold]).toEqual([[], [1, 2, 3], true])
+  })
+
+  test('tells everything in one task while the page is hidden, where the next may be a minute away', () => {
+    const { queue, told, push } = setUp(undefined, { isHidden: true })
+    push(...range(2_500))
+    const isAllTold = queue.flush()
+
+    expect([isAllTold, told.length]).toEqual([true, 2_500])
   })
 
   test('has told everything where there is nothing', () => {

@@ -225,18 +225,33 @@ describe('a time to live', () => {
     expect(outbox.deadline).toBe(1_000)
   })
 
-  test('runs on the monotonic clock in the life of a page', async () => {
+  test('runs on while the machine sleeps and the monotonic clock stands still', () => {
     const { add, outbox, clock, waiting } = setUpOutbox()
-    add('a', { ttlMs: 1_000 })
-    clock.stepWall(3_600_000)
-    outbox.elapsed()
-    const stepped = waiting()
-    clock.stepWall(-7_200_000)
-    await clock.advance(1_000)
-    outbox.elapsed()
+    add('a', { ttlMs: 60_000 })
+    add('b', { ttlMs: 10 * 3_600_000 })
+    clock.stepWall(8 * 3_600_000)
+    const next = outbox.peek()
+    const left = waiting()
+    clock.stepWall(2 * 3_600_000)
 
-    expect(stepped).toEqual(['a'])
-    expect(waiting()).toEqual([])
+    expect(next?.body).toBe('b')
+    expect(left).toEqual(['b'])
+    expect(outbox.peek()).toBeUndefined()
+  })
+
+  test('runs on where the wall clock is set back, and through a sleep after that', async () => {
+    const { add, outbox, clock } = setUpOutbox()
+    add('a', { ttlMs: 60_000 })
+    add('b', { ttlMs: 90_000 })
+    clock.stepWall(-7_200_000)
+    await clock.advance(59_999)
+    const before = outbox.peek()?.body
+    await clock.advance(1)
+    const after = outbox.peek()?.body
+    clock.stepWall(31_000)
+
+    expect([before, after]).toEqual(['a', 'b'])
+    expect(outbox.peek()).toBeUndefined()
   })
 })
 

@@ -6,7 +6,7 @@ afterEach(() => vi.unstubAllGlobals())
 /** A page, as far as signals know one. */
 function setUp() {
   const page = new EventTarget()
-  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+  const document = Object.assign(new EventTarget(), { hidden: false })
   const counts = new Map<string, number>()
   for (const target of [page, document]) {
     const add = target.addEventListener.bind(target)
@@ -44,14 +44,14 @@ describe('watchSignals', () => {
     expect(signals).toEqual(['wake', 'doubt'])
   })
 
-  test('wakes when the page comes into view, not when it goes', () => {
+  test('tells when the page goes out of view, and wakes when it comes back', () => {
     const { onDocument, document, signals } = setUp()
-    document.visibilityState = 'hidden'
+    document.hidden = true
     onDocument('visibilitychange')
-    document.visibilityState = 'visible'
+    document.hidden = false
     onDocument('visibilitychange')
 
-    expect(signals).toEqual(['wake'])
+    expect(signals).toEqual(['hide', 'wake'])
   })
 
   test('tells a page that goes into the back/forward cache, and comes back, from one that ends', () => {

@@ -135,7 +135,15 @@ describe('createLiveness', () => {
     liveness.start(0)
     liveness.elapsed(25_000)
 
-    expect(liveness.elapsed(44_999)).toBe('dead')
+    expect(liveness.elapsed(41_800)).toBe('dead')
+  })
+
+  test('judges how late its timer ran by the timeout that is set', () => {
+    const liveness = createLiveness({ interval: 400, timeout: 400 })
+    liveness.start(0)
+    liveness.elapsed(400)
+
+    expect(liveness.elapsed(1_000)).toBe('ping')
   })
 
   test('has little patience with a probe', () => {

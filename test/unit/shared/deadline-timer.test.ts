@@ -1,10 +1,11 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createDeadlineTimer } from '../../../src/shared/deadline-timer.js'
 
 function setUp() {
   let now = 0
   const timers: { at: number; callback: () => void; isOff: boolean }[] = []
   const rings: number[] = []
+  let onRing = (): void => {}
   const timer = createDeadlineTimer(
     {
       now: () => now,
@@ -14,7 +15,10 @@ function setUp() {
         return () => void (armed.isOff = true)
       },
     },
-    (at) => rings.push(at),
+    (at) => {
+      rings.push(at)
+      onRing()
+    },
   )
   const live = () => timers.filter(({ isOff }) => !isOff)
   const passTo = (time: number): void => {
@@ -24,7 +28,7 @@ function setUp() {
       due.callback()
     }
   }
-  return { timer, timers, live, rings, passTo }
+  return { timer, timers, live, rings, passTo, onRing: (act: () => void) => void (onRing = act) }
 }
 
 test('rings at the earliest deadline, with one timer', () => {
@@ -66,4 +70,37 @@ test('does not ring after it was cancelled, and rings again when asked anew', ()
   passTo(30)
 
   expect(rings).toEqual([30])
+})
+
+describe('a timer that a timer has set', () => {
+  function chain() {
+    const stage = setUp()
+    stage.onRing(() => stage.timer.schedule(1_000))
+    stage.timer.schedule(10)
+    stage.passTo(10)
+    return stage
+  }
+
+  test('is set anew by the next turn that another event begins, since browsers slow chains of timers down', () => {
+    const { timer, timers, live } = chain()
+    timer.schedule(1_000)
+
+    expect(timers).toHaveLength(3)
+    expect(live().map(({ at }) => at)).toEqual([1_000])
+  })
+
+  test('is set anew once', () => {
+    const { timer, timers } = chain()
+    timer.schedule(1_000)
+    timer.schedule(1_000)
+
+    expect(timers).toHaveLength(3)
+  })
+
+  test('stays where nothing is due any more', () => {
+    const { timer, live } = chain()
+    timer.schedule(Infinity)
+
+    expect(live().map(({ at }) => at)).toEqual([1_000])
+  })
 })
