@@ -1,4 +1,11 @@
-import { createServer, memoryStreams, type Server, type ServerOptions, type Session } from '../../src/server.js'
+import {
+  createServer,
+  memoryStreams,
+  RejectedError,
+  type Server,
+  type ServerOptions,
+  type Session,
+} from '../../src/server.js'
 import { createFaultProxy } from '../../test/support/fault-proxy.js'
 import { createScriptedServer } from '../support/scripted-server.js'
 import { expect, test as base } from '../support/test.js'
@@ -34,12 +41,12 @@ const test = base.extend<{ serve: (options?: ServerOptions) => Promise<Companion
       server.on('session', (session) => {
         sessions.push(session)
         session.on('message', (text, { maybeDuplicate }) => {
-          if (text === 'bad') throw new Error('bad is not wanted here')
+          if (text === 'bad') throw new RejectedError('bad is not wanted here')
           handled.push({ text, maybeDuplicate })
         })
         session.handle('double', (number) => number * 2)
         session.handle('fail', (why) => {
-          throw new Error(why)
+          throw new RejectedError(why)
         })
       })
       const { url } = await server.listening

@@ -108,6 +108,11 @@ export interface EngineOptions {
    * time. Default: 10,000.
    */
   readonly storeTimeoutMs?: number
+  /**
+   * Whether a client is told what its handler threw, word for word. It may name a database or a file, so that only a
+   * `HoldfastError`, such as a `RejectedError`, is told otherwise, and of all else that the handler failed. Default: false.
+   */
+  readonly exposeErrors?: boolean
   /** When a silent client is pinged, and how long it may take to answer. Default: 25,000 and 15,000. */
   readonly heartbeatMs?: Partial<Heartbeat>
   /**
@@ -128,6 +133,7 @@ export interface ResolvedOptions {
   readonly handlerTimeoutMs: number
   readonly authTimeoutMs: number
   readonly storeTimeoutMs: number
+  readonly exposeErrors: boolean
   readonly limits: Limits
   readonly heartbeat: Heartbeat
   /** Whether pages of this origin may connect. */
@@ -166,6 +172,7 @@ export const ENGINE_DEFAULTS = {
   handlerTimeoutMs: 120_000,
   authTimeoutMs: 10_000,
   storeTimeoutMs: 10_000,
+  exposeErrors: false,
   heartbeatMs: { interval: 25_000, timeout: 15_000 },
   origins: undefined,
 } satisfies Defaults<EngineOptions>
@@ -174,7 +181,7 @@ export const ENGINE_DEFAULTS = {
 export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
   const options = withDefaults('createServer', engineOptions, ENGINE_DEFAULTS, requireInteger)
   const { authenticate = () => ({ user: '' }), streams = memoryStreams(), limits, origins } = options
-  const { handlerTimeoutMs, authTimeoutMs, storeTimeoutMs } = options
+  const { handlerTimeoutMs, authTimeoutMs, storeTimeoutMs, exposeErrors } = options
   check('authenticate', authenticate, 'a function', typeof authenticate === 'function')
   const isStore = isObject(streams) && typeof streams.open === 'function'
   check('streams', streams, 'a store such as memoryStreams()', isStore)
@@ -184,6 +191,7 @@ export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
     handlerTimeoutMs,
     authTimeoutMs,
     storeTimeoutMs,
+    exposeErrors,
     limits,
     heartbeat: options.heartbeatMs,
     isAllowed: originsCheck(origins),

@@ -10,6 +10,8 @@ export interface ServerPlatform extends StreamsPlatform {
   random(): number
   /** Calls back once after `delayMs`; the returned function cancels that. */
   setTimer(callback: () => void, delayMs: number): () => void
+  /** Prints what no listener was told of; absent: nobody reads it. */
+  warn?(text: string, error: Error): void
 }
 
 const ID_BYTES = 16
@@ -36,4 +38,5 @@ export const nodePlatform: ServerPlatform = {
     const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), NUMBER_MAX)).unref()
     return () => clearTimeout(timer)
   },
+  warn: (text, error) => console.error(text, error),
 }

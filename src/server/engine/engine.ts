@@ -82,6 +82,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   readonly #sessions: SessionRegistry
   readonly #events: Events<ServerEvents>
   #errorCount = 0
+  readonly #warned = new Set<string>()
   #runningCount = 0
   #status: 'open' | 'draining' | 'closed' | 'stopped' = 'open'
   #drained: (() => void) | undefined = undefined
@@ -89,9 +90,10 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
 
   constructor(options: ResolvedOptions, platform: ServerPlatform) {
     this.#events = createEmitter<ServerEvents>((error, event) => {
-      this.#errorCount++
       // Never report an error thrown by an `error` listener to the `error` listeners: it would loop.
-      if (event !== 'error') this.#events.emit('error', error)
+      if (event !== 'error') return this.report(error)
+      this.#errorCount++
+      this.#warnOnce(error)
     }, SERVER_EVENTS)
     const deadlines = createDeadlines(platform)
     const streams = options.streams.open({
@@ -164,7 +166,17 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   report(error: HoldfastError): void {
     if (this.#status === 'stopped') return
     this.#errorCount++
-    this.#events.emit('error', error)
+    if (!this.#events.emit('error', error)) this.#warnOnce(error)
+  }
+
+  /** An error that nobody hears is not lost; one that comes with every message floods nobody. */
+  #warnOnce(error: HoldfastError): void {
+    if (this.#warned.has(error.code)) return
+    this.#warned.add(error.code)
+    this.#context.platform.warn?.(
+      `Holdfast server: ${error.code}, and server.on('error') has no listener that took it. This kind is printed once.`,
+      error,
+    )
   }
 
   drain(drainOptions?: DrainOptions): Promise<void> {

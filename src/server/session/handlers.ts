@@ -42,14 +42,14 @@ const DONE: Outcome = { status: 'done', payload: '' }
 
 /** The handlers of one session. */
 export class Handlers {
-  readonly #context: Pick<EngineContext, 'codec' | 'report'>
+  readonly #context: Pick<EngineContext, 'codec' | 'report' | 'options'>
   readonly #listeners = new Map<string, Binding<Handler>[]>()
   readonly #responders = new Map<string, Responder>()
   #anyListeners: readonly Binding<AnyHandler>[] = []
   #anyResponder: AnyHandler | undefined = undefined
 
   /** @param context its `report` hears of each handler that threw no `HoldfastError`, and of names without a handler */
-  constructor(context: Pick<EngineContext, 'codec' | 'report'>) {
+  constructor(context: Pick<EngineContext, 'codec' | 'report' | 'options'>) {
     this.#context = context
   }
 
@@ -176,7 +176,8 @@ export class Handlers {
       const message = `A handler of "${event}" threw: ${textOf(cause)}`
       this.#context.report(new ListenerError('LISTENER_THREW', message, cause))
     }
-    const text = isError(cause) ? textOf(cause.message) : textOf(cause)
+    const isTold = isOurs || this.#context.options.exposeErrors
+    const text = !isTold ? 'The handler failed' : isError(cause) ? textOf(cause.message) : textOf(cause)
     return { status: 'rejected', code: isOurs ? cause.code : 'REJECTED', message: text.slice(0, MESSAGE_LENGTH_MAX) }
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
 import { HoldfastError } from '../../../src/shared/errors.js'
+import { RejectedError } from '../../../src/server/base/handler-errors.js'
 import type { MessageContext, Session } from '../../../src/server/base/api.js'
 import type { SocketConnection } from '../../../src/server/connection/connection-host.js'
 import { createEngine } from '../../../src/server/engine/engine.js'
@@ -200,11 +201,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   ok: () => {},
   slow: (_, { id }, finishers) => new Promise((resolve) => finishers.set(id, () => resolve('done'))),
   bad() {
-    throw new Error('no')
+    throw new RejectedError('no')
   },
   echo: (data) => data,
   obedient: (_, { signal }) =>
-    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('called off')))),
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new RejectedError('called off')))),
 }
 
 /** Whether `actual` is what a step says; what the server made up is taken down, and must be the same ever after. */

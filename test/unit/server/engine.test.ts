@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { HoldfastError } from '../../../src/shared/errors.js'
 import { createEngine } from '../../../src/server/engine/engine.js'
 import { createMemoryStreams, memoryStreams } from '../../../src/server/stores/memory-streams.js'
 import type { StreamStore } from '../../../src/server/stores/stream-store.js'
@@ -630,6 +631,48 @@ test('closes with 1011 where the function of origins throws, and says why at the
   expect(client.closed).toEqual({ code: 1011, reason: 'LISTENER_THREW' })
   expect(client.of('error')).toEqual([{ t: 'error', code: 'LISTENER_THREW', message: 'The server failed' }])
   expect(world.errors).toMatchObject([{ code: 'LISTENER_THREW', message: expect.stringContaining('origins threw') }])
+})
+
+describe('an error that nobody listens for', () => {
+  function open() {
+    const warn = vi.fn<(text: string, error: Error) => void>()
+    const engine = createEngine({}, { ...createServerPlatform(createFakeClock()), warn })
+    return { engine, warn }
+  }
+
+  test('is printed once a kind, and counted each time', () => {
+    const { engine, warn } = open()
+    const bug = new HoldfastError('LISTENER_THREW', 'a bug')
+
+    engine.report(bug)
+    engine.report(new HoldfastError('LISTENER_THREW', 'another'))
+    engine.report(new HoldfastError('NO_HANDLER', 'nobody'))
+
+    expect(warn.mock.calls.map(([, { message }]) => message)).toEqual(['a bug', 'nobody'])
+    expect(warn.mock.calls[0]?.[0]).toContain("server.on('error')")
+    expect(engine.errorCount).toBe(3)
+  })
+
+  test('is printed where the listener itself throws', () => {
+    const { engine, warn } = open()
+    engine.on('error', () => {
+      throw new Error('logger')
+    })
+
+    engine.report(new HoldfastError('NO_HANDLER', 'nobody'))
+
+    expect(warn.mock.calls.map(([, { message }]) => message)).toEqual([expect.stringContaining('logger')])
+    expect(engine.errorCount).toBe(2)
+  })
+
+  test('is not printed where somebody listens', () => {
+    const { engine, warn } = open()
+    engine.on('error', () => {})
+
+    engine.report(new HoldfastError('NO_HANDLER', 'nobody'))
+
+    expect(warn).not.toHaveBeenCalled()
+  })
 })
 
 describe('a server with many clients', () => {

@@ -1,14 +1,17 @@
 import { describe, expect, test, vi } from 'vitest'
 import { HoldfastError } from '../../../src/shared/errors.js'
 import { jsonFrames } from '../../../src/protocol/frame-codec.js'
+import { resolveOptions, type EngineOptions } from '../../../src/server/base/options.js'
+import { RejectedError } from '../../../src/server/base/handler-errors.js'
 import { HandlerContext } from '../../../src/server/session/handler-context.js'
 import { Handlers, type Outcome } from '../../../src/server/session/handlers.js'
 
 const context = new HandlerContext({ writer: 'A', sequence: 1, isRetransmitted: false, enqueuedAt: 0 }, false)
 
-function open(): { handlers: Handlers; errors: HoldfastError[] } {
+function open(options: EngineOptions = {}): { handlers: Handlers; errors: HoldfastError[] } {
   const errors: HoldfastError[] = []
-  return { handlers: new Handlers({ codec: jsonFrames, report: (error) => void errors.push(error) }), errors }
+  const report = (error: HoldfastError): void => void errors.push(error)
+  return { handlers: new Handlers({ codec: jsonFrames, options: resolveOptions(options), report }), errors }
 }
 
 const run = (handlers: Handlers, event: string, data?: unknown, isRequest = false): Promise<Outcome> =>
@@ -49,7 +52,7 @@ describe('events', () => {
     })
     handlers.on('a', other)
 
-    expect(await run(handlers, 'a')).toEqual({ status: 'rejected', code: 'REJECTED', message: 'no' })
+    expect(await run(handlers, 'a')).toEqual({ status: 'rejected', code: 'REJECTED', message: 'The handler failed' })
     expect(other).toHaveBeenCalledOnce()
     expect(errors).toMatchObject([{ code: 'LISTENER_THREW', message: 'A handler of "a" threw: Error: no' }])
   })
@@ -71,12 +74,25 @@ describe('events', () => {
       },
     }))
 
-    expect(await run(handlers, 'a')).toEqual({ status: 'rejected', code: 'REJECTED', message: 'no then' })
+    expect(await run(handlers, 'a')).toEqual({ status: 'rejected', code: 'REJECTED', message: 'The handler failed' })
     expect(errors).toMatchObject([{ code: 'LISTENER_THREW' }])
   })
 
-  test('are rejected in bounded words, whatever is thrown', async () => {
-    const { handlers } = open()
+  test('are rejected without a word of what was thrown, but for a RejectedError', async () => {
+    const { handlers, errors } = open()
+    handlers.on('bug', () => {
+      throw new Error('cannot reach postgres://admin:secret@10.0.0.5')
+    })
+    handlers.on('full', () => Promise.reject(new RejectedError('the room is full')))
+
+    expect(await run(handlers, 'bug')).toEqual({ status: 'rejected', code: 'REJECTED', message: 'The handler failed' })
+    expect(errors).toMatchObject([{ message: expect.stringContaining('postgres://') }])
+    expect(await run(handlers, 'full')).toMatchObject({ code: 'REJECTED', message: 'the room is full' })
+    expect(errors).toHaveLength(1)
+  })
+
+  test('are rejected in bounded words, whatever is thrown, with exposeErrors', async () => {
+    const { handlers } = open({ exposeErrors: true })
     handlers.on('long', () => Promise.reject(new Error('a'.repeat(5_000))))
     handlers.on('odd', () => {
       // oxlint-disable-next-line typescript/only-throw-error -- That is the case.
