@@ -1,11 +1,10 @@
 import type { Contract, FromServer, RequestOptions, SendOptions } from '../shared/contract.js'
 import { DeliveryError, ListenerError, LocalProtocolError, type HoldfastError } from '../shared/errors.js'
 import { createEmitter, type EventNames } from '../shared/emitter.js'
-import { isBuffer, tagOf } from '../shared/realms.js'
 import { check, requireNumber, requireText, withDefaults } from '../shared/validate.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { Entry, type Delivery } from '../outbox/delivery.js'
-import { sizeOf, type Body } from '../protocol/codec.js'
+import { isBody, sizeOf, type Body } from '../protocol/codec.js'
 import { createAudience } from './audience.js'
 import type { Client, CloseOptions, LifecycleEvents } from './api.js'
 import type { Notice } from './core-api.js'
@@ -105,7 +104,7 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
   /** @throws {LocalProtocolError} */
   function encode(event: string, data: unknown): { body: Body; bytes: number } {
     const body = dialect.encode(event, data)
-    if (typeof body !== 'string' && !(tagOf(body) === 'Uint8Array' && isBuffer(body.buffer))) {
+    if (!isBody(body)) {
       throw new LocalProtocolError(
         'NOT_ENCODABLE',
         `The codec made of "${event}" a value that no socket sends: ${String(body)}`,

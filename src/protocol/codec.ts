@@ -1,5 +1,6 @@
 import { LocalProtocolError, RemoteProtocolError, textOf } from '../shared/errors.js'
-import { isBuffer } from '../shared/realms.js'
+import { isThenable } from '../shared/maybe-promise.js'
+import { isBuffer, tagOf } from '../shared/realms.js'
 import { findJsonLoss } from './json-loss.js'
 
 /** `Uint8Array<ArrayBuffer>`, in words that TypeScript before 5.7 understands too: there `Uint8Array` is not generic. */
@@ -17,11 +18,19 @@ export interface Message {
   readonly data: unknown
 }
 
-/** How a message becomes a WebSocket message and back. Pure. */
+/**
+ * How a message becomes a WebSocket message and back. Pure, and at once: an answer that is a promise is refused, since
+ * messages would overtake each other.
+ */
 export interface Codec {
   /** @throws {LocalProtocolError} `NOT_ENCODABLE` */
   encode(event: string, data: unknown): Body
-  /** @throws {RemoteProtocolError} `BAD_FRAME` */
+  /**
+   * Each frame is a message: whatever else it answers, or throws, is a bad frame. `pong` of `plain()` names the frames
+   * that are none.
+   *
+   * @throws {RemoteProtocolError} `BAD_FRAME`
+   */
   decode(frame: Received): Message
 }
 
@@ -85,6 +94,16 @@ export function text(): Codec {
     },
     decode: (data) => ({ event: 'message', data }),
   }
+}
+
+/** Whether a socket sends it as it is. */
+export const isBody = (value: unknown): value is Body =>
+  typeof value === 'string' || (tagOf(value) === 'Uint8Array' && isBuffer((value as Uint8Array).buffer))
+
+/** What a function has answered that must answer at once. The rejection of a promise is refused with it, not uncaught. */
+export function atOnce<Answer>(answer: Answer): Answer {
+  if (isThenable(answer)) Promise.resolve(answer).catch(() => {})
+  return answer
 }
 
 const notEncodable = (event: string, why: string, cause?: unknown): LocalProtocolError =>

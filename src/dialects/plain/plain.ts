@@ -1,6 +1,16 @@
-import { check, withDefaults } from '../../shared/validate.js'
+import { isThenable } from '../../shared/maybe-promise.js'
+import { check, show, withDefaults } from '../../shared/validate.js'
 import { closeAdvice } from '../../protocol/close-codes.js'
-import { json, type Body, type Codec, type Received } from '../../protocol/codec.js'
+import {
+  atOnce,
+  badFrameFrom,
+  isBody,
+  json,
+  type Body,
+  type Codec,
+  type Message,
+  type Received,
+} from '../../protocol/codec.js'
 import type { Dialect, ProtocolEvent } from '../dialect.js'
 import { createListenerWaits, LISTEN_WAIT_MS } from '../listener-waits.js'
 import { createPlainProtocol } from './plain-protocol.js'
@@ -59,26 +69,45 @@ export function plain(options?: PlainOptions): Dialect {
   const isPong = answers(ping, pong)
   const PONG: ProtocolEvent = { type: 'pong' }
   const read = (frame: Received): ProtocolEvent =>
-    isPong?.(frame) ? PONG : { type: 'message', message: codec.decode(frame) }
+    isPong?.(frame) ? PONG : { type: 'message', message: decoded(codec, frame) }
 
   return {
     name: 'plain',
     subprotocols,
     acknowledges: false,
     badFramesMax: BAD_FRAMES_MAX,
-    encode: (event, data) => codec.encode(event, data),
+    encode: (event, data) => atOnce(codec.encode(event, data)),
     advise: closeAdvice,
     open: ({ audience }) =>
       createPlainProtocol({
         read,
-        makePing: typeof ping === 'string' ? () => ping : ping,
+        makePing: typeof ping === 'function' ? () => checkedPing(ping()) : ping === undefined ? ping : () => ping,
         waits: createListenerWaits(audience, listenWaitMs),
       }),
   }
 }
 
+/** @throws {RemoteProtocolError} `BAD_FRAME` for a frame of which the codec makes no message */
+function decoded(codec: Codec, frame: Received): Message {
+  const made: Partial<Message> | null | undefined = atOnce(codec.decode(frame))
+  if (typeof made?.event === 'string') return made as Message
+  throw badFrameFrom('server', `what codec.decode made ${show(made)} of, and no { event, data }`, frame)
+}
+
+/** @throws {TypeError} for what no socket sends */
+function checkedPing(frame: Body): Body {
+  check('ping', atOnce(frame), 'text or bytes', isBody(frame))
+  return frame
+}
+
+/** @throws {TypeError} for a promise, which would be true of every frame */
+function checkedPong(answer: boolean): boolean {
+  check('pong', atOnce(answer), 'true or false', !isThenable(answer))
+  return answer
+}
+
 function answers(ping: PlainOptions['ping'], pong: PlainOptions['pong']): ((frame: Received) => boolean) | undefined {
-  if (typeof pong === 'function') return pong
+  if (typeof pong === 'function') return (frame) => checkedPong(pong(frame))
   if (pong !== undefined) return (frame) => frame === pong
   return typeof ping === 'string' ? (frame) => frame === ping || frame === 'pong' : undefined
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { plain } from '../../../src/dialects/plain/plain.js'
-import { json } from '../../../src/protocol/codec.js'
+import { json, type Codec } from '../../../src/protocol/codec.js'
+import { RemoteProtocolError } from '../../../src/shared/errors.js'
 import { setUp } from '../../support/client-stage.js'
 
 describe('what the server sends', () => {
@@ -59,5 +60,64 @@ describe('what the server sends', () => {
 
     expect(seen).toEqual(['constructor'])
     expect(errors).toEqual([])
+  })
+})
+
+describe('a codec of the application', () => {
+  const { encode } = json()
+  const reject = async (): Promise<never> => {
+    throw new Error('no zlib')
+  }
+
+  test.each([
+    ['nothing', () => undefined, 'undefined'],
+    ['null', () => null, 'null'],
+    ['a promise', async () => ({ event: 'a', data: 1 }), '[object Promise]'],
+    ['a promise that is rejected', reject, '[object Promise]'],
+    ['an object without an event', () => ({ type: 'a' }), '[object Object]'],
+    ['an event that is no string', () => ({ event: 5, data: 1 }), '[object Object]'],
+    ['a string', () => 'a', '"a"'],
+  ])('that makes %s of a frame is named in a BAD_FRAME, and the connection goes on', async (_what, decode, shown) => {
+    const { client, platform, connect, errors, status } = setUp({
+      dialect: plain({
+        codec: { encode, decode: (frame) => (frame === 'good' ? { event: 'a', data: 1 } : decode()) } as Codec,
+      }),
+    })
+    const seen: unknown[] = []
+    client.on('a', (payload) => seen.push(payload))
+    await connect()
+    for (const frame of ['bad', 'good']) platform.link.deliver(frame)
+    await platform.settle()
+
+    expect(errors).toEqual([expect.any(RemoteProtocolError)])
+    expect(errors[0]).toMatchObject({ code: 'BAD_FRAME' })
+    expect(errors[0]?.message).toContain(`codec.decode made ${shown} of`)
+    expect(seen).toEqual([1])
+    expect(status()).toBe('connected')
+  })
+
+  test('whose encode is a promise is refused by send, also when it is rejected', async () => {
+    const { client, connect } = setUp({ dialect: plain({ codec: { ...json(), encode: reject as never } }) })
+    await connect()
+
+    expect(() => client.send('a')).toThrow(expect.objectContaining({ code: 'NOT_ENCODABLE' }))
+    expect(client.getState().pending).toBe(0)
+  })
+
+  test('is not the only one that must answer at once: a pong or a ping that is a promise is told', async () => {
+    const { client, platform, connect, errors } = setUp({
+      dialect: plain({ ping: reject as never, pong: reject as never }),
+    })
+    const seen: unknown[] = []
+    client.on('a', (payload) => seen.push(payload))
+    await connect()
+    platform.link.deliver('{"event":"a","data":1}')
+    await platform.advance(25_000)
+
+    expect(errors.map(({ code }) => code)).toEqual(['BAD_FRAME', 'LISTENER_THREW'])
+    expect(errors[0]?.message).toContain('pong must be true or false')
+    expect(errors[1]?.message).toContain('ping must be text or bytes')
+    expect(seen).toEqual([])
+    expect(platform.link.written).toEqual([])
   })
 })
