@@ -1,6 +1,7 @@
 /**
  * One rule of the protocol each, broken on purpose in a copy of the sources. A simulation that does not notice has a
- * hole. `from` must stand in the file exactly once, which a unit test checks.
+ * hole. `from` must stand in the file exactly once, which a unit test checks. `dialect` names the simulation, where it is not
+ * that of `reliable()`.
  */
 export const MUTANTS = [
   {
@@ -20,6 +21,13 @@ export const MUTANTS = [
     file: 'src/client/link.ts',
     from: 'outbox.rewind(closeCode)\n',
     to: '',
+  },
+  {
+    name: 'a server that has answered a ping of ours is still not given up',
+    file: 'src/protocol/heartbeat.ts',
+    from: 'if (isUnsure) start(now)\n',
+    to: '',
+    dialect: 'plain',
   },
   {
     name: 'client does not rewind after a hold',

@@ -24,7 +24,7 @@ try {
   for (const path of COPIED) cpSync(join(root, path), join(copy, path), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
   const { simulate } = await import(pathToFileURL(join(copy, 'scripts/simulate.mjs')).href)
-  const run = () => simulate({ seeds: Number(values.seeds), isBrief: true, timeoutMs: TIMEOUT_MS })
+  const run = (dialect) => simulate({ dialect, seeds: Number(values.seeds), isBrief: true, timeoutMs: TIMEOUT_MS })
   const mutants = MUTANTS.filter(({ name }) => name.includes(values.only))
   let survivors = 0
   for (const mutant of mutants) {
@@ -39,7 +39,7 @@ try {
 }
 
 /** Puts the mutant into the copy, runs the simulation, and takes it out again. */
-async function judge({ file, from, to }, run) {
+async function judge({ file, from, to, dialect }, run) {
   const path = join(copy, file)
   const text = readFileSync(path, 'utf8')
   const times = text.split(from).length - 1
@@ -49,7 +49,7 @@ async function judge({ file, from, to }, run) {
     text.replace(from, () => to),
   )
   try {
-    const { failures, ran } = await run()
+    const { failures, ran } = await run(dialect)
     const [first] = failures
     return { isKilled: failures.length > 0, words: first ? `seed ${first.seed} ${first.check}` : `${ran} seeds` }
   } finally {

@@ -25,9 +25,9 @@ import { createSnapshots } from './snapshot.js'
  * is set. So a listener that throws, closes or sends finds everything in order, and what it causes is a turn like any other.
  */
 export function createCore(options: ResolvedOptions, listener: CoreListener): Core {
-  const { dialect, platform } = options
+  const { dialect, heartbeatGiven, platform } = options
   const { now } = platform
-  const protocol = dialect.open({ notes: platform.notes, audience: listener.audience })
+  const protocol = dialect.open({ notes: platform.notes, audience: listener.audience, heartbeatMs: heartbeatGiven })
   const heartbeatMs = protocol.ping ? options.heartbeatMs : null
   const connection = createConnection({ ...options, heartbeatMs }, platform.random)
   const notices = createNoticeQueue<Notice>(listener.tell, platform)

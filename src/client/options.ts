@@ -57,8 +57,8 @@ export interface ClientOptions {
   /** How long an attempt may take, with the url provider, TCP, TLS and handshake. Doubled after two time-outs in a row. Default: 10,000. */
   connectTimeoutMs?: number
   /**
-   * A dead link is found within `interval + timeout`, where the dialect can ping; a Socket.IO server
-   * has its own. Default: `{ interval: 25_000, timeout: 15_000 }`. */
+   * A dead link is found within `interval + timeout`, where the dialect can ping; a Socket.IO server has its own. To give
+   * it turns the ping of `plain()` on. Default: `{ interval: 25_000, timeout: 15_000 }`. */
   heartbeatMs?: Partial<Heartbeat>
   /** The longest message that `send` takes, encoded. Default: 1 MiB. */
   frameBytesMax?: number
@@ -88,6 +88,8 @@ export interface ResolvedOptions {
   readonly stableAfterMs: number
   readonly connectTimeoutMs: number
   readonly heartbeatMs: Heartbeat
+  /** The same where the application has given it. */
+  readonly heartbeatGiven: Heartbeat | undefined
   readonly frameBytesMax: number
   readonly shouldReconnect: ClientOptions['shouldReconnect']
 }
@@ -116,7 +118,8 @@ export function resolveOptions(clientOptions: ClientOptions, makeDialect: () => 
     platform: undefined,
   })
   const { url } = clientOptions
-  const { auth, dialect = makeDialect(), outbox = memoryStore(), overflow, retryDelayMs, shouldReconnect } = options
+  const { auth, dialect = makeDialect(), outbox = memoryStore(), overflow, retryDelayMs } = options
+  const { heartbeatMs, shouldReconnect } = options
   const platform = options.platform ?? systemPlatform(options.WebSocket)
   const dial = typeof url === 'function' ? url : () => url
   // A path becomes a URL when it is dialled: a server that renders the page makes the client too, and never dials.
@@ -137,7 +140,7 @@ export function resolveOptions(clientOptions: ClientOptions, makeDialect: () => 
   check('overflow', overflow, "'reject', 'drop-oldest' or 'drop-newest'", isOverflow, RangeError)
   const { min, max } = retryDelayMs
   check('retryDelayMs.max', max, `at least min, ${min}`, max >= min, RangeError)
-  return { ...options, platform, url: dial, dialect, outbox }
+  return { ...options, platform, url: dial, dialect, outbox, heartbeatGiven: clientOptions.heartbeatMs && heartbeatMs }
 }
 
 /**

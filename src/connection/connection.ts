@@ -136,10 +136,11 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
     failures = timeouts = refusals = 0
   }
 
-  function ready({ heartbeat, sessionId, recovered, spreadMs: overMs }: ReadyEvent, now: number): void {
+  function ready(event: ReadyEvent, now: number): void {
+    const { heartbeat, mayIgnorePings, sessionId, recovered, spreadMs: overMs } = event
     if (!next(state.status, 'ready')) return
     spread(overMs)
-    liveness.start(now, heartbeat)
+    liveness.start(now, heartbeat, mayIgnorePings)
     state = {
       status: 'connected',
       connectedAt: now,

@@ -28,6 +28,8 @@ export interface ReadyEvent {
   readonly recovered?: boolean
   /** How often the server pings. */
   readonly heartbeat?: Heartbeat
+  /** Whether the server may not know our ping: then it is not pinged, and silence ends nothing, before its first pong. */
+  readonly mayIgnorePings?: boolean
   /** Over how long its clients return, if they all lose their links; nothing where that is no longer than anyway. */
   readonly spreadMs?: number | undefined
 }
@@ -128,6 +130,8 @@ export interface ProtocolHost {
   readonly notes?: Notes | undefined
   /** The application's listeners; absent: nothing is known of them, and nothing waits for one. */
   readonly audience?: Audience | undefined
+  /** The heartbeat that the application asks for; absent: it asks for none. */
+  readonly heartbeatMs?: Heartbeat | undefined
 }
 
 /** How one kind of server is spoken to: what goes on the wire, what comes off it, and who confirms a message. */

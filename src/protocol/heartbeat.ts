@@ -23,9 +23,10 @@ export interface Liveness {
   readonly receivedAt: number
   /**
    * A connection begins; where the server keeps a stricter heartbeat, that one counts. A peer that cannot be asked and
-   * says that it pings by itself is given up after `interval + timeout` of silence.
+   * says that it pings by itself is given up after `interval + timeout` of silence. One that may ignore pings is not
+   * pinged before its first pong, and never given up before it.
    */
-  start(now: number, theirs?: Heartbeat): void
+  start(now: number, theirs?: Heartbeat, mayIgnorePings?: boolean): void
   received(now: number): void
   /** The round trip in milliseconds, or undefined for a pong that nobody asked for. */
   pong(now: number): number | undefined
@@ -46,6 +47,8 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
   let silenceMs = Infinity
   let askedAt: number | undefined
   let forgiven = false
+  /** Whether the peer has yet to show that it answers pings. */
+  let isUnsure = false
   /** How long an answer may take. */
   let patienceMs = Infinity
 
@@ -57,6 +60,23 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
     return 'ping'
   }
 
+  function start(now: number, theirs = UNHURRIED, mayIgnorePings = false): void {
+    isUnsure = mayIgnorePings
+    heartbeat = isUnsure
+      ? null
+      : ours && {
+          interval: Math.min(ours.interval, theirs.interval),
+          timeout: Math.min(ours.timeout, theirs.timeout),
+        }
+    patienceMs = (heartbeat ?? theirs).timeout
+    receivedAt = now
+    pingAt = heartbeat ? now + heartbeat.interval : Infinity
+    silenceMs = heartbeat ? Infinity : theirs.interval + theirs.timeout
+    pongBy = now + silenceMs
+    askedAt = undefined
+    forgiven = false
+  }
+
   return {
     get deadline() {
       return Math.min(pingAt, pongBy)
@@ -64,19 +84,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
     get receivedAt() {
       return receivedAt
     },
-    start(now, theirs = UNHURRIED) {
-      heartbeat = ours && {
-        interval: Math.min(ours.interval, theirs.interval),
-        timeout: Math.min(ours.timeout, theirs.timeout),
-      }
-      patienceMs = (heartbeat ?? theirs).timeout
-      receivedAt = now
-      pingAt = heartbeat ? now + heartbeat.interval : Infinity
-      silenceMs = heartbeat ? Infinity : theirs.interval + theirs.timeout
-      pongBy = now + silenceMs
-      askedAt = undefined
-      forgiven = false
-    },
+    start,
     received(now) {
       receivedAt = now
       pongBy = now + silenceMs
@@ -85,6 +93,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
     pong(now) {
       const roundTrip = askedAt === undefined ? undefined : now - askedAt
       askedAt = undefined
+      if (isUnsure) start(now)
       return roundTrip
     },
     probe(now) {

@@ -55,6 +55,7 @@ export type ErrorCode =
   | 'STORAGE_FAILED'
   | 'LISTENER_THREW'
   | 'NO_LISTENER'
+  | 'NO_PONG'
   | 'ITERATOR_OVERFLOW'
   | 'OVERFLOW'
   | 'HELLO_TIMEOUT'

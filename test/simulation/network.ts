@@ -9,6 +9,8 @@ export interface NetworkFaults {
   readonly silentDial: number
   /** The longest one-way delay. */
   readonly delayMaxMs: number
+  /** Only a link that has brought a pong falls silent: the clients cannot tell otherwise. */
+  readonly silenceAfterPong: boolean
 }
 
 /** One link from a page's transport to the server. */
@@ -17,6 +19,8 @@ interface Link {
   state: 'dialling' | 'open' | 'ended'
   /** Neither side hears the other any more, and nobody is told. */
   isSilent: boolean
+  /** Whether it has brought a pong. */
+  hasAnswered: boolean
   /** Frames that are still in the browser's buffer, with the position after each. */
   buffer: { frame: string; position: number }[]
   /** Frames that have left the browser and not yet arrived. */
@@ -101,7 +105,9 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
   function reply(link: Link, frame: string): void {
     link.lastDownAt = Math.max(link.lastDownAt, world.now + delay())
     world.after(link.lastDownAt - world.now, () => {
-      if (link.state === 'open' && !link.isSilent) hear.get(link)?.frame(frame)
+      if (link.state !== 'open' || link.isSilent) return
+      link.hasAnswered ||= frame === 'pong'
+      hear.get(link)?.frame(frame)
     })
   }
 
@@ -117,6 +123,7 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
           page,
           state: 'dialling',
           isSilent: false,
+          hasAnswered: false,
           buffer: [],
           underWay: [],
           sent: 0,
@@ -173,7 +180,7 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
     silence() {
       const open = live()
       const link = open[world.between(0, open.length - 1)]
-      if (link) link.isSilent = true
+      if (link && (link.hasAnswered || !faults.silenceAfterPong)) link.isSilent = true
     },
     stopServer() {
       isServerUp = false

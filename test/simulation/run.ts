@@ -9,7 +9,7 @@ import { createWorld, type World } from './world.js'
 
 /** Payloads are numbers, and frames their digits: easy to follow in a trace. */
 const digits: Codec = {
-  encode: (_event, data) => String(data),
+  encode: (_event, data = 'ping') => String(data),
   decode: (frame) => ({ event: 'number', data: Number(frame) }),
 }
 
@@ -57,7 +57,10 @@ async function live(world: World, seed: number): Promise<void> {
     page: often(0.1),
     listener: often(0.01),
   }
+  /** Whether the clients ping because they are told with what, or how often. */
+  const isPingGiven = world.chance(0.5)
   const network = createNetwork(world, {
+    silenceAfterPong: !isPingGiven,
     refusal: often(0.5),
     silentDial: often(0.2),
     delayMaxMs: world.between(1, 400),
@@ -72,7 +75,7 @@ async function live(world: World, seed: number): Promise<void> {
     const name = `page${++births}`
     world.note(`${name} opens`)
     const store = isDurable ? persistent(disk.createStore(name)) : memoryStore()
-    const page = createPage(world, { seed, name, network, store })
+    const page = createPage(world, { seed, name, network, store, isPingGiven })
     checker.watch(page)
     pages.push(page)
     // Applications act from within listeners, too.
@@ -168,7 +171,13 @@ async function live(world: World, seed: number): Promise<void> {
 
 function createPage(
   world: World,
-  { seed, name, network, store }: { seed: number; name: string; network: Network; store: OutboxStorage },
+  {
+    seed,
+    name,
+    network,
+    store,
+    isPingGiven,
+  }: { seed: number; name: string; network: Network; store: OutboxStorage; isPingGiven: boolean },
 ): Page {
   const browser = createBrowser(world, {
     ...{ seed, name },
@@ -180,7 +189,7 @@ function createPage(
   const client = createClient({
     url: 'ws://server.test',
     outbox: store,
-    dialect: plain({ codec: digits, ping: 'ping', pong: 'pong' }),
+    dialect: plain({ codec: digits, ...(isPingGiven && { ping: 'ping', pong: 'pong' }) }),
     heartbeatMs: { interval: 5_000, timeout: 3_000 },
     retryDelayMs: { min: 500, max: 5_000 },
     connectTimeoutMs: 4_000,

@@ -1,5 +1,6 @@
 import type { Body, Received } from '../../protocol/codec.js'
 import { sizeOf } from '../../protocol/codec.js'
+import { HoldfastError } from '../../shared/errors.js'
 import type { ListenerWaits } from '../listener-waits.js'
 import type { ClientProtocol, ProtocolEvent, ReadyEvent } from '../dialect.js'
 import { BUFFER_BYTES_MAX } from '../send-buffer.js'
@@ -7,6 +8,11 @@ import { BUFFER_BYTES_MAX } from '../send-buffer.js'
 export interface PlainRules {
   read(frame: Received): ProtocolEvent
   readonly makePing: (() => Body) | undefined
+  /**
+   * In milliseconds; given where the server may know nothing of the ping: it is pinged as soon as it can be, and its
+   * silence ends nothing before it has answered.
+   */
+  readonly pongWithinMs: number | undefined
   readonly waits: ListenerWaits
 }
 
@@ -18,30 +24,44 @@ interface Kept {
 
 const NOTHING: readonly ProtocolEvent[] = []
 const READY: ReadyEvent = { type: 'ready' }
+const NO_PONG: ProtocolEvent = {
+  type: 'error',
+  error: new HoldfastError('NO_PONG', 'The server answers no ping: it gets no more, and its silence ends nothing'),
+}
 
 /** How many characters or bytes are kept. */
 const KEPT_MAX = 2 ** 20
 
 /** Hands the outbox's messages to the browser as they are. A plain server acknowledges nothing. */
-export function createPlainProtocol({ read, makePing, waits }: PlainRules): ClientProtocol {
+export function createPlainProtocol({ read, makePing, pongWithinMs, waits }: PlainRules): ClientProtocol {
   let isOpen = false
+  /** Whether this connection was pinged. */
+  let isAsked = false
   let ping: Body | undefined
+  let patienceMs = pongWithinMs ?? Infinity
+  /** When the first ping of a connection should be answered. */
+  let pongBy = Infinity
   let kept: Kept[] = []
   let left = KEPT_MAX
 
   return {
     get deadline() {
-      return waits.deadline
+      return Math.min(waits.deadline, pongBy)
     },
     bufferBytesMax: BUFFER_BYTES_MAX,
     opened() {
       // A plain server says nothing before it is spoken to: the open socket is the whole handshake.
       isOpen = true
-      return READY
+      if (pongWithinMs === undefined) return READY
+      ping = makePing?.()
+      return { ...READY, mayIgnorePings: true }
     },
     receive(frame, now) {
       const event = read(frame)
-      if (event.type !== 'message') return [event]
+      if (event.type !== 'message') {
+        pongBy = Infinity
+        return [event]
+      }
       const name = event.message.event
       const isLate = kept.some(({ event: { message } }) => message.event === name) // Behind one that is due.
       if (!isLate && !waits.isAwaited(name, now)) return [event]
@@ -52,17 +72,21 @@ export function createPlainProtocol({ read, makePing, waits }: PlainRules): Clie
       return NOTHING
     },
     release(now) {
+      const isIgnored = now >= pongBy
+      if (isIgnored) pongBy = patienceMs = Infinity
       waits.elapsed(now)
       const isDue = ({ event }: Kept): boolean => !waits.isAwaited(event.message.event, now)
       const due = kept.filter(isDue)
       kept = kept.filter((one) => !isDue(one))
       for (const { length } of due) left += length
-      return due.map(({ event }) => event)
+      return [...(isIgnored ? [NO_PONG] : NOTHING), ...due.map(({ event }) => event)]
     },
-    nextFrame(outbox, room) {
+    nextFrame(outbox, room, now) {
       if (ping !== undefined) {
         const frame = ping
         ping = undefined
+        if (!isAsked) pongBy = now + patienceMs
+        isAsked = true
         return { frame, bytes: sizeOf(frame) }
       }
       const entry = isOpen && room > 0 ? outbox.peek() : undefined
@@ -71,8 +95,9 @@ export function createPlainProtocol({ read, makePing, waits }: PlainRules): Clie
     ...(makePing && { ping: () => void (ping = makePing()) }),
     volatileFrames: (_event, body, room) => (isOpen && room > 0 ? [body] : undefined),
     closed() {
-      isOpen = false
+      isOpen = isAsked = false
       ping = undefined
+      pongBy = Infinity
       kept = []
       left = KEPT_MAX
       waits.clear()

@@ -14,6 +14,7 @@ import {
 import type { Dialect, ProtocolEvent } from '../dialect.js'
 import { createListenerWaits, LISTEN_WAIT_MS } from '../listener-waits.js'
 import { createPlainProtocol } from './plain-protocol.js'
+import { pingOf, saysPong } from './pongs.js'
 
 /** After so many bad frames in a row the peer is not believed to speak our codec; closing loses what is in flight. */
 const BAD_FRAMES_MAX = 8
@@ -25,13 +26,18 @@ export interface PlainOptions {
   /** Subprotocols to offer. Default: none, since Chromium fails the connection when the server selects none of those offered. */
   subprotocols?: readonly string[]
   /**
-   * The ping: text, or a function that makes each frame.
-   * Default: nothing is sent, and a silent link is never suspected, since an unknown server breaks on odd frames.
+   * The ping: text, or a function that makes each frame. Silence after it ends the connection.
+   * Default: nothing is sent, and a silent link is never suspected, since an unknown server breaks on odd frames. Where
+   * the client's `heartbeatMs` is given: the codec's event `ping` without a payload, or the text `ping` where the codec
+   * has no such event. It goes out first on each connection, and again every `interval` once it was answered: until
+   * then silence ends nothing, and the server that has not answered within `timeout` is reported once with `NO_PONG`.
    */
   ping?: string | (() => Body)
   /**
    * Which frames answer a ping; they are not handed to the application, and give the round trip time.
-   * Default with a text `ping`: a frame equal to it (an echo) or `"pong"`. With a function: none, any frame is life.
+   * Default with a text `ping`, or with that of `heartbeatMs`: a frame equal to it (an echo), `pong`, or JSON with `pong`
+   * for its `type`, `event` or `op` and no `data`. Otherwise only what the codec cannot read and is such a pong: any frame
+   * is life.
    */
   pong?: string | ((frame: Received) => boolean)
   /**
@@ -66,11 +72,6 @@ export function plain(options?: PlainOptions): Dialect {
   check('codec', codec, 'a codec such as json() or text()', typeof codec?.decode === 'function')
   check('ping', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
   check('pong', pong, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof pong))
-  const isPong = answers(ping, pong)
-  const PONG: ProtocolEvent = { type: 'pong' }
-  const read = (frame: Received): ProtocolEvent =>
-    isPong?.(frame) ? PONG : { type: 'message', message: decoded(codec, frame) }
-
   return {
     name: 'plain',
     subprotocols,
@@ -78,12 +79,40 @@ export function plain(options?: PlainOptions): Dialect {
     badFramesMax: BAD_FRAMES_MAX,
     encode: (event, data) => atOnce(codec.encode(event, data)),
     advise: closeAdvice,
-    open: ({ audience }) =>
-      createPlainProtocol({
-        read,
-        makePing: typeof ping === 'function' ? () => checkedPing(ping()) : ping === undefined ? ping : () => ping,
+    open({ audience, heartbeatMs }) {
+      const asked = ping ?? (heartbeatMs && pingOf(codec))
+      return createPlainProtocol({
+        read: createReader(codec, asked, pong, asked !== ping),
+        makePing: typeof asked === 'function' ? () => checkedPing(asked()) : asked === undefined ? asked : () => asked,
+        pongWithinMs: asked === ping ? undefined : heartbeatMs?.timeout,
         waits: createListenerWaits(audience, listenWaitMs),
-      }),
+      })
+    },
+  }
+}
+
+const PONG: ProtocolEvent = { type: 'pong' }
+
+/**
+ * @param isOurs whether the ping is the one that the application has not given: then none of its echoes is a message
+ */
+function createReader(
+  codec: Codec,
+  ping: Body | (() => Body) | undefined,
+  pong: PlainOptions['pong'],
+  isOurs: boolean,
+): (frame: Received) => ProtocolEvent {
+  const isPong = answers(ping, pong)
+  return (frame) => {
+    if (isPong?.(frame)) return PONG
+    try {
+      const message = decoded(codec, frame)
+      const { event, data = null } = message
+      return isOurs && data === null && /^p[io]ng$/.test(event) ? PONG : { type: 'message', message }
+    } catch (cause) {
+      if (pong === undefined && saysPong(frame)) return PONG
+      throw cause
+    }
   }
 }
 
@@ -106,8 +135,12 @@ function checkedPong(answer: boolean): boolean {
   return answer
 }
 
-function answers(ping: PlainOptions['ping'], pong: PlainOptions['pong']): ((frame: Received) => boolean) | undefined {
+function answers(
+  ping: Body | (() => Body) | undefined,
+  pong: PlainOptions['pong'],
+): ((frame: Received) => boolean) | undefined {
   if (typeof pong === 'function') return (frame) => checkedPong(pong(frame))
   if (pong !== undefined) return (frame) => frame === pong
-  return typeof ping === 'string' ? (frame) => frame === ping || frame === 'pong' : undefined
+  if (ping === undefined || typeof ping === 'function') return undefined
+  return (frame) => frame === ping || saysPong(frame)
 }
