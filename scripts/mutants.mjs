@@ -194,8 +194,8 @@ export const MUTANTS = [
   {
     name: 'client sends before it has stored',
     file: 'src/outbox/outbox.ts',
-    from: 'return queue.next?.isStored ? queue.next : undefined',
-    to: 'return queue.next',
+    from: 'queue.next?.isStored || queue.next?.keptOut ?',
+    to: 'queue.next ?',
   },
   {
     name: 'client does not strike off the disk what is delivered',
@@ -328,5 +328,29 @@ export const MUTANTS = [
     file: 'src/client/make-client.ts',
     from: 'queueMicrotask(core.listening)',
     to: '',
+  },
+  {
+    name: 'message that the store did not take waits for it for ever',
+    file: 'src/outbox/outbox.ts',
+    from: ' || queue.next?.keptOut',
+    to: '',
+  },
+  {
+    name: 'message that is only in memory ends with its opening',
+    file: 'src/outbox/persistence.ts',
+    from: 'if (isFallingBack) left =',
+    to: 'if (!isFallingBack) left =',
+  },
+  {
+    name: 'client hands on a part of what a writer has left',
+    file: 'src/outbox/persistence.ts',
+    from: 'isUnsaved(entry) && entry.writer !== written',
+    to: 'isUnsaved(entry)',
+  },
+  {
+    name: 'store that did not open is never tried again',
+    file: 'src/outbox/persistence.ts',
+    from: "if (stage === 'memory') start()",
+    to: "if (stage === 'closed') start()",
   },
 ]

@@ -59,7 +59,7 @@ test("what is written after the site's data was cleared survives a reload", asyn
   expect(server.messages.map(({ text }) => numberIn(text))).toEqual([1, 2])
 })
 
-test('a full disk is STORAGE_FULL for the message that did not fit, and for no other', async ({
+test("with `whenUnavailable: 'fail'` a full disk is STORAGE_FULL for the message that did not fit, and for no other", async ({
   page,
   origin,
   server,
@@ -69,7 +69,7 @@ test('a full disk is STORAGE_FULL for the message that did not fit, and for no o
   // Before the database is opened: Chromium asks for the quota rarely.
   const session = await devtools(page)
   await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 500_000 })
-  await page.evaluate((url) => harness.start(url, { store: 'full' }), link.url)
+  await page.evaluate((url) => harness.start(url, { store: 'full', whenUnavailable: 'fail' }), link.url)
   for (const number of numbers(20)) expect(await outcomeOf(page, number)).toBe('stored')
 
   expect(await outcomeOf(page, 20, 900_000)).toBe('StorageError STORAGE_FULL')
@@ -84,14 +84,61 @@ test('a full disk is STORAGE_FULL for the message that did not fit, and for no o
   expect(server.messages.map(({ text }) => numberIn(text))).toEqual([...numbers(20), 21])
 })
 
-test('without IndexedDB every send fails with STORAGE_UNAVAILABLE, and nothing is sent', async ({ page, server }) => {
-  await page.evaluate(() => {
-    indexedDB.open = () => {
-      throw new DOMException('The user denied permission to access the database.', 'InvalidStateError')
-    }
-  })
+test('with a full disk messages are sent from memory, and none is lost', async ({ page, origin, server, link }) => {
+  link.refuse()
+  const session = await devtools(page)
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 500_000 })
+  await page.evaluate((url) => harness.start(url, { store: 'overfull' }), link.url)
+  for (const number of numbers(20)) expect(await outcomeOf(page, number)).toBe('stored')
 
-  await page.evaluate((url) => harness.start(url, { store: 'denied' }), server.url)
+  expect(await outcomeOf(page, 20, 900_000)).toBe('StorageError STORAGE_FULL')
+  expect(await outcomeOf(page, 21)).toBe('StorageError STORAGE_FULL')
+  const { durable, storageError, pending } = await page.evaluate(() => {
+    const state = harness.client.getState()
+    return { ...state, storageError: state.storageError?.code }
+  })
+  await link.heal()
+  await server.when(({ messages }) => messages.length >= 22)
+
+  expect({ durable, storageError, pending }).toEqual({ durable: false, storageError: 'STORAGE_FULL', pending: 22 })
+  expect(await page.evaluate(() => harness.errors.map(({ code }) => code))).toEqual(['STORAGE_FULL'])
+  expect(server.messages.map(({ text }) => numberIn(text))).toEqual(numbers(22))
+})
+
+const MISSING: [what: string, take: () => void, why: RegExp][] = [
+  [
+    'IndexedDB is denied',
+    () => {
+      indexedDB.open = () => {
+        throw new DOMException('The user denied permission to access the database.', 'InvalidStateError')
+      }
+    },
+    /denied permission/,
+  ],
+  [
+    'there are no Web Locks, as on a page of plain http',
+    () => Object.defineProperty(navigator, 'locks', { value: undefined }),
+    /need https or localhost/,
+  ],
+  ['there is no IndexedDB', () => Object.defineProperty(globalThis, 'indexedDB', { value: undefined }), /no IndexedDB/],
+]
+for (const [what, take, why] of MISSING) {
+  test(`where ${what} messages are sent from memory, and the state says why`, async ({ page, server }) => {
+    await page.evaluate(take)
+    await page.evaluate((url) => harness.start(url, { store: 'denied' }), server.url)
+    const outcome = await outcomeOf(page, 0)
+    await server.when(({ messages }) => messages.length >= 1)
+    const storageError = await page.evaluate(() => harness.client.getState().storageError?.cause)
+
+    expect(outcome).toBe('StorageError STORAGE_UNAVAILABLE')
+    expect(String(storageError)).toMatch(why)
+    expect(await page.evaluate(() => harness.errors.map(({ code }) => code))).toEqual(['STORAGE_UNAVAILABLE'])
+  })
+}
+
+test("with `whenUnavailable: 'fail'` nothing is sent that cannot be stored", async ({ page, server }) => {
+  await page.evaluate(() => Object.defineProperty(navigator, 'locks', { value: undefined }))
+  await page.evaluate((url) => harness.start(url, { store: 'denied', whenUnavailable: 'fail' }), server.url)
   const outcome = await outcomeOf(page, 0)
   await page.evaluate(() => harness.untilStatus('connected'))
 

@@ -43,7 +43,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   })
   const timer = createDeadlineTimer(platform, elapsed)
   const sleepWatch = createSleepWatch(platform)
-  const snapshots = createSnapshots({ platform, connection: () => connection.state, pending, ...listener })
+  const snapshots = createSnapshots({ platform, connection: () => connection.state, pending, outbox, ...listener })
   const dialer = createDialer(options, {
     open: (url) => link.transport().open(dialect.locate?.(url) ?? url, dialect.subprotocols),
     failed: (error) => handle({ type: 'failed', error }),

@@ -1,4 +1,5 @@
 import type { ConnectionState } from '../connection/state.js'
+import { IN_MEMORY, type Durability } from '../outbox/storage.js'
 
 /** A state with the same fields, its times on the wall clock: milliseconds since 1970, for people to look at. */
 type InWallTime<State> = { [Name in keyof State]: State[Name] }
@@ -7,7 +8,7 @@ type InWallTime<State> = { [Name in keyof State]: State[Name] }
 type Connection = InWallTime<ConnectionState>
 
 /** What belongs to every state. */
-interface Always {
+interface Always extends Durability {
   /** Messages accepted and not yet delivered. */
   readonly pending: number
   /** The last round trip, in milliseconds; undefined before the first pong. */
@@ -28,6 +29,7 @@ export const INITIAL_STATE: ClientState = Object.freeze({
   rttMs: undefined,
   lastReceivedAt: undefined,
   errorCount: 0,
+  ...IN_MEMORY,
 })
 
 /** The state as the application sees it: the same object until something in it changes, and news at most once a turn. */
@@ -39,7 +41,7 @@ export interface Snapshots {
   received(now: number): void
   roundTrip(rttMs: number): void
   error(): void
-  /** The number of pending messages may have changed. */
+  /** The number of pending messages may have changed, or whether they are durable. */
   pending(): void
 }
 
@@ -47,6 +49,7 @@ interface Sources {
   readonly platform: { now(): number; wallNow(): number }
   connection(): ConnectionState
   pending(): number
+  readonly outbox: { readonly durability: Durability }
   /** Whether anybody is to be notified. */
   isWatched(): boolean
   notify(): void
@@ -55,15 +58,17 @@ interface Sources {
 /** How much newer a frame must be than the one that snapshots show, in milliseconds. */
 const RECEIVED_STEP_MS = 1_000
 
-export function createSnapshots({ platform, connection, pending, isWatched, notify }: Sources): Snapshots {
+export function createSnapshots(sources: Sources): Snapshots {
+  const { platform, connection, pending, outbox, isWatched, notify } = sources
   let snapshot = INITIAL_STATE
   let isStale = false
   let isAnnounced = false
   let shownPending = 0
+  let shownDurability = IN_MEMORY
   let shownConnection: ConnectionState | undefined
   let inWallTime: Connection = { status: 'idle' }
   let receivedAt = -Infinity
-  let always: Omit<Always, 'pending'> = INITIAL_STATE
+  let always: Omit<Always, 'pending' | keyof Durability> = INITIAL_STATE
 
   function invalidate(): void {
     isStale = true
@@ -92,7 +97,8 @@ export function createSnapshots({ platform, connection, pending, isWatched, noti
             : current
     }
     const { rttMs, lastReceivedAt, errorCount } = always
-    return (snapshot = Object.freeze({ ...inWallTime, pending: pending(), rttMs, lastReceivedAt, errorCount }))
+    const ours = { pending: pending(), rttMs, lastReceivedAt, errorCount }
+    return (snapshot = Object.freeze({ ...inWallTime, ...ours, ...outbox.durability }))
   }
 
   function set(change: Partial<Always>): void {
@@ -110,8 +116,9 @@ export function createSnapshots({ platform, connection, pending, isWatched, noti
     },
     roundTrip: (rttMs) => set({ rttMs }),
     pending() {
-      if (pending() === shownPending) return
+      if (pending() === shownPending && outbox.durability === shownDurability) return
       shownPending = pending()
+      shownDurability = outbox.durability
       invalidate()
     },
     error: () => set({ errorCount: always.errorCount + 1 }),

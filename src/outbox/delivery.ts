@@ -37,7 +37,7 @@ export interface Delivery {
   /** Why it failed, once it has. */
   readonly error: HoldfastError | undefined
   /**
-   * Resolves when the message is in the store; rejects with the reason that kept it out.
+   * Resolves when the message is in the store; rejects with the reason that kept it out, though it may be sent from memory.
    * @throws {StorageError} | {DeliveryError}
    */
   readonly stored: Promise<void>
@@ -71,6 +71,8 @@ export class Entry implements Delivery, MessageReference {
   error: HoldfastError | undefined
   receipt: Receipt | undefined
   isStored = false
+  /** Why the store does not have it: it is sent from memory. */
+  keptOut: HoldfastError | undefined
   /** Whether it may have been on a wire before. */
   wasSent = false
   /** Written by another page, and left by it. */
@@ -118,8 +120,9 @@ export class Entry implements Delivery, MessageReference {
   get stored(): Promise<void> {
     const promises = (this.promises ??= { checks: [] })
     return (promises.stored ??= this.promise((resolve: (value: void) => void, reject) => {
+      const reason = this.keptOut ?? this.error
       if (this.isStored) resolve()
-      else if (this.error) reject(this.error)
+      else if (reason) reject(reason)
       else if (this.receipt) reject(new DeliveryError('NOT_STORED', 'A volatile message is never stored'))
     }))
   }
@@ -146,6 +149,12 @@ export class Entry implements Delivery, MessageReference {
   keep(): void {
     this.isStored = true
     this.status = 'stored'
+    this.settle()
+  }
+
+  /** The store did not take it: it is sent all the same. */
+  keepOut(error: HoldfastError): void {
+    this.keptOut = error
     this.settle()
   }
 

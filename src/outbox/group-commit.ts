@@ -5,6 +5,8 @@ import type { MessageReference, OutboxStore } from './store.js'
 /** Group commit: one batch is on its way to the store, and whatever is asked meanwhile makes up the next. */
 export interface GroupCommit {
   append(entry: Entry): void
+  /** Takes back what the next batch was to append. */
+  withdraw(): Entry[]
   /** The store may forget every message of the entry's writer up to this one. */
   settle(entry: Entry): void
   /** The store may forget this one. */
@@ -84,6 +86,11 @@ export function createGroupCommit(store: OutboxStore, listener: GroupCommitListe
     append(entry) {
       hasNews = true
       batch.append.add(entry)
+    },
+    withdraw() {
+      const entries = [...batch.append]
+      batch.append.clear()
+      return entries
     },
     settle({ writer, sequence }) {
       hasNews = true

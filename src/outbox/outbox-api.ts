@@ -3,6 +3,7 @@ import type { HoldfastError } from '../shared/errors.js'
 import type { Body } from '../protocol/codec.js'
 import type { Entry, Receipt } from './delivery.js'
 import type { OutboxItem } from './outbox-item.js'
+import type { Durability } from './storage.js'
 
 /** What the outbox has to tell: the application hears of it when the turn ends. */
 export type OutboxNotice =
@@ -35,12 +36,15 @@ export interface Outgoing {
 
 /**
  * The messages that are not yet delivered, in the order in which they were accepted. A message is transmitted only after
- * it is stored, and the store forgets it only after it was delivered, so that at every moment one of the two has it.
+ * it is stored, or the store has said that it takes it not, and the store forgets it only after it was delivered, so that
+ * at every moment one of the two has it.
  */
 export interface Outbox extends Outgoing {
   /** How many messages are not yet delivered; requests that are settled and still in flight do not count. */
   readonly pending: number
   readonly bytes: number
+  /** The same object until it changes. */
+  readonly durability: Durability
   /** When `elapsed` is due, on the monotonic clock. */
   readonly deadline: number
   /** Opens the store, if it is not open. */

@@ -64,16 +64,16 @@ export function createOutbox(
     tell({ type: 'stored', delivery: entry })
   }
 
-  // What comes in.
   /** Before our own messages while none of them was sent, behind them later. */
-  function adopt(messages: readonly StoredMessage[], isOpen: boolean): void {
+  function adopt(messages: readonly StoredMessage[], isOpen: boolean, keptOut?: HoldfastError): void {
     let anchor: Entry | undefined
     // From the end: of our own there are few so early, and of others there may be thousands.
     for (let own = isOpen ? undefined : queue.last; own && isOurs(own); own = own.before) anchor = own
     for (const { writer, sequence, event, body, enqueuedAt, ttlMs, key } of messages) {
       const entry = new Entry(writer, sequence, event, body, sizeOf(body), enqueuedAt, ttlMs, key)
       const leftMs = ttlMs === undefined ? Infinity : Math.min(ttlMs, enqueuedAt + ttlMs - platform.wallNow())
-      entry.keep()
+      if (keptOut) entry.keepOut(keptOut)
+      else entry.keep()
       entry.isAdopted = entry.wasSent = true
       queue.insert(entry, agingNow() + leftMs, anchor)
     }
@@ -191,6 +191,9 @@ export function createOutbox(
     get bytesInFlight() {
       return queue.bytesInFlight
     },
+    get durability() {
+      return store.durability
+    },
     get deadline() {
       return Math.min(queue.soonest ? platform.now() + queue.soonest.at - agingNow() : Infinity, store.deadline)
     },
@@ -209,7 +212,7 @@ export function createOutbox(
     peek() {
       if (queue.soonest && queue.soonest.at <= agingNow() && !expire()) return undefined
       if (oversized.isSearching && queue.inFlight) return undefined
-      return queue.next?.isStored ? queue.next : undefined
+      return queue.next?.isStored || queue.next?.keptOut ? queue.next : undefined
     },
     sent(entry, frameBytes, position) {
       queue.take(frameBytes)
@@ -244,7 +247,7 @@ export function createOutbox(
       for (let entry = queue.first; entry && entry !== queue.next; entry = entry.after) old.push(entry)
       const outdated = queue.rewind()
       for (const entry of old) {
-        entry.status = 'stored'
+        entry.status = entry.isStored ? 'stored' : 'queued'
         // Nobody will ask whether a message has arrived that only the browser confirms: it may be taken back, and expire.
         if (entry.position !== Infinity) entry.wasSent = false
         // A request that is settled kept its place only as long as the server may have counted it.

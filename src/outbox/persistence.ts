@@ -1,31 +1,62 @@
 import { StorageError, textOf, type HoldfastError } from '../shared/errors.js'
 import { isError } from '../shared/realms.js'
-import { check, isObject } from '../shared/validate.js'
+import { check, isObject, withDefaults } from '../shared/validate.js'
 import { createGroupCommit, type GroupCommit } from './group-commit.js'
 import type { Entry } from './delivery.js'
-import type { Persistence, OutboxStorage, StorageClock, StorageListener } from './storage.js'
+import { IN_MEMORY, type Durability, type Persistence, type OutboxStorage } from './storage.js'
+import type { StorageClock, StorageListener } from './storage.js'
 import { isThenable, type MaybePromise } from '../shared/maybe-promise.js'
-import type { OutboxStore } from './store.js'
+import type { OutboxStore, StoredMessage } from './store.js'
 
-/** How soon a failed commit is tried again: half as often each time, in milliseconds. */
+/** How soon a failed commit or opening is tried again: half as often each time, in milliseconds. */
 const RETRY_MS = { min: 1_000, max: 60_000 }
+
+/** What becomes of messages that the store does not take. */
+export interface PersistentOptions {
+  /**
+   * `memory`: they are sent from memory, in order. `state.durable` is false and `state.storageError` says why, the
+   * lifecycle's `error` says it once, and `delivery.stored` rejects with it. The store is tried again after 1 s, then half
+   * as often each time, at least once a minute; what waits by then stays in memory. `fail`: they fail with the store's
+   * error, and are not sent. Default: `memory`.
+   */
+  readonly whenUnavailable?: 'memory' | 'fail'
+}
 
 /**
  * A storage on a store of one's own, which may be slow and may fail: commits in groups, tries again what must not be left
- * undone.
+ * undone, and goes on from memory while the store takes nothing.
  *
- * @throws {TypeError} for an object that is no store, such as what memoryStore() returns
+ * @throws {TypeError} for an object that is no store, such as what memoryStore() returns, and for a wrong option
  * @example createClient({ url, outbox: persistent(myStore) })
  */
-export function persistent(store: OutboxStore): OutboxStorage {
+export function persistent(store: OutboxStore, options?: PersistentOptions): OutboxStorage {
   const isStore = isObject(store) && typeof store.open === 'function' && typeof store.commit === 'function'
   check('store', store, 'an object with open, commit and close', isStore && typeof store.close === 'function')
-  return { attach: (clock, listener) => createPersistence(store, clock, listener) }
+  return keepIn(store, withDefaults('persistent', options, { whenUnavailable: undefined }).whenUnavailable)
 }
 
+/** @throws {TypeError} */
+export function keepIn(
+  store: OutboxStore,
+  whenUnavailable: PersistentOptions['whenUnavailable'] = 'memory',
+): OutboxStorage {
+  const isKnown = ['memory', 'fail'].includes(whenUnavailable)
+  check('whenUnavailable', whenUnavailable, "'memory' or 'fail'", isKnown)
+  const isFallingBack = whenUnavailable === 'memory'
+  return { attach: (clock, listener) => createPersistence(store, clock, listener, isFallingBack) }
+}
+
+const DURABLE: Durability = { durable: true, storageError: undefined }
+
 /** Opens the store when it is first needed, and lets go of it. */
-export function createPersistence(store: OutboxStore, clock: StorageClock, listener: StorageListener): Persistence {
-  let stage: 'closed' | 'opening' | 'open' = 'closed'
+export function createPersistence(
+  store: OutboxStore,
+  clock: StorageClock,
+  listener: StorageListener,
+  isFallingBack: boolean,
+): Persistence {
+  /** `memory`: it did not open, and is tried again. */
+  let stage: 'closed' | 'opening' | 'open' | 'memory' = 'closed'
   /** Of this opening. A later one has others, and what an earlier one still reports is not listened to. */
   let groupCommit: GroupCommit
   let writer = ''
@@ -36,26 +67,38 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
   let closing: Promise<void> | undefined
   let retryAt = Infinity
   let retryAfterMs = RETRY_MS.min
+  let durability = IN_MEMORY
+  /** The last writer of which the store was given something. */
+  let written = ''
+  /** What the store had not taken when it was closed, for the next opening. */
+  let left: readonly StoredMessage[] = []
 
   function open(): void {
     if (stage !== 'closed') return
     stage = 'opening'
     writer = clock.createId()
     sequence = 0
-    const ready: { isReady: boolean } = (readiness = { isReady: false })
-    const mine = (groupCommit = createGroupCommit(store, { committed, failed }))
+    readiness = { isReady: false }
+    groupCommit = createGroupCommit(store, { committed, failed })
+    start()
+  }
+
+  function start(): void {
+    const ready = readiness
     const ifMine =
       <Given extends unknown[]>(act: (...given: Given) => void) =>
       (...given: Given) => {
-        if (mine === groupCommit && stage !== 'closed') act(...given)
+        if (ready === readiness && stage !== 'closed') act(...given)
       }
-    const start = (): MaybePromise<void> =>
-      store.open(
+    const ask = (): MaybePromise<void> => {
+      ifMine(adoptLeft)()
+      return store.open(
         writer,
-        ifMine((messages) => listener.adopted(messages, stage === 'open')),
+        ifMine((messages) => listener.adopted(messages, stage !== 'opening')),
       )
+    }
     try {
-      opening = closing ? closing.then(start) : start()
+      opening = closing ? closing.then(ask) : ask()
     } catch (cause) {
       opening = Promise.reject(cause)
     }
@@ -70,52 +113,97 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
     }
   }
 
+  function adoptLeft(): void {
+    const found = left
+    left = []
+    if (found.length) listener.adopted(found, false, new StorageError('NOT_STORED', 'The store did not take it'))
+  }
+
   function opened(): void {
     stage = 'open'
+    works()
     flush()
     listener.stored([])
   }
 
   function unavailable(cause: unknown): void {
-    stage = 'closed'
-    listener.unavailable(asStorageError(cause))
+    const error = asStorageError(cause)
+    if (isFallingBack) {
+      stage = 'memory'
+      goOn([], error)
+    } else {
+      stage = 'closed'
+      listener.unavailable(error)
+    }
+  }
+
+  function works(): void {
+    retryAt = Infinity
+    retryAfterMs = RETRY_MS.min
+    durability = DURABLE
+  }
+
+  /** Goes on from memory with what the store did not take, and with what waits for it. */
+  function goOn(entries: readonly Entry[], error: HoldfastError): void {
+    tryLater()
+    for (const entry of [...entries, ...groupCommit.withdraw()]) entry.keepOut(error)
+    if (durability.storageError) return listener.stored([])
+    durability = { durable: false, storageError: error }
+    listener.report(error)
+  }
+
+  /** What fails meanwhile does not put the next try off. */
+  function tryLater(): void {
+    if (retryAt !== Infinity) return
+    retryAt = clock.now() + retryAfterMs
+    retryAfterMs = Math.min(retryAfterMs * 2, RETRY_MS.max)
   }
 
   function committed(entries: Entry[]): void {
-    retryAt = Infinity
-    retryAfterMs = RETRY_MS.min
+    // A full disk forgets all the same, and takes nothing.
+    if (stage === 'open' && (entries.length || !durability.storageError)) works()
+    for (const entry of entries) {
+      entry.isStored = true
+      written = entry.writer
+    }
     listener.stored(entries)
   }
 
   function failed(entries: Entry[], cause: unknown, isOwing: boolean): void {
     const error = asStorageError(cause)
-    // Messages that fail meanwhile do not put the next try off.
-    if (isOwing && stage === 'open' && retryAt === Infinity) {
-      retryAt = clock.now() + retryAfterMs
-      retryAfterMs = Math.min(retryAfterMs * 2, RETRY_MS.max)
-    }
-    if (entries.length) listener.refused(entries, error)
-    else listener.report(error)
+    if (isOwing && stage === 'open') tryLater()
+    if (!entries.length || stage !== 'open') listener.report(error)
+    else if (isFallingBack) goOn(entries, error)
+    else listener.refused(entries, error)
   }
 
   function flush(): void {
     if (stage === 'open' && groupCommit.hasNews) groupCommit.run()
   }
 
-  async function finish(last: GroupCommit, ready: { readonly isReady: boolean }): Promise<void> {
+  async function finish(entries: readonly Entry[]): Promise<void> {
+    const [last, ready, mine] = [groupCommit, readiness, writer]
+    const isUnsaved = (entry: Entry): boolean => !entry.isStored
     await opening
-    if (!ready.isReady) return // It did not open: there is nothing to write to, and nothing to close.
-    // What was sent while the store was opening is written all the same; and what it failed to forget is tried again,
-    // since whoever adopts it would send it a second time.
-    for (let tries = 0; tries < 2; tries++) {
-      last.run()
+    if (ready.isReady) {
+      // What was sent while the store was opening is written all the same. What it failed to keep is tried again, in order,
+      // and what it failed to forget, since whoever adopts it would send it a second time.
+      last.withdraw()
       await last.idle()
+      for (let tries = 0; tries < 2; tries++) {
+        for (const entry of entries) if (entry.writer === mine && isUnsaved(entry)) last.append(entry)
+        last.run()
+        await last.idle()
+      }
+      try {
+        await store.close()
+      } catch (cause) {
+        listener.report(asStorageError(cause)) // Else no later opening would get its turn.
+      }
     }
-    try {
-      await store.close()
-    } catch (cause) {
-      listener.report(asStorageError(cause)) // Else no later opening would get its turn.
-    }
+    // Of a writer that the store has something of, that may be sent elsewhere by then, and what is here would overtake it.
+    const isWhole = (entry: Entry): boolean => isUnsaved(entry) && entry.writer !== written
+    if (isFallingBack) left = [...left, ...entries.filter(isWhole).map(({ message }) => message)]
   }
 
   return {
@@ -125,25 +213,37 @@ export function createPersistence(store: OutboxStore, clock: StorageClock, liste
     get deadline() {
       return retryAt
     },
+    get durability() {
+      return durability
+    },
     open,
     nextSequence: () => ++sequence,
     append(entry) {
-      groupCommit.append(entry)
+      const { storageError } = durability
+      // Once the time for another try has come, the next message is that try.
+      if (storageError && (stage === 'memory' || retryAt !== Infinity)) entry.keepOut(storageError)
+      else groupCommit.append(entry)
       return false
     },
-    settle: (entry) => groupCommit.settle(entry),
-    remove: (entry) => groupCommit.remove(entry),
+    settle(entry) {
+      if (!entry.keptOut) groupCommit.settle(entry)
+    },
+    remove(entry) {
+      if (!entry.keptOut) groupCommit.remove(entry)
+    },
     flush,
     elapsed() {
       if (clock.now() < retryAt) return
       retryAt = Infinity
-      if (stage === 'open') groupCommit.run()
+      if (stage === 'memory') start()
+      else if (stage === 'open') groupCommit.run()
     },
-    close() {
+    close(entries) {
       if (stage === 'closed') return closing ?? Promise.resolve()
       stage = 'closed'
       retryAt = Infinity
-      const finished = finish(groupCommit, readiness).then(() => {
+      durability = IN_MEMORY
+      const finished = finish(entries).then(() => {
         if (closing === finished) closing = undefined
       })
       return (closing = finished)

@@ -4,17 +4,34 @@ import type { StoredMessage } from './store.js'
 
 /** What a storage tells the outbox. */
 export interface StorageListener {
-  /** Another page's messages. `isOpen` is false while the storage opens: nothing of ours was sent yet. */
-  adopted(messages: readonly StoredMessage[], isOpen: boolean): void
-  /** These are safe. Also called with none, when the storage is open. */
+  /**
+   * Messages of another page, or of an earlier opening. `isOpen` is false while the storage opens: nothing of ours was
+   * sent yet. `keptOut`: why they are in memory only.
+   */
+  adopted(messages: readonly StoredMessage[], isOpen: boolean, keptOut?: HoldfastError): void
+  /** These are safe. Also called with none, when what waits may go on. */
   stored(entries: readonly Entry[]): void
   /** The storage did not take these. */
   refused(entries: readonly Entry[], error: HoldfastError): void
   /** There is no storage: nothing that waits can be kept. */
   unavailable(error: HoldfastError): void
-  /** The storage failed to forget something; it will be asked again. */
+  /** The storage failed, and no message fails with it. */
   report(error: HoldfastError): void
 }
+
+/** Whether what is sent now is kept beyond its page. */
+export interface Durability {
+  /**
+   * Whether messages are written to a storage that outlives the page: false with `memoryStore()`, until the storage is
+   * open, and while it takes none.
+   */
+  readonly durable: boolean
+  /** Why it takes none, so that they are sent from memory. The lifecycle's `error` has told it, once. */
+  readonly storageError: HoldfastError | undefined
+}
+
+/** Of a storage that keeps nothing beyond its page. */
+export const IN_MEMORY: Durability = { durable: false, storageError: undefined }
 
 /**
  * The outbox's memory: keeps what is accepted, forgets what is done. Each opening has a writer of its own, since a
@@ -25,6 +42,8 @@ export interface Persistence {
   readonly writer: string
   /** When `elapsed` is due, on the monotonic clock. */
   readonly deadline: number
+  /** The same object until it changes. */
+  readonly durability: Durability
   /** Opens the storage, if it is not open. */
   open(): void
   /** The sequence of the next message. */

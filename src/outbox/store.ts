@@ -26,7 +26,10 @@ export interface MessageReference {
 
 /** What one `commit` changes. Lists may be empty. */
 export interface OutboxBatch {
-  /** To be kept. Ascending by sequence, and all from the writer that `open` was given. */
+  /**
+   * To be kept. Ascending by sequence, and all from the writer that `open` was given. What a commit failed to take may come
+   * again, after later ones.
+   */
   readonly append: readonly StoredMessage[]
   /** To be forgotten: every message of `writer` up to and including `sequence`. */
   readonly settled: readonly MessageReference[]

@@ -44,6 +44,16 @@ export function describeOutboxStore(name: string, reach: OutboxReach, makeHarnes
       expect(await page.open('b')).toEqual([[text, binary, message('a', 3)]])
     })
 
+    test('hands over in order what came late, since an earlier commit of it had failed', async () => {
+      const { page } = setUp()
+      await page.open('a')
+      await page.commit({ append: run('a', 3, 4) })
+      await page.commit({ append: run('a', 1, 2) })
+      await page.close()
+
+      expect(ids(await page.open('b'))).toEqual([['a1', 'a2', 'a3', 'a4']])
+    })
+
     test('hands abandoned writers over one by one, the oldest first', async () => {
       const { page } = setUp()
       await page.open('z')

@@ -6,6 +6,8 @@ import type { World } from './world.js'
 export interface DiskFaults {
   /** A commit fails, and nothing of it is applied. */
   readonly failure: number
+  /** How often it does not open, for one commit that fails. Default: 0. */
+  readonly openFactor?: number
   /** The longest a commit takes, in milliseconds. */
   readonly commitMaxMs: number
 }
@@ -24,6 +26,7 @@ export interface Disk {
 }
 
 export function createDisk(world: World, faults: DiskFaults): Disk {
+  const isBroken = (probability: number): boolean => !isHealed && probability > 0 && world.chance(probability)
   let rows: StoredMessage[] = []
   const owners = new Map<string, string>()
   const adopters = new Map<string, (messages: StoredMessage[]) => void>()
@@ -51,7 +54,8 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
     for (const writer of new Set(rows.map((row) => row.writer))) {
       if (owners.has(writer)) continue
       owners.set(writer, page)
-      const found = rows.filter((row) => row.writer === writer)
+      // What an earlier commit had failed to append may have come after the rest.
+      const found = rows.filter((row) => row.writer === writer).sort((one, other) => one.sequence - other.sequence)
       world.note(`${page} adopts ${found.map(({ body }) => String(body)).join(' ')}`)
       adopt(found)
     }
@@ -78,12 +82,17 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
 
   return {
     createStore: (page) => ({
-      open: (writer, adopt) =>
-        take(page, () => {
+      async open(writer, adopt) {
+        let isOpen = false
+        await take(page, () => {
+          if (isBroken(faults.failure * (faults.openFactor ?? 0))) return
+          isOpen = true
           owners.set(writer, page)
           adopters.set(page, adopt)
           adoptAbandoned(page)
-        }),
+        })
+        if (!isOpen) throw new StorageError('STORAGE_UNAVAILABLE', 'simulated')
+      },
       async commit(batch) {
         underWay.set(page, batch)
         let failure: StorageError | undefined

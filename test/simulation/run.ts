@@ -65,7 +65,10 @@ async function live(world: World, seed: number): Promise<void> {
     silentDial: often(0.2),
     delayMaxMs: world.between(1, 400),
   })
-  const disk = createDisk(world, { failure: often(0.05), commitMaxMs: world.between(0, 60) })
+  const failure = often(0.05)
+  const whenUnavailable = world.chance(0.5) ? 'memory' : 'fail'
+  const openFactor = whenUnavailable === 'memory' ? 10 : 0
+  const disk = createDisk(world, { failure, openFactor, commitMaxMs: world.between(0, 60) })
   const checker = createChecker(world, network, disk, isDurable)
   const pages: Page[] = []
   let births = 0
@@ -74,7 +77,7 @@ async function live(world: World, seed: number): Promise<void> {
   function open(): void {
     const name = `page${++births}`
     world.note(`${name} opens`)
-    const store = isDurable ? persistent(disk.createStore(name)) : memoryStore()
+    const store = isDurable ? persistent(disk.createStore(name), { whenUnavailable }) : memoryStore()
     const page = createPage(world, { seed, name, network, store, isPingGiven })
     checker.watch(page)
     pages.push(page)

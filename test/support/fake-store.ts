@@ -74,7 +74,10 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
     }
     kept = [...left.splice(0).flat(), ...kept]
     const writers = new Set(kept.map(({ writer }) => writer))
-    for (const one of writers) adopt(kept.filter(({ writer }) => writer === one))
+    for (const one of writers) {
+      // A commit that had failed may have come again after later ones.
+      adopt(kept.filter(({ writer }) => writer === one).sort((a, b) => a.sequence - b.sequence))
+    }
   }
 
   return {

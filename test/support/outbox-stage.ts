@@ -25,6 +25,8 @@ export function makeEntry(
 export interface OutboxSetUp extends Partial<Omit<OutboxOptions, 'outbox'>> {
   /** Default: a fake store that answers at once. */
   store?: FakeStore
+  /** What becomes of messages that the store does not take. Default: they fail. */
+  whenUnavailable?: 'memory' | 'fail'
   /** Kept in this instead of the store. */
   storage?: OutboxStorage
   /** Called when the store has answered. */
@@ -35,7 +37,8 @@ export interface OutboxSetUp extends Partial<Omit<OutboxOptions, 'outbox'>> {
  * An outbox without a client, and everything that it says. Each call ends its turn as the client does: the store is
  * given what has changed.
  */
-export function setUpOutbox({ store = createFakeStore(), storage, progressed, ...options }: OutboxSetUp = {}) {
+export function setUpOutbox({ storage, progressed, ...given }: OutboxSetUp = {}) {
+  const { store = createFakeStore(), whenUnavailable = 'fail', ...options } = given
   const clock = createFakeClock()
   const log: string[] = []
   const reports: HoldfastError[] = []
@@ -43,7 +46,7 @@ export function setUpOutbox({ store = createFakeStore(), storage, progressed, ..
   const platform = { now: () => clock.now, wallNow: () => clock.wallNow(), createId: () => `w${++ids}` }
   const inner = createOutbox(
     {
-      outbox: storage ?? persistent(store),
+      outbox: storage ?? persistent(store, { whenUnavailable }),
       outboxMax: { messages: 100, bytes: 1_000 },
       overflow: 'reject',
       dialect: { acknowledges: false },

@@ -218,6 +218,8 @@ describe('the state', () => {
       rttMs: number | undefined
       lastReceivedAt: number | undefined
       errorCount: number
+      durable: boolean
+      storageError: HoldfastError | undefined
     }>()
     expectTypeOf<ClientState['status']>().toEqualTypeOf<
       'idle' | 'connecting' | 'handshaking' | 'connected' | 'waiting' | 'suspended' | 'closed'

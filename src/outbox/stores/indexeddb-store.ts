@@ -1,12 +1,12 @@
 import { check, requireText, withDefaults } from '../../shared/validate.js'
-import { StorageError, type ErrorCode } from '../../shared/errors.js'
-import { createSegmentedLog, isQuotaError, type SegmentedLog } from './segmented-log.js'
-import { persistent } from '../persistence.js'
+import { StorageError, textOf, type ErrorCode } from '../../shared/errors.js'
+import { createSegmentedLog, nameOf, type SegmentedLog } from './segmented-log.js'
+import { keepIn, type PersistentOptions } from '../persistence.js'
 import type { OutboxStorage } from '../storage.js'
 import type { OutboxStore, StoredMessage } from '../store.js'
 
 /** How an outbox is kept in IndexedDB. */
-export interface IndexedDbStoreOptions {
+export interface IndexedDbStoreOptions extends PersistentOptions {
   /**
    * Names the outbox. Pages of one origin that give the same name share it, and adopt what any of them leaves: put the
    * user's id into it where people share a browser.
@@ -24,25 +24,32 @@ export interface IndexedDbStoreOptions {
  * Keeps messages in the browser's IndexedDB: they outlive a reload, a crash and the browser. What a page leaves is
  * adopted by exactly one other page with the same outbox, at once or when one opens.
  *
+ * Where there is no IndexedDB, it does not open within 10 s, or its disk is full, messages are sent from memory:
+ * `whenUnavailable` says more.
+ *
  * Touches no global before `open`. Every client needs a store of its own; those of one name share a database.
  *
  * @throws {TypeError} for an option of the wrong type, naming it
  * @example createClient({ url, outbox: indexedDbStore({ name: `chat:${userId}` }) })
  */
 export function indexedDbStore(options: IndexedDbStoreOptions): OutboxStorage {
-  return persistent(createIndexedDbStore(options))
+  return keepIn(createIndexedDbStore(options), options.whenUnavailable)
 }
 
 /** @throws {TypeError} for an option of the wrong type, naming it */
 export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStore {
-  const { name, durability } = withDefaults('indexedDbStore', options, { name: undefined, durability: 'strict' })
+  const defaults = { name: undefined, durability: 'strict', whenUnavailable: undefined } as const
+  const { name, durability } = withDefaults('indexedDbStore', options, defaults)
   requireText('name', name)
   const isDurability = ['strict', 'relaxed'].includes(durability)
   check('durability', durability, "'strict' or 'relaxed'", isDurability)
   let session: Session | undefined
 
-  const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError =>
-    new StorageError(code, `Outbox '${name}' cannot be ${verb}: ${String(cause)}`, cause)
+  const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError => {
+    const isOld = nameOf(cause) === 'VersionError'
+    const why = isOld ? 'a newer version of this page has changed it: reload the page' : textOf(cause)
+    return new StorageError(isOld ? 'STORAGE_UNAVAILABLE' : code, `Outbox '${name}' cannot be ${verb}: ${why}`, cause)
+  }
 
   return {
     async open(writer, adopt) {
@@ -50,7 +57,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStor
       try {
         if (session) throw new Error('it is open already; give each client a store of its own')
         session = opening = createSession(`holdfast:${name}`, adopt)
-        await within(OPEN_TIMEOUT_MS, opening.start(writer))
+        await opening.start(writer)
       } catch (cause) {
         if (session === opening) session = undefined
         opening?.end()
@@ -63,7 +70,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStor
         if (!session) throw new Error('it is closed')
         await session.log.write(batch, batch.append.length > 0 ? durability : 'relaxed')
       } catch (cause) {
-        throw failure(isQuotaError(cause) ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'written', cause)
+        throw failure(nameOf(cause) === 'QuotaExceededError' ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'written', cause)
       }
     },
 
@@ -72,17 +79,6 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStor
       session = undefined
     },
   }
-}
-
-/** A database that does not open by then is taken for missing: some browsers had one that never answered. */
-const OPEN_TIMEOUT_MS = 10_000
-
-async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
-  })
-  await Promise.race([work, timeout]).finally(() => clearTimeout(timer))
 }
 
 /** The time from one `open` to its `close`. */
@@ -100,10 +96,9 @@ interface Session {
 function createSession(name: string, adopt: (messages: StoredMessage[]) => void): Session {
   const { indexedDB, navigator, BroadcastChannel }: Partial<typeof globalThis> = globalThis
   const locks = navigator?.locks
-  if (!indexedDB || !locks || !BroadcastChannel) {
-    throw new Error(
-      'without IndexedDB and Web Locks two tabs could send one message twice; serve the page over https or from localhost',
-    )
+  if (!indexedDB) throw new Error('there is no IndexedDB here')
+  if (!locks || !BroadcastChannel) {
+    throw new Error('without Web Locks two tabs could send one message twice; they need https or localhost')
   }
   const ending = new AbortController()
   const { signal } = ending

@@ -1,4 +1,4 @@
-import type { OutboxStorage } from '../storage.js'
+import { IN_MEMORY, type OutboxStorage } from '../storage.js'
 import type { StoredMessage } from '../store.js'
 
 /**
@@ -25,6 +25,7 @@ export function memoryStore(): OutboxStorage {
           return writer
         },
         deadline: Infinity,
+        durability: IN_MEMORY,
         open() {
           if (isOpen) return
           isOpen = true

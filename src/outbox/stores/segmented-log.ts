@@ -57,9 +57,11 @@ export function createSegmentedLog(name: string, signal: AbortSignal): Segmented
       signal.throwIfAborted()
       let error: unknown
       try {
-        const transaction = (await (handle ??= connect())).transaction('log', 'readwrite', { durability })
+        const transaction = (await within(ANSWER_TIMEOUT_MS, (handle ??= connect()))).transaction('log', 'readwrite', {
+          durability,
+        })
         try {
-          return (await Promise.all([work(transaction.store), transaction.done]))[0]
+          return (await within(ANSWER_TIMEOUT_MS, Promise.all([work(transaction.store), transaction.done])))[0]
         } catch (cause) {
           // The transaction knows better why than a request that it took down with it.
           error = transaction.error ?? cause
@@ -71,7 +73,7 @@ export function createSegmentedLog(name: string, signal: AbortSignal): Segmented
       }
       drop()
       const delayMs = RETRY_DELAYS_MS[attempt]
-      if (!delayMs || isQuotaError(error)) throw error
+      if (!delayMs || FINAL.test(nameOf(error))) throw error
       await new Promise((resolve) => setTimeout(resolve, delayMs))
     }
   }
@@ -130,4 +132,18 @@ const idOf = ({ writer, sequence }: MessageReference): string => `${writer}:${se
 
 const range = (writer: string, from = 0, to = Infinity): IDBKeyRange => IDBKeyRange.bound([writer, from], [writer, to])
 
-export const isQuotaError = (error: unknown): boolean => isError(error) && error.name === 'QuotaExceededError'
+/** What another attempt does not change. */
+const FINAL = /^(QuotaExceeded|Version|Timeout)Error$/
+
+export const nameOf = (error: unknown): string => (isError(error) ? error.name : '')
+
+/** A database that does not answer by then is taken for missing: some browsers had one that never answered. */
+const ANSWER_TIMEOUT_MS = 10_000
+
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')), timeoutMs)
+  })
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
+}

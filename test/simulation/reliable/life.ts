@@ -56,7 +56,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     get failure() {
       return world.now < diskFailsUntil ? 0.7 : 0
     },
-    commitMaxMs: setup.commitMaxMs,
+    ...{ commitMaxMs: setup.commitMaxMs, openFactor: setup.whenUnavailable ? 1 : 0 },
   })
   let pages: Page[] = []
   const closed = new Set<Page>()

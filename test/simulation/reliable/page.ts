@@ -88,7 +88,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
       if (auth.isStale) return 'stale'
       throw new Error('nobody is logged in')
     },
-    outbox: store ? persistent(store) : memoryStore(),
+    outbox: store ? persistent(store, { whenUnavailable: setup.whenUnavailable ?? 'fail' }) : memoryStore(),
     ...(setup.overflow && { outboxMax: { messages: 8 }, overflow: setup.overflow }),
     dialect: reliable({ resumeKey: 'tab' }),
     retryDelayMs: { min: 100, max: 1_500 },
@@ -179,7 +179,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     browser,
     send(wish, options) {
       const number = nextNumber()
-      ups.sent(number, name, 'message', wish.isBad)
+      ups.sent(number, name, 'message', wish.isBad, client.getState().storageError !== undefined)
       take(number, 'up', order(number, wish), options)?.delivered.then(
         () => isAlive && ups.promised(number, undefined),
         (error: unknown) => isAlive && ups.promised(number, codeOf(error)),
@@ -209,7 +209,8 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     reopen(drainMs, afterMs) {
       world.note(`${name} is closed, to be opened again`)
       downs.closed(name)
-      ups.closed(name)
+      const { storageError } = client.getState()
+      ups.closed(name, drainMs === 0 && storageError?.code === 'STORAGE_UNAVAILABLE')
       client.close({ drainMs }).catch((error: unknown) => {
         check(false, 'close', () => `close() was rejected: ${codeOf(error)}`)
       })

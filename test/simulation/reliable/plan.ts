@@ -24,6 +24,8 @@ export interface Setup {
   readonly overflow?: 'reject' | 'drop-oldest' | 'drop-newest'
   /** How long after it is opened a page binds its listener, in milliseconds; absent: at once. */
   readonly listensAfterMs?: number
+  /** What becomes of messages that the outbox's store does not take; absent: they fail. */
+  readonly whenUnavailable?: 'memory'
 }
 
 /** An act in its place. `id` seeds its own luck, so that leaving others out does not change it. */
@@ -140,6 +142,7 @@ function drawSetup(chance: Chance): Setup {
     authTtlMs: chance.pick([0, 0, 31_500]),
     ...(chance.chance(0.2) && { overflow: chance.pick(['reject', 'drop-oldest', 'drop-newest']) }),
     ...(chance.chance(0.3) && { listensAfterMs: chance.between(1, 4_000) }),
+    ...(chance.chance(0.5) && { whenUnavailable: 'memory' }),
   }
 }
 

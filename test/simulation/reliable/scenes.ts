@@ -120,9 +120,21 @@ const endedInVain: Scene = (chance, start, { delayMaxMs }) => {
   ]
 }
 
+/** A page finds no disk and no server, and its client is closed and opened again: what it has is in memory only. */
+const withoutDisk: Scene = (chance, start) => {
+  const page = some(chance)
+  return [
+    { at: start, type: 'disk', forMs: 3_000 },
+    { at: start, type: 'refuse', forMs: 2_500, isSilent: false },
+    { at: start + 1, type: 'crash', page, isSilent: false, backAfterMs: 1 },
+    { at: start + 200, type: 'send', page: some(chance), count: 2, wish: wish(0) },
+    { at: start + 400, type: 'reopen', page: some(chance), drainMs: 0, afterMs: chance.between(0, 200) },
+  ]
+}
+
 const SCENES = [
   ...[numberTwice, leapIntoDrain, lostOutcome, expelledRequester, refusedPush, fullDisk],
-  ...[lateRequest, endedInVain],
+  ...[lateRequest, endedInVain, withoutDisk],
 ] as const
 
 /** The cues of a scene, or none. */

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../../src/outbox/delivery.js'
+import { Entry, type Delivery } from '../../../src/outbox/delivery.js'
 import type { Verdict } from './verdict.js'
 
 /** What an application has sent up. */
@@ -7,6 +7,7 @@ interface Up {
   readonly page: string
   readonly kind: 'message' | 'request' | 'volatile'
   readonly isBad: boolean
+  readonly isInMemory: boolean
   isStored: boolean
   /** What the sender holds; undefined until `send` has returned. */
   delivery: Delivery | undefined
@@ -16,6 +17,8 @@ interface Up {
   error: string | undefined
   /** Its client was closed since. */
   isAbandoned: boolean
+  /** It is in memory only, and handed to the next opening. */
+  isHandedOn: boolean
   readonly handlings: Handling[]
 }
 
@@ -39,7 +42,8 @@ interface Context {
 
 /** The books of the way up: what was sent, what became of it, and whether that is what was promised. */
 export interface Ups {
-  sent(number: number, page: string, kind: Up['kind'], isBad: boolean): void
+  /** `isInMemory`: the store takes nothing just now. */
+  sent(number: number, page: string, kind: Up['kind'], isBad: boolean, isInMemory?: boolean): void
   /** The id by which other pages will speak of it. */
   named(number: number, id: string, delivery?: Delivery): void
   knows(id: string): boolean
@@ -56,8 +60,11 @@ export interface Ups {
   promised(number: number, code: string | undefined): void
   /** Its sender did not take it. */
   refused(number: number, code: string): void
-  /** The page's client is closed: its promises end, and what is stored waits for the next opening. */
-  closed(page: string): void
+  /**
+   * The page's client is closed: its promises end, and what is stored waits for the next opening; `isInMemory`: so does the
+   * rest, since the store has nothing.
+   */
+  closed(page: string, isInMemory?: boolean): void
   died(page: string): void
   /** The server has lost memory, or its store has failed to keep something. */
   lost(): void
@@ -85,6 +92,8 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
 
   const get = (number: number): Up => ups.get(number) as Up
   const find = (id: string): Up => get(numbers.get(id) as number)
+  /** The store did not take it, and it is sent all the same. */
+  const isKeptOut = ({ delivery }: Up): boolean => delivery instanceof Entry && delivery.keptOut !== undefined
   const isHandled = ({ handlings }: Up): boolean => handlings.some(({ isDone }) => isDone)
 
   function settle(page: string, message: Up): void {
@@ -128,21 +137,33 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
   }
 
   function checkRest(message: Up): void {
-    const { number, page, kind, error, isStored, isAbandoned, settledBy, handlings } = message
+    const { number, page, kind, error, isStored, isAbandoned, isHandedOn, settledBy, handlings } = message
     if (kind === 'volatile') return
     const isDead = dead.has(page)
+    if (isKeptOut(message)) count('sent from memory')
     check(isDead || isAbandoned || settledBy.has(page), `${kind}-stuck`, () => `${number} of ${page} is not settled`)
     // While its client closes, only the delivery tells that it has failed.
     if (message.delivery?.status === 'failed') return
-    if (kind === 'request' || !isStored || error !== undefined || (isDead && !isDurable)) return
+    const isKept = isDead ? isStored && isDurable : isStored || isHandedOn || (isKeptOut(message) && !isAbandoned)
+    if (kind === 'request' || !isKept || error !== undefined) return
     check(handlings.length > 0, 'up-lost', () => `${number} was stored, and is neither handled nor failed`)
   }
 
   return {
-    sent(number, page, kind, isBad) {
+    sent(number, page, kind, isBad, isInMemory = false) {
       ups.set(number, {
-        ...{ number, page, kind, isBad, isStored: false, delivery: undefined, settledBy: new Set(), error: undefined },
-        ...{ isAbandoned: false, handlings: [] },
+        ...{
+          number,
+          page,
+          kind,
+          isBad,
+          isInMemory,
+          isStored: false,
+          delivery: undefined,
+          settledBy: new Set(),
+          error: undefined,
+        },
+        ...{ isAbandoned: false, isHandedOn: false, handlings: [] },
       })
     },
     named(number, id, delivery) {
@@ -152,9 +173,9 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
     knows: (id) => numbers.has(id),
     stored: (id) => void (find(id).isStored = true),
     isStored(number) {
-      const { kind, isStored, delivery, isAbandoned, page } = get(number)
+      const { kind, isStored, isInMemory, delivery, isAbandoned, page } = get(number)
       // A message that is kept in memory is stored, and sent, before `send` returns.
-      const isSafe = delivery ? delivery.status !== 'queued' : !isDurable
+      const isSafe = delivery ? delivery.status !== 'queued' || isKeptOut(get(number)) : !isDurable || isInMemory
       // What its page was storing when it ended may be stored, and nobody was told.
       return isStored || isSafe || kind === 'request' || isAbandoned || dead.has(page)
     },
@@ -215,9 +236,12 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
       count(`refused ${code}`)
       check(code === 'OUTBOX_FULL', 'up-verdict', () => `${number} is refused: ${code}`)
     },
-    closed(page) {
+    closed(page, isInMemory = false) {
       for (const message of ups.values()) {
-        if (message.page === page) message.isAbandoned = true
+        if (message.page === page) {
+          message.isHandedOn ||= isInMemory && !message.isAbandoned && isKeptOut(message)
+          message.isAbandoned = true
+        }
         // What its store could not strike off is found again, and settled again.
         message.settledBy.delete(page)
       }

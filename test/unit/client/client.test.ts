@@ -24,6 +24,8 @@ describe('createClient', () => {
       rttMs: undefined,
       lastReceivedAt: undefined,
       errorCount: 0,
+      durable: false,
+      storageError: undefined,
     })
   })
 

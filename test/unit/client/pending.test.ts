@@ -21,7 +21,7 @@ test('a listener of `delivered` finds the message no longer pending', async () =
 test('a request needs no store: it waits on where the store does not open', async () => {
   const store = createFakeStore()
   store.failOpen(new Error('no disk'))
-  const { client, live, heard, say } = setStage({ outbox: persistent(store) })
+  const { client, live, heard, say } = setStage({ outbox: persistent(store, { whenUnavailable: 'fail' }) })
   const answer = client.request('ask', 1)
   await live()
   const [asked] = heard().filter(({ t }) => t === 'm')

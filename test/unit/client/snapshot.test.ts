@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ConnectError } from '../../../src/shared/errors.js'
 import type { ConnectionState } from '../../../src/connection/state.js'
 import { createSnapshots, INITIAL_STATE } from '../../../src/client/snapshot.js'
+import { IN_MEMORY } from '../../../src/outbox/storage.js'
 import { createFakeClock } from '../../support/fake-platform.js'
 
 function setUp() {
@@ -16,6 +17,7 @@ function setUp() {
     platform: { now: () => clock.now, wallNow: () => clock.wallNow() },
     connection: () => source.connection,
     pending: () => source.pending,
+    outbox: { durability: IN_MEMORY },
     isWatched: () => source.isWatched,
     notify: () => void news++,
   })

@@ -33,6 +33,7 @@ describe('indexedDbStore', () => {
     [{}, 'name must be a non-empty string, got undefined'],
     [{ name: '' }, 'name must be a non-empty string, got ""'],
     [{ name: 7 }, 'name must be a non-empty string, got 7'],
+    [{ name: 'x', whenUnavailable: 'wait' }, "whenUnavailable must be 'memory' or 'fail', got \"wait\""],
     [{ name: 'x', durability: 'lax' }, "durability must be 'strict' or 'relaxed', got \"lax\""],
   ])('refuses %j at the call', (options, text) => {
     // What a caller without types may pass.
@@ -45,21 +46,34 @@ describe('indexedDbStore', () => {
     expect(() => indexedDbStore({ name: 'chat' })).not.toThrow()
   })
 
-  test.each(['indexedDB', 'navigator', 'BroadcastChannel'])(
-    'cannot be opened without %s, and says why',
-    async (name) => {
-      const page = origin.page()
-      vi.stubGlobal('navigator', { locks: page.locks })
-      vi.stubGlobal(name, name === 'navigator' ? {} : undefined)
-      const opening = Promise.resolve(createIndexedDbStore({ name: 'chat' }).open('a', () => {}))
+  test.each([
+    ['indexedDB', /there is no IndexedDB here$/],
+    ['navigator', /https or localhost$/],
+    ['BroadcastChannel', /https or localhost$/],
+  ])('cannot be opened without %s, and says why', async (name, why) => {
+    const page = origin.page()
+    vi.stubGlobal('navigator', { locks: page.locks })
+    vi.stubGlobal(name, name === 'navigator' ? {} : undefined)
+    const opening = Promise.resolve(createIndexedDbStore({ name: 'chat' }).open('a', () => {}))
 
-      await expect(opening).rejects.toMatchObject({
-        name: 'StorageError',
-        code: 'STORAGE_UNAVAILABLE',
-        message: expect.stringMatching(/^Outbox 'chat' cannot be opened: Error: .*https or from localhost/),
-      })
-    },
-  )
+    await expect(opening).rejects.toMatchObject({
+      name: 'StorageError',
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(why),
+    })
+  })
+
+  test('says that the page is to be reloaded where a newer version has made the database', async () => {
+    const newer = await openRaw('chat', 2)
+    const { store } = openPage(origin.page())
+    const opening = Promise.resolve(store.open('a', () => {}))
+
+    await expect(opening).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      message: "Outbox 'chat' cannot be opened: a newer version of this page has changed it: reload the page",
+    })
+    newer.close()
+  })
 
   test('refuses to be opened twice, and stays open', async () => {
     const { store } = openPage(origin.page())
@@ -308,7 +322,7 @@ describe('indexedDbStore when storage fails', () => {
     await commit(store, { append: run('a', 1, 1) })
 
     expect(await keysOf('chat')).toEqual([['a', 1]])
-    expect(setTimeout).not.toHaveBeenCalled()
+    expect(setTimeout.mock.calls.filter(([, delayMs = 0]) => delayMs < 10_000)).toEqual([])
   })
 
   test('does not reopen a database once it is closed', async () => {
@@ -387,10 +401,42 @@ describe('indexedDbStore when storage fails', () => {
     const newer = await openRaw('chat', 2)
 
     await expect(withoutWaiting(() => commit(store, { append: run('a', 2, 2) }))).rejects.toMatchObject({
-      code: 'STORAGE_FAILED',
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(/cannot be written: .* reload the page$/),
       cause: { name: 'VersionError' },
     })
     newer.close()
+  })
+
+  test('fails a commit that the database does not answer within 10 s, and undoes it', async () => {
+    const { store } = openPage(origin.page())
+    await store.open('a', () => {})
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(function (this: IDBObjectStore, ...given) {
+      // Its transaction stays alive, and its answer never comes.
+      const request = this.put(...given)
+      keepAlive(this)
+      return request
+    })
+    await expect(withoutWaiting(() => commit(store, { append: run('a', 1, 1) }))).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+      cause: { name: 'TimeoutError' },
+    })
+    await commit(store, { append: run('a', 2, 2) })
+
+    expect(await keysOf('chat')).toEqual([['a', 2]])
+  })
+
+  test('fails to open a database that does not answer within 10 s', async () => {
+    const blocker = await openRaw('chat', 1)
+    const deletion = indexedDB.deleteDatabase('holdfast:chat')
+    await new Promise((resolve) => (deletion.onblocked = resolve))
+    const { store } = openPage(origin.page())
+
+    await expect(withoutWaiting(async () => store.open('a', () => {}))).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(/no answer within 10000 ms$/),
+    })
+    blocker.close()
   })
 
   test('finishes the commit under way before it makes room for a newer build', async () => {
@@ -511,6 +557,11 @@ async function withoutWaiting<T>(work: () => Promise<T>): Promise<T> {
   }
   vi.useRealTimers()
   return outcome
+}
+
+/** Asks on and on, so that the transaction never ends by itself. */
+function keepAlive(rows: IDBObjectStore): void {
+  rows.get(0).addEventListener('success', () => keepAlive(rows))
 }
 
 /** Ends the transaction as the browser does when it cannot go on. */

@@ -1,13 +1,19 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import type { Entry } from '../../../src/outbox/delivery.js'
-import { createPersistence } from '../../../src/outbox/persistence.js'
+import { createPersistence, persistent, type PersistentOptions } from '../../../src/outbox/persistence.js'
 import type { OutboxStore, StoredMessage } from '../../../src/outbox/store.js'
 import { createFakeClock } from '../../support/fake-platform.js'
 import { createFakeStore, stored } from '../../support/fake-store.js'
 import { makeEntry } from '../../support/outbox-stage.js'
 
-function setUp({ isAsync = true, ...given }: { isAsync?: boolean; store?: OutboxStore } = {}) {
+interface Given {
+  isAsync?: boolean
+  isFallingBack?: boolean
+  store?: OutboxStore
+}
+
+function setUp({ isAsync = true, isFallingBack = false, ...given }: Given = {}) {
   const clock = createFakeClock()
   const store = createFakeStore({ isAsync })
   const log: string[] = []
@@ -18,7 +24,9 @@ function setUp({ isAsync = true, ...given }: { isAsync?: boolean; store?: Outbox
     given.store ?? store,
     { now: () => clock.now, createId: () => `w${++ids}` },
     {
-      adopted: (messages, isOpen) => log.push(`adopted ${names(messages)} ${isOpen ? 'late' : 'first'}`),
+      adopted(messages, isOpen, keptOut) {
+        log.push(`adopted ${names(messages)} ${isOpen ? 'late' : 'first'}${keptOut ? ` ${keptOut.code}` : ''}`)
+      },
       stored: (entries) => {
         if (entries.length > 0) log.push(`stored ${names(entries)}`)
       },
@@ -26,6 +34,7 @@ function setUp({ isAsync = true, ...given }: { isAsync?: boolean; store?: Outbox
       unavailable: ({ code }) => log.push(`unavailable ${code}`),
       report: ({ code }) => log.push(`reported ${code}`),
     },
+    isFallingBack,
   )
   const append = (): Entry => {
     const entry = makeEntry(persistence.writer, persistence.nextSequence())
@@ -280,4 +289,187 @@ describe('createPersistence', () => {
     expect(store.opens).toEqual(['w1', 'w2'])
     expect([persistence.writer, persistence.nextSequence()]).toEqual(['w2', 1])
   })
+})
+
+describe('createPersistence that goes on from memory', () => {
+  const fallingBack = (): ReturnType<typeof setUp> => setUp({ isFallingBack: true })
+
+  test.each([true, false])('does so without a store, says it once, and tries again (async %s)', async (isAsync) => {
+    const { persistence, store, log, clock, settle, append } = setUp({ isAsync, isFallingBack: true })
+    store.failOpen(new Error('private'))
+    persistence.open()
+    const early = append()
+    await settle()
+    const late = append()
+    const during = persistence.durability
+    store.failOpen(new Error('private'))
+    await clock.advance(1_000)
+    persistence.elapsed()
+    await settle()
+    await clock.advance(2_000)
+    persistence.elapsed()
+    await settle()
+    const after = append()
+    await settle()
+
+    expect([early, late, after].map(({ keptOut }) => keptOut?.code)).toEqual([
+      'STORAGE_FAILED',
+      'STORAGE_FAILED',
+      undefined,
+    ])
+    expect(during).toMatchObject({ durable: false, storageError: { code: 'STORAGE_FAILED' } })
+    expect(persistence.durability).toEqual({ durable: true, storageError: undefined })
+    expect(log).toEqual(['reported STORAGE_FAILED', 'stored w13'])
+    expect(store.opens).toEqual(['w1', 'w1', 'w1'])
+  })
+
+  test('does so while the store takes nothing, and lets a later message try it again', async () => {
+    const { persistence, store, log, clock, settle, append } = fallingBack()
+    persistence.open()
+    await settle()
+    store.hold()
+    store.failCommits(new Error('full'), 2)
+    append()
+    const behind = append()
+    store.release()
+    await settle()
+    append()
+    await clock.advance(1_000)
+    persistence.elapsed()
+    append()
+    await settle()
+    await clock.advance(2_000)
+    persistence.elapsed()
+    append()
+    await settle()
+
+    const tried = store.batches.map((batch) => batch.append.map(({ sequence }) => sequence))
+    expect(tried).toEqual([[1], [4], [5]])
+    expect(behind.keptOut?.code).toBe('STORAGE_FAILED')
+    expect(log).toEqual(['reported STORAGE_FAILED', 'stored w15'])
+    expect(persistence.durability.durable).toBe(true)
+  })
+
+  test('stays there while the store only forgets, as a full disk does', async () => {
+    const { persistence, store, settle, append } = fallingBack()
+    persistence.open()
+    const kept = append()
+    await settle()
+    store.failCommits(new Error('full'))
+    append()
+    await settle()
+    persistence.settle(kept)
+    persistence.flush()
+    await settle()
+
+    expect(store.kept).toEqual([])
+    expect(persistence.durability.durable).toBe(false)
+  })
+
+  test('asks the store to forget nothing that it never took', async () => {
+    const { persistence, store, settle, append } = fallingBack()
+    persistence.open()
+    await settle()
+    store.failCommits(new Error('full'))
+    append()
+    await settle()
+    const [first, second] = [append(), append()]
+    persistence.settle(first)
+    persistence.remove(second)
+    persistence.flush()
+    await settle()
+
+    expect(store.batches.flatMap(({ settled, removed }) => [...settled, ...removed])).toEqual([])
+  })
+
+  test.each([true, false])(
+    'writes at its closing what it had not kept, in order (falls back: %s)',
+    async (isFallingBack) => {
+      const { persistence, store, settle, append } = setUp({ isFallingBack })
+      persistence.open()
+      await settle()
+      store.failCommits(new Error('full'))
+      const entries = [append(), append()]
+      const closing = persistence.close(entries)
+      await settle()
+      await closing
+
+      expect(store.kept.map(({ sequence }) => sequence)).toEqual([1, 2])
+    },
+  )
+
+  test('hands to its next opening what the store never took', async () => {
+    const { persistence, store, settle, append, log } = fallingBack()
+    persistence.open()
+    await settle()
+    store.failCommits(new Error('full'), 3)
+    const entry = append()
+    await settle()
+    await persistence.close([entry])
+    const between = persistence.durability
+    log.length = 0
+    persistence.open()
+    await settle()
+
+    expect(store.kept).toEqual([])
+    expect(between).toEqual({ durable: false, storageError: undefined })
+    expect(log).toEqual(['adopted w11 first NOT_STORED'])
+  })
+
+  test('hands on nothing of a writer of which the store has a part, lest it overtakes that', async () => {
+    const { persistence, store, settle, append, log } = fallingBack()
+    persistence.open()
+    const kept = append()
+    await settle()
+    store.failCommits(new Error('full'), 3)
+    const late = append()
+    await settle()
+    const closing = persistence.close([kept, late])
+    log.length = 0
+    persistence.open()
+    await closing
+    await settle()
+
+    expect(log.filter((line) => line.startsWith('adopted'))).toEqual(['adopted w11 first'])
+  })
+
+  test('hands on what it had while no store opened, and none of it twice', async () => {
+    const { persistence, store, settle, append, log } = fallingBack()
+    for (let round = 0; round < 2; round++) {
+      store.failOpen(new Error('private'))
+      persistence.open()
+      const entries = round ? [] : [append()]
+      await settle()
+      await persistence.close(entries)
+    }
+    persistence.open()
+    await settle()
+
+    expect(log).toEqual(['reported STORAGE_FAILED', 'adopted w11 first NOT_STORED', 'reported STORAGE_FAILED'])
+  })
+
+  test('takes at an opening that waits for the last to end what that could not keep', async () => {
+    const { persistence, store, settle, append, log } = fallingBack()
+    persistence.open()
+    await settle()
+    store.hold()
+    const closing = persistence.close([append()])
+    persistence.open()
+    const next = append()
+    store.failCommits(new Error('full'), 3)
+    store.release()
+    await settle()
+    await closing
+
+    expect(next.keptOut).toBeUndefined()
+    expect(log.filter((line) => !line.startsWith('reported'))).toEqual(['adopted w11 first NOT_STORED', 'stored w21'])
+    expect(store.kept.map(({ writer }) => writer)).toEqual(['w2'])
+  })
+})
+
+test.each([{ whenUnavailable: 'disk' }, { whenUnavailable: true }])('persistent refuses %j', (options) => {
+  // What a caller without types may pass.
+  expect(() => persistent(createFakeStore(), options as PersistentOptions)).toThrow(
+    /^whenUnavailable must be 'memory' or 'fail', got/,
+  )
 })
