@@ -15,6 +15,7 @@ export type {
 } from './shared/contract.js'
 export type {
   ClientProtocol,
+  DialContext,
   Dialect,
   Gap,
   OutgoingFrame,
@@ -39,7 +40,7 @@ export {
 } from './shared/errors.js'
 export type { ErrorCode } from './shared/errors.js'
 export type { IterateOptions, ListenOptions } from './shared/emitter.js'
-export type { AuthSource, ClientOptions, DialContext, UrlProvider, UrlSource } from './client/options.js'
+export type { AuthSource, ClientOptions, UrlProvider, UrlSource } from './client/options.js'
 export type { Delivery, DeliveryStatus, Receipt } from './outbox/delivery.js'
 export { memoryStore } from './outbox/stores/memory-store.js'
 export type { OutboxItem } from './outbox/outbox-item.js'

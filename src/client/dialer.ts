@@ -1,5 +1,6 @@
 import { ConnectError, isRefusal, RefusedError, textOf, type HoldfastError } from '../shared/errors.js'
-import { parseUrl, type AuthSource, type DialContext, type ResolvedOptions } from './options.js'
+import type { DialContext } from '../dialects/dialect.js'
+import { parseUrl, type AuthSource, type ResolvedOptions } from './options.js'
 
 /**
  * Asks the application where to connect and with which credential, anew at every attempt. It asks once the turn has ended

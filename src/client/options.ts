@@ -1,7 +1,7 @@
 import type { SendOptions } from '../shared/contract.js'
 import { check, isObject, withDefaults, type Defaults } from '../shared/validate.js'
 import type { MaybePromise } from '../shared/maybe-promise.js'
-import type { Dialect } from '../dialects/dialect.js'
+import type { Dialect, DialContext } from '../dialects/dialect.js'
 import { memoryStore } from '../outbox/stores/memory-store.js'
 import type { OutboxMax, Overflow } from '../outbox/overflow.js'
 import type { OutboxStorage } from '../outbox/storage.js'
@@ -9,14 +9,6 @@ import { systemPlatform, type Platform } from '../platform/platform.js'
 import type { RetryDelay } from '../connection/backoff.js'
 import type { Heartbeat } from '../protocol/heartbeat.js'
 import type { WebSocketClass } from '../platform/transport.js'
-
-/** What a url provider is told of the attempt that asks it. */
-export interface DialContext {
-  /** From 1; grows with each attempt in a row that failed. */
-  readonly attempt: number
-  /** Aborts when the answer is no longer wanted: the attempt timed out, or the client was closed. */
-  readonly signal: AbortSignal
-}
 
 /**
  * Where to connect. A string that starts with `/` is relative to the page; it is resolved at each attempt, so that a server
@@ -140,7 +132,15 @@ export function resolveOptions(clientOptions: ClientOptions, makeDialect: () => 
   check('overflow', overflow, "'reject', 'drop-oldest' or 'drop-newest'", isOverflow, RangeError)
   const { min, max } = retryDelayMs
   check('retryDelayMs.max', max, `at least min, ${min}`, max >= min, RangeError)
-  return { ...options, platform, url: dial, dialect, outbox, heartbeatGiven: clientOptions.heartbeatMs && heartbeatMs }
+  return {
+    ...options,
+    auth: auth ?? dialect.hello,
+    platform,
+    url: dial,
+    dialect,
+    outbox,
+    heartbeatGiven: clientOptions.heartbeatMs && heartbeatMs,
+  }
 }
 
 /**

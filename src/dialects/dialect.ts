@@ -87,7 +87,7 @@ export interface ClientProtocol {
   /** How many bytes may wait in the browser's buffer before `nextFrame` gives out no more messages. */
   readonly bufferBytesMax: number
   /**
-   * A socket is open; `credential` is what the application's `auth` answered. Returns an event where nothing more is to be
+   * A socket is open; `credential` is what the application's `auth`, or the dialect's `hello`, answered. Returns an event where nothing more is to be
    * said in the handshake.
    */
   opened(credential: unknown): ReadyEvent | undefined
@@ -134,6 +134,14 @@ export interface ProtocolHost {
   readonly heartbeatMs?: Heartbeat | undefined
 }
 
+/** What an application's function is told of the attempt that asks it. */
+export interface DialContext {
+  /** From 1; grows with each attempt in a row that failed. */
+  readonly attempt: number
+  /** Aborts when the answer is no longer wanted: the attempt timed out, or the client was closed. */
+  readonly signal: AbortSignal
+}
+
 /** How one kind of server is spoken to: what goes on the wire, what comes off it, and who confirms a message. */
 export interface Dialect {
   readonly name: string
@@ -143,6 +151,8 @@ export interface Dialect {
   locate?(url: string): string
   /** Whether the server acknowledges messages and takes a credential. */
   readonly acknowledges: boolean
+  /** Asked at each attempt for what `opened` gets, where the dialect takes no credential of the client's. */
+  readonly hello?: ((context: DialContext) => Promise<unknown>) | undefined
   /** Makes the client's requests, where the server replies. */
   readonly createRequests?: typeof createRequests
   /** How many bad frames in a row close the link. */

@@ -24,7 +24,7 @@ type Core = Pick<
  * is checked at the call. What is not described here is as in `ClientOptions`, but for `outboxMax`, which is
  * `{ messages: 100_000, bytes: 128 MiB }`, since a native socket takes all that it is given.
  */
-export interface HoldfastWebSocketOptions extends Core, Pick<PlainOptions, 'ping' | 'pong'> {
+export interface HoldfastWebSocketOptions extends Core, Pick<PlainOptions, 'hello' | 'welcome' | 'ping' | 'pong'> {
   /**
    * Whether a lost connection comes back. Default: true. With false an instance lives for one connection, as a native
    * one does: for libraries that make a new one by themselves.
@@ -37,6 +37,8 @@ export interface HoldfastWebSocketOptions extends Core, Pick<PlainOptions, 'ping
 const DEFAULTS = {
   reconnect: true,
   closeTimeoutMs: 10_000,
+  hello: undefined,
+  welcome: undefined,
   ping: undefined,
   pong: undefined,
   retryDelayMs: undefined,
@@ -83,9 +85,9 @@ export function boundOptions(
 /** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
 export function planOf(url: string, subprotocols: readonly string[], given?: HoldfastWebSocketOptions): Plan {
   const options = withDefaults('HoldfastWebSocket', given, DEFAULTS)
-  const { reconnect, closeTimeoutMs, ping, pong, ...core } = options
+  const { reconnect, closeTimeoutMs, hello, welcome, ping, pong, ...core } = options
   // What is undefined is not given, whatever its type says.
-  const talk = { codec: RAW, subprotocols, ping, pong } as PlainOptions
+  const talk = { codec: RAW, subprotocols, hello, welcome, ping, pong } as PlainOptions
   const client = {
     ...core,
     url,

@@ -13,6 +13,8 @@ export interface PlainRules {
    * silence ends nothing before it has answered.
    */
   readonly pongWithinMs: number | undefined
+  /** Which frame ends the handshake; absent: an open socket is the whole of it. */
+  readonly isWelcome: ((frame: Received) => boolean) | undefined
   readonly waits: ListenerWaits
 }
 
@@ -33,10 +35,13 @@ const NO_PONG: ProtocolEvent = {
 const KEPT_MAX = 2 ** 20
 
 /** Hands the outbox's messages to the browser as they are. A plain server acknowledges nothing. */
-export function createPlainProtocol({ read, makePing, pongWithinMs, waits }: PlainRules): ClientProtocol {
+export function createPlainProtocol(rules: PlainRules): ClientProtocol {
+  const { read, makePing, pongWithinMs, isWelcome, waits } = rules
   let isOpen = false
   /** Whether this connection was pinged. */
   let isAsked = false
+  /** Goes first. */
+  let hello: Body | undefined
   let ping: Body | undefined
   let patienceMs = pongWithinMs ?? Infinity
   /** When the first ping of a connection should be answered. */
@@ -44,19 +49,24 @@ export function createPlainProtocol({ read, makePing, pongWithinMs, waits }: Pla
   let kept: Kept[] = []
   let left = KEPT_MAX
 
+  function ready(): ReadyEvent {
+    isOpen = true
+    if (pongWithinMs === undefined) return READY
+    ping = makePing?.()
+    return { ...READY, mayIgnorePings: true }
+  }
+
   return {
     get deadline() {
       return Math.min(waits.deadline, pongBy)
     },
     bufferBytesMax: BUFFER_BYTES_MAX,
-    opened() {
-      // A plain server says nothing before it is spoken to: the open socket is the whole handshake.
-      isOpen = true
-      if (pongWithinMs === undefined) return READY
-      ping = makePing?.()
-      return { ...READY, mayIgnorePings: true }
+    opened(first) {
+      hello = first as Body | undefined // The dialect has checked it.
+      return isWelcome ? undefined : ready()
     },
     receive(frame, now) {
+      if (!isOpen && isWelcome?.(frame)) return [ready()]
       const event = read(frame)
       if (event.type !== 'message') {
         pongBy = Infinity
@@ -82,6 +92,11 @@ export function createPlainProtocol({ read, makePing, pongWithinMs, waits }: Pla
       return [...(isIgnored ? [NO_PONG] : NOTHING), ...due.map(({ event }) => event)]
     },
     nextFrame(outbox, room, now) {
+      if (hello !== undefined) {
+        const frame = hello
+        hello = undefined
+        return { frame, bytes: sizeOf(frame) }
+      }
       if (ping !== undefined) {
         const frame = ping
         ping = undefined
@@ -96,7 +111,7 @@ export function createPlainProtocol({ read, makePing, pongWithinMs, waits }: Pla
     volatileFrames: (_event, body, room) => (isOpen && room > 0 ? [body] : undefined),
     closed() {
       isOpen = isAsked = false
-      ping = undefined
+      hello = ping = undefined
       pongBy = Infinity
       kept = []
       left = KEPT_MAX

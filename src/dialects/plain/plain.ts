@@ -1,4 +1,4 @@
-import { isThenable } from '../../shared/maybe-promise.js'
+import { isThenable, type MaybePromise } from '../../shared/maybe-promise.js'
 import { check, show, withDefaults } from '../../shared/validate.js'
 import { closeAdvice } from '../../protocol/close-codes.js'
 import {
@@ -11,7 +11,7 @@ import {
   type Message,
   type Received,
 } from '../../protocol/codec.js'
-import type { Dialect, ProtocolEvent } from '../dialect.js'
+import type { DialContext, Dialect, ProtocolEvent } from '../dialect.js'
 import { createListenerWaits, LISTEN_WAIT_MS } from '../listener-waits.js'
 import { createPlainProtocol } from './plain-protocol.js'
 import { pingOf, saysPong } from './pongs.js'
@@ -25,6 +25,19 @@ export interface PlainOptions {
   codec?: Codec
   /** Subprotocols to offer. Default: none, since Chromium fails the connection when the server selects none of those offered. */
   subprotocols?: readonly string[]
+  /**
+   * Makes the first frame of each connection, such as a login: it goes before all that waits and all that a listener
+   * sends. Asked anew at every attempt, within its `connectTimeoutMs`. Where it throws, or answers no text or bytes, the
+   * attempt fails with `AUTH_FAILED`; a `RefusedError` stops the client. Default: none.
+   */
+  hello?: (context: DialContext) => MaybePromise<Body>
+  /**
+   * The answer to wait for before the connection counts as connected and anything but `hello` is sent: a text, or a
+   * function that says which frame it is. It is not handed to the application; without it the attempt fails with
+   * `CONNECT_TIMEOUT`. The function may throw a `RefusedError` for a no, which stops the client; with the code `UNAUTHORIZED`
+   * a second time in a row, after another `hello`. Default: none.
+   */
+  welcome?: string | ((frame: Received) => boolean)
   /**
    * The ping: text, or a function that makes each frame. Silence after it ends the connection.
    * Default: nothing is sent, and a silent link is never suspected, since an unknown server breaks on odd frames. Where
@@ -59,23 +72,30 @@ export function plain(options?: PlainOptions): Dialect {
   const {
     codec = json(),
     subprotocols = [],
+    hello,
+    welcome,
     ping,
     pong,
     listenWaitMs,
   } = withDefaults('plain', options, {
     codec: undefined,
     subprotocols: undefined,
+    hello: undefined,
+    welcome: undefined,
     ping: undefined,
     pong: undefined,
     listenWaitMs: LISTEN_WAIT_MS,
   })
   check('codec', codec, 'a codec such as json() or text()', typeof codec?.decode === 'function')
+  check('hello', hello, 'a function', ['function', 'undefined'].includes(typeof hello))
+  check('welcome', welcome, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof welcome))
   check('ping', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
   check('pong', pong, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof pong))
   return {
     name: 'plain',
     subprotocols,
     acknowledges: false,
+    hello: hello && (async (context) => checkedFrame('hello', await hello(context))),
     badFramesMax: BAD_FRAMES_MAX,
     encode: (event, data) => atOnce(codec.encode(event, data)),
     advise: closeAdvice,
@@ -83,8 +103,10 @@ export function plain(options?: PlainOptions): Dialect {
       const asked = ping ?? (heartbeatMs && pingOf(codec))
       return createPlainProtocol({
         read: createReader(codec, asked, pong, asked !== ping),
-        makePing: typeof asked === 'function' ? () => checkedPing(asked()) : asked === undefined ? asked : () => asked,
+        makePing:
+          typeof asked === 'function' ? () => checkedFrame('ping', asked()) : asked === undefined ? asked : () => asked,
         pongWithinMs: asked === ping ? undefined : heartbeatMs?.timeout,
+        isWelcome: matcher('welcome', welcome),
         waits: createListenerWaits(audience, listenWaitMs),
       })
     },
@@ -124,23 +146,30 @@ function decoded(codec: Codec, frame: Received): Message {
 }
 
 /** @throws {TypeError} for what no socket sends */
-function checkedPing(frame: Body): Body {
-  check('ping', atOnce(frame), 'text or bytes', isBody(frame))
+function checkedFrame(name: string, frame: Body): Body {
+  check(name, atOnce(frame), 'text or bytes', isBody(frame))
   return frame
 }
 
-/** @throws {TypeError} for a promise, which would be true of every frame */
-function checkedPong(answer: boolean): boolean {
-  check('pong', atOnce(answer), 'true or false', !isThenable(answer))
-  return answer
+/** @throws {TypeError} (the function) for a promise, which would be true of every frame */
+function matcher(
+  name: string,
+  wanted: string | ((frame: Received) => boolean) | undefined,
+): ((frame: Received) => boolean) | undefined {
+  if (wanted === undefined) return undefined
+  if (typeof wanted === 'string') return (frame) => frame === wanted
+  return (frame) => {
+    const answer = atOnce(wanted(frame))
+    check(name, answer, 'true or false', !isThenable(answer))
+    return answer
+  }
 }
 
 function answers(
   ping: Body | (() => Body) | undefined,
   pong: PlainOptions['pong'],
 ): ((frame: Received) => boolean) | undefined {
-  if (typeof pong === 'function') return (frame) => checkedPong(pong(frame))
-  if (pong !== undefined) return (frame) => frame === pong
+  if (pong !== undefined) return matcher('pong', pong)
   if (ping === undefined || typeof ping === 'function') return undefined
   return (frame) => frame === ping || saysPong(frame)
 }

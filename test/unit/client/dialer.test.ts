@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createDialer } from '../../../src/client/dialer.js'
 import type { HoldfastError } from '../../../src/shared/errors.js'
-import type { AuthSource, DialContext, UrlProvider } from '../../../src/client/options.js'
+import type { AuthSource, UrlProvider } from '../../../src/client/options.js'
+import type { DialContext } from '../../../src/dialects/dialect.js'
 import { createFakePlatform } from '../../support/fake-platform.js'
 
 interface SetUp {
