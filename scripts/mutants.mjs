@@ -134,8 +134,44 @@ export const MUTANTS = [
   {
     name: 'nobody gives up a silent link',
     file: 'src/protocol/heartbeat.ts',
-    from: 'pongBy = Math.min(pongBy, now + timeout)',
+    from: 'pongBy = Math.min(pongBy, now + times * (ms + carriedMs))',
     to: 'pongBy = Infinity',
+  },
+  {
+    name: 'client gives a slow link no time for what it carries',
+    file: 'src/protocol/heartbeat.ts',
+    from: '(ms + carriedMs)',
+    to: 'ms',
+  },
+  {
+    name: 'client takes the pong of an older ping for that of its last one',
+    file: 'src/protocol/heartbeat.ts',
+    from: 'arrivedBytes = ping[1]',
+    to: 'arrivedBytes = askedBytes',
+  },
+  {
+    name: 'client forgets what long frame was announced',
+    file: 'src/protocol/heartbeat.ts',
+    from: 'nextBytes = bytes',
+    to: '',
+  },
+  {
+    name: 'server announces no long frame',
+    file: 'src/server/connection/sender.ts',
+    from: "if (bytes >= LONG_FRAME_BYTES) this.write({ t: 'o', next: bytes })",
+    to: '',
+  },
+  {
+    name: 'server gives up a client whose long message comes in',
+    file: 'src/server/connection/heartbeat.ts',
+    from: 'if (progress > this.#progressed) {',
+    to: 'if (false) {',
+  },
+  {
+    name: 'server gives a slow client no time for what it reads',
+    file: 'src/server/connection/heartbeat.ts',
+    from: 'timeout + carryMs(bytesWritten - this.#arrived)',
+    to: 'timeout',
   },
   {
     name: 'message that is to be handled later counts as handled',

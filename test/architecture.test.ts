@@ -168,6 +168,8 @@ function walkServer(): { receive: string[]; send: string[] } {
   })
   const socket = {
     bufferedAmount: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
     send(frame: unknown) {
       if (String(frame).includes('"down"')) ways.send = callsNow()
     },

@@ -144,7 +144,7 @@ FRAMES = {
         },
         "v": {"e": name, "d?": anything},
         "p": {"spread?": count},
-        "o": {},
+        "o": {"next?": seq},
         "reauth": {"within": count},
         "drain": {"after": count},
         "error": {"code": text, "message": text, "after?": count},

@@ -35,10 +35,10 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   const requests = dialect.createRequests?.({ outbox, platform, cancel, progressed })
   const drain = createDrain()
   const link = createLink({
+    ...options,
     protocol,
     outbox,
     report,
-    platform,
     createTransport: () => platform.createTransport({ opened, frame: heard, closed, blocked }),
   })
   const timer = createDeadlineTimer(platform, elapsed)
@@ -128,7 +128,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   // What follows from it.
 
   function step(input: Input, at: number): void {
-    for (const effect of connection.handle(input, at)) run(effect)
+    for (const effect of connection.handle(input, at, link)) run(effect)
   }
 
   function run(effect: Effect): void {
@@ -160,6 +160,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       case 'error':
         return notify(event)
       case 'pong':
+      case 'announced':
       case 'ready':
       case 'farewell':
       case 'spread':

@@ -1,14 +1,15 @@
-import type { ClientProtocol } from '../dialects/dialect.js'
+import type { ClientProtocol, Dialect } from '../dialects/dialect.js'
 import { createSendBuffer } from '../dialects/send-buffer.js'
 import { LEFT_THE_BROWSER } from '../outbox/delivery.js'
 import type { Outbox } from '../outbox/outbox-api.js'
 import type { Platform } from '../platform/platform.js'
 import type { Transport } from '../platform/transport.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
+import type { Traffic } from '../protocol/heartbeat.js'
 import { HoldfastError, LocalProtocolError, RemoteProtocolError, textOf } from '../shared/errors.js'
 
 /** The way from the outbox to the network: one socket at a time, filled with what the protocol wants to send. */
-export interface Link {
+export interface Link extends Traffic {
   /** Bytes in the browser's buffer. */
   readonly buffered: number
   /** When `poll` is due, on the monotonic clock. */
@@ -37,10 +38,12 @@ interface LinkOptions {
   createTransport(): Transport
   /** In a hidden page the next look for room in the buffer may be a minute away. */
   readonly platform: Pick<Platform, 'isHidden'>
+  readonly dialect: Pick<Dialect, 'acknowledges'>
   report(error: HoldfastError): void
 }
 
-export function createLink({ protocol, outbox, createTransport, platform, report }: LinkOptions): Link {
+export function createLink(options: LinkOptions): Link {
+  const { protocol, outbox, createTransport, platform, dialect, report } = options
   const buffer = createSendBuffer()
   let transport: Transport | undefined
   let isUnbounded = false
@@ -97,6 +100,15 @@ export function createLink({ protocol, outbox, createTransport, platform, report
   return {
     get buffered() {
       return buffered()
+    },
+    get written() {
+      return buffer.sent
+    },
+    get left() {
+      return buffer.sent - buffered()
+    },
+    get unacknowledged() {
+      return dialect.acknowledges ? outbox.bytesInFlight : Infinity
     },
     get deadline() {
       return buffer.deadline

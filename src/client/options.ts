@@ -49,8 +49,9 @@ export interface ClientOptions {
   /** How long an attempt may take, with the url provider, TCP, TLS and handshake. Doubled after two time-outs in a row. Default: 10,000. */
   connectTimeoutMs?: number
   /**
-   * A dead link is found within `interval + timeout`, where the dialect can ping; a Socket.IO server has its own. To give
-   * it turns the ping of `plain()` on. Default: `{ interval: 25_000, timeout: 15_000 }`. */
+   * A dead link is found within `interval + timeout`, where the dialect can ping; a Socket.IO server has its own. An
+   * answer that goes behind long messages has as much longer as a link of 64 kbit/s needs for them, 131 s at most. To
+   * give it turns the ping of `plain()` on. Default: `{ interval: 25_000, timeout: 15_000 }`. */
   heartbeatMs?: Partial<Heartbeat>
   /** The longest message that `send` takes, encoded. Default: 1 MiB. */
   frameBytesMax?: number

@@ -16,7 +16,7 @@ import {
   type CloseAdvice,
 } from '../protocol/close-codes.js'
 import { fullJitter, type RetryDelay } from './backoff.js'
-import { createLiveness, isLate, type Heartbeat } from '../protocol/heartbeat.js'
+import { createLiveness, isLate, type Heartbeat, type Traffic } from '../protocol/heartbeat.js'
 import type { Effect, Input } from './inputs-effects.js'
 import { next, type ConnectionState, type Status, type Trigger } from './state.js'
 
@@ -38,7 +38,8 @@ export interface Connection {
   readonly state: ConnectionState
   /** When `elapsed` is due, on the clock of `handle`; `Infinity` when nothing is. */
   readonly deadline: number
-  handle(input: Input, now: number): Effect[]
+  /** @param traffic what is on its way meanwhile; default: nothing */
+  handle(input: Input, now: number, traffic?: Traffic): Effect[]
 }
 
 /** No server is obeyed that wants us to stay away for longer, in milliseconds. */
@@ -172,11 +173,11 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
     }
   }
 
-  function elapsed(now: number): void {
+  function elapsed(now: number, traffic?: Traffic): void {
     if (state.status === 'waiting') {
       if (now >= state.retryAt) move('due', now)
     } else if (state.status === 'connected') {
-      const verdict = liveness.elapsed(now)
+      const verdict = liveness.elapsed(now, traffic)
       if (verdict !== 'dead') return ping(verdict)
       const silence = `No frame from the server for ${Math.round(now - liveness.receivedAt)} ms`
       lose(new ConnectionLostError('HEARTBEAT_TIMEOUT', silence, LINK_ABANDONED, ''), 'retry', now)
@@ -192,7 +193,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
     }
   }
 
-  function react(input: Input, now: number): void {
+  function react(input: Input, now: number, traffic?: Traffic): void {
     switch (input.type) {
       case 'frame':
         liveness.received(now)
@@ -203,6 +204,8 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
         if (rttMs !== undefined) effects.push({ type: 'roundTrip', rttMs })
         return
       }
+      case 'announced':
+        return liveness.announced(input.bytes)
       case 'ready':
         return ready(input, now)
       case 'spread':
@@ -214,7 +217,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
         if (isLinked()) broken(input.error, now)
         return
       case 'elapsed':
-        return elapsed(now)
+        return elapsed(now, traffic)
       case 'opened':
         move('opened', now)
         if (input.ready) ready(input.ready, now)
@@ -229,7 +232,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
         return
       case 'wake':
       case 'doubt':
-        if (state.status === 'connected') ping(liveness.probe(now))
+        if (state.status === 'connected') ping(liveness.probe(now, traffic))
         else if (state.status === 'waiting' && input.type === 'wake') {
           // Drawn afresh, as a whole office comes back online together.
           state = { ...state, retryAt: Math.min(state.retryAt, now + fullJitter(1, retryDelayMs, random)) }
@@ -259,10 +262,10 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
       if (state.status === 'connected') return liveness.deadline
       return isLinked() ? attemptBy : Infinity
     },
-    handle(input, now) {
+    handle(input, now, traffic) {
       effects = []
       const before = state
-      react(input, now)
+      react(input, now, traffic)
       if (state !== before) effects.push({ type: 'changed' })
       return effects
     },

@@ -20,6 +20,8 @@ export type Input =
   | { readonly type: 'frame' | 'pong' }
   /** A frame came that the dialect does not understand or that refuses us; or our own side cannot go on. */
   | { readonly type: 'broken'; readonly error: HoldfastError }
+  /** The server's next frame has so many bytes. */
+  | { readonly type: 'announced'; readonly bytes: number }
   | ReadyEvent
   | { readonly type: 'spread'; readonly spreadMs: number | undefined }
   /** The server says why it will close, or when to come back. */

@@ -39,6 +39,8 @@ export type ProtocolEvent =
   /** `replyTo` where the server waits for the application's answer: it is handed back to `reply`. */
   | { readonly type: 'message'; readonly message: Message; readonly replyTo?: unknown }
   | { readonly type: 'pong' }
+  /** The server says that its next frame has so many bytes. */
+  | { readonly type: 'announced'; readonly bytes: number }
   | ReadyEvent
   | { readonly type: 'gap'; readonly gap: Gap }
   /** The server says why it will close, or when to come back. */

@@ -16,6 +16,8 @@ const POLL_AFTER_MS = { forRoom: 4, forReceipts: 24, max: 256 }
 export interface SendBuffer {
   /** When the next poll is due, on the monotonic clock. */
   readonly deadline: number
+  /** How many bytes were written since the socket was opened. */
+  readonly sent: number
   /** How many messages wait for having left the buffer. */
   readonly leaving: number
   /** A frame of so many bytes was written. The position after it counts bytes since the socket was opened. */
@@ -43,6 +45,9 @@ export function createSendBuffer(): SendBuffer {
   return {
     get deadline() {
       return deadline
+    },
+    get sent() {
+      return sent
     },
     get leaving() {
       return watched.length - head

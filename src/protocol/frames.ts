@@ -61,7 +61,7 @@ export type DownFrame =
   | { t: 'drain'; after: number }
   | { t: 'error'; code: string; message: string; after?: number }
   | { t: 'p'; spread?: number }
-  | { t: 'o' }
+  | { t: 'o'; next?: number }
 
 /** The subprotocol's name. */
 export const SUBPROTOCOL = 'holdfast.1'
@@ -153,7 +153,7 @@ const DOWN: Readonly<Record<string, Shape>> = /* @__PURE__ */ (() => ({
   drain: { after: isCount },
   error: { code: isText, message: isText, after: maybe(isCount) },
   p: { spread: maybe(isCount) },
-  o: NOTHING,
+  o: { next: maybe(isSequence) },
 }))()
 
 /**

@@ -2,9 +2,48 @@
 export interface Heartbeat {
   /** From one ping to the next. */
   readonly interval: number
-  /** How long after a ping the peer may stay silent. A dead link is found within `interval + timeout`. */
+  /**
+   * How long after a ping the peer may stay silent, on a link that is not busy with long frames. A dead link is found
+   * within `interval + timeout`.
+   */
   readonly timeout: number
 }
+
+/** What is on its way over one socket, in bytes. */
+export interface Traffic {
+  /** Written since the socket was opened. */
+  readonly written: number
+  /** Of these, what has left this process. */
+  readonly left: number
+  /** Of the messages, what the peer has yet to acknowledge; `Infinity` where it acknowledges nothing. */
+  readonly unacknowledged: number
+}
+
+const NO_TRAFFIC: Traffic = { written: 0, left: 0, unacknowledged: 0 }
+
+/** A link that carries less is dead, in bytes per millisecond: 64 kbit/s, the channel of a modem and of GPRS. */
+const BYTES_PER_MS_MIN = 8
+
+/** So much at most, in bytes, is in the buffers of systems and proxies, where nothing tells how it moves. */
+const UNSEEN_BYTES_MAX = 2 ** 20
+
+/**
+ * How much longer, in milliseconds, an answer may take that goes behind so many bytes which are not known to have arrived:
+ * 131 s at most.
+ */
+export const carryMs = (bytes: number): number => Math.floor(Math.min(bytes, UNSEEN_BYTES_MAX) / BYTES_PER_MS_MIN)
+
+/**
+ * The first frame of a link may be long, such as a snapshot of everything, and of a frame that is not whole yet a browser
+ * shows nothing. Until it comes an answer may take so many times as long.
+ */
+const UNHEARD_PATIENCE = 4
+
+/** A peer that answers no pings, and lives by other frames, leaves no more of them in memory. */
+export const OPEN_PINGS_MAX = 8
+
+/** A link that was lost to silence makes the next one twice as patient, up to so many times. */
+const PATIENCE_MAX = 8
 
 /** After a page comes back into view or online, an answer is due this soon, in milliseconds. */
 const PROBE_TIMEOUT_MS = 5_000
@@ -28,11 +67,13 @@ export interface Liveness {
    */
   start(now: number, theirs?: Heartbeat, mayIgnorePings?: boolean): void
   received(now: number): void
+  /** The peer says that its next frame has so many bytes. */
+  announced(bytes: number): void
   /** The round trip in milliseconds, or undefined for a pong that nobody asked for. */
   pong(now: number): number | undefined
   /** Asks at once, with little patience: the page was hidden or offline and the link may have died meanwhile. */
-  probe(now: number): 'ping' | undefined
-  elapsed(now: number): 'ping' | 'dead' | undefined
+  probe(now: number, traffic?: Traffic): 'ping' | undefined
+  elapsed(now: number, traffic?: Traffic): 'ping' | 'dead' | undefined
 }
 
 const UNHURRIED: Heartbeat = { interval: Infinity, timeout: Infinity }
@@ -40,23 +81,44 @@ const UNHURRIED: Heartbeat = { interval: Infinity, timeout: Infinity }
 /** @param ours null where the peer cannot be asked: then it is only listened to */
 export function createLiveness(ours: Heartbeat | null): Liveness {
   let heartbeat = ours
-  let receivedAt = 0
+  let startedAt = 0
+  let receivedAt = -1
   let pingAt = Infinity
   let pongBy = Infinity
   /** How long a peer that cannot be asked may be silent. */
   let silenceMs = Infinity
-  let askedAt: number | undefined
+  /** Pings without a pong, oldest first: when each was sent, and how much was written before it. */
+  let pings: (readonly [at: number, bytes: number])[] = []
   let forgiven = false
   /** Whether the peer has yet to show that it answers pings. */
   let isUnsure = false
-  /** How long an answer may take. */
-  let patienceMs = Infinity
+  /** How long an answer may take on an idle link. */
+  let timeoutMs = Infinity
+  /** A link that has lived for so long is no victim of what is sent on every new one. */
+  let provenMs = Infinity
+  let patience = 1
+  /** How much was written before the first ping of this silence, how much of that had left, and how much the peer has. */
+  let askedBytes = 0
+  let leftBytes = 0
+  let arrivedBytes = 0
+  /** How long the frame is that comes next. */
+  let nextBytes = 0
 
-  const ask = (now: number, { interval, timeout }: Heartbeat): 'ping' => {
-    // Life was heard since the last ping: what it asked is answered, pong or no pong.
-    if (pongBy === Infinity) askedAt = now
+  /** The peer is to be heard within so many milliseconds, and what a slow link takes for what is on its way. */
+  const within = (ms: number, now: number, { written, unacknowledged }: Traffic): void => {
+    const carriedMs = carryMs(Math.min(written - arrivedBytes, unacknowledged) + nextBytes)
+    const times = Math.max(patience, receivedAt < startedAt ? UNHEARD_PATIENCE : 1)
+    pongBy = Math.min(pongBy, now + times * (ms + carriedMs))
+  }
+
+  const ask = (now: number, { interval, timeout }: Heartbeat, traffic: Traffic): 'ping' => {
+    if (pings.push([now, traffic.written]) > OPEN_PINGS_MAX) pings.shift()
+    if (pongBy === Infinity) {
+      askedBytes = traffic.written
+      leftBytes = traffic.left
+    }
     pingAt = now + interval
-    pongBy = Math.min(pongBy, now + timeout)
+    within(timeout, now, traffic)
     return 'ping'
   }
 
@@ -68,12 +130,15 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
           interval: Math.min(ours.interval, theirs.interval),
           timeout: Math.min(ours.timeout, theirs.timeout),
         }
-    patienceMs = (heartbeat ?? theirs).timeout
-    receivedAt = now
-    pingAt = heartbeat ? now + heartbeat.interval : Infinity
-    silenceMs = heartbeat ? Infinity : theirs.interval + theirs.timeout
-    pongBy = now + silenceMs
-    askedAt = undefined
+    const { interval, timeout } = heartbeat ?? theirs
+    timeoutMs = timeout
+    provenMs = interval + timeout
+    startedAt = now
+    arrivedBytes = 0
+    pingAt = heartbeat ? now + interval : Infinity
+    silenceMs = heartbeat ? Infinity : provenMs
+    pongBy = now + silenceMs * patience
+    pings = []
     forgiven = false
   }
 
@@ -82,35 +147,54 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
       return Math.min(pingAt, pongBy)
     },
     get receivedAt() {
-      return receivedAt
+      return Math.max(receivedAt, startedAt)
     },
     start,
     received(now) {
       receivedAt = now
-      pongBy = now + silenceMs
+      if (now - startedAt > provenMs) patience = 1
+      nextBytes = 0
+      pongBy = now + silenceMs * patience
       forgiven = false
     },
-    pong(now) {
-      const roundTrip = askedAt === undefined ? undefined : now - askedAt
-      askedAt = undefined
-      if (isUnsure) start(now)
-      return roundTrip
+    announced(bytes) {
+      nextBytes = bytes
     },
-    probe(now) {
+    pong(now) {
+      const ping = pings.shift()
+      if (isUnsure) start(now)
+      if (!ping) return undefined
+      arrivedBytes = ping[1]
+      return now - ping[0]
+    },
+    probe(now, traffic = NO_TRAFFIC) {
       if (!heartbeat) return undefined
-      const verdict = pongBy === Infinity ? ask(now, heartbeat) : undefined
-      pongBy = Math.min(pongBy, now + PROBE_TIMEOUT_MS)
+      const verdict = pongBy === Infinity ? ask(now, heartbeat, traffic) : undefined
+      within(PROBE_TIMEOUT_MS, now, traffic)
       return verdict
     },
-    elapsed(now) {
+    elapsed(now, traffic = NO_TRAFFIC) {
       if (now >= pongBy) {
+        if (leftBytes < askedBytes && traffic.left > leftBytes) {
+          // What stands before our ping leaves the buffer: it has yet to go out.
+          leftBytes = traffic.left
+          pongBy = Infinity
+          within(timeoutMs, now, traffic)
+          return undefined
+        }
         // Frames may be waiting behind this very timer if it ran late: give the peer one more chance.
-        if (forgiven || !isLate(now, pongBy, patienceMs)) return 'dead'
+        if (forgiven || !isLate(now, pongBy, timeoutMs)) {
+          patience = Math.min(PATIENCE_MAX, 2 * patience)
+          provenMs = Infinity // What the next link says before it is up proves nothing.
+          return 'dead'
+        }
         forgiven = true
-        pongBy = now + (heartbeat ? heartbeat.timeout : PROBE_TIMEOUT_MS)
-        return heartbeat ? ask(now, heartbeat) : undefined
+        pongBy = Infinity
+        within(heartbeat ? heartbeat.timeout : PROBE_TIMEOUT_MS, now, traffic)
+        if (!heartbeat) return undefined
+        pingAt = now
       }
-      return heartbeat && now >= pingAt ? ask(now, heartbeat) : undefined
+      return heartbeat && now >= pingAt ? ask(now, heartbeat, traffic) : undefined
     },
   }
 }

@@ -19,6 +19,8 @@ export interface FakeClient {
   readonly closed: { readonly code: number; readonly reason: string } | undefined
   /** What the socket says of itself. */
   bufferedAmount: number
+  bytesRead: number
+  bytesWritten: number
   /** Sends frames; a text goes as it is. */
   say(...frames: (Frame | string)[]): void
   /** The frames since the last call. */
@@ -97,6 +99,8 @@ function connect(engine: Engine, request: Partial<UpgradeRequest>): FakeClient {
   const client: FakeClient = {
     frames,
     bufferedAmount: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
     get connection() {
       return connection
     },
@@ -124,6 +128,12 @@ function connect(engine: Engine, request: Partial<UpgradeRequest>): FakeClient {
       },
       get bufferedAmount() {
         return client.bufferedAmount
+      },
+      get bytesRead() {
+        return client.bytesRead
+      },
+      get bytesWritten() {
+        return client.bytesWritten
       },
     },
     { url: '/', headers: {}, ...request },

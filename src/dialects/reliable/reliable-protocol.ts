@@ -195,7 +195,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
         owed.push({ t: 'o' })
         return [{ type: 'spread', spreadMs: frame.spread }]
       case 'o':
-        return PONG
+        return frame.next ? [{ type: 'announced', bytes: frame.next }] : PONG
       case 'welcome':
         mustBe('welcomed', frame)
         return welcome(frame)

@@ -113,7 +113,10 @@ export interface EngineOptions {
    * `HoldfastError`, such as a `RejectedError`, is told otherwise, and of all else that the handler failed. Default: false.
    */
   readonly exposeErrors?: boolean
-  /** When a silent client is pinged, and how long it may take to answer. Default: 25,000 and 15,000. */
+  /**
+   * When a client is pinged, and how long it may be silent then. It has longer while a long message of its comes in, and
+   * for what it has yet to read as long as a link of 64 kbit/s needs, 131 s at most. Default: 25,000 and 15,000.
+   */
   readonly heartbeatMs?: Partial<Heartbeat>
   /**
    * The pages that may connect: a list of origins such as `https://example.com` and of all subdomains of one,

@@ -46,7 +46,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     this.incoming = new IncomingMessages(limits.window)
     this.#sender = new Sender(context, socket)
     this.#authenticator = new Authenticator(context, request)
-    this.#heartbeat = new ClientHeartbeat(heartbeat, now)
+    this.#heartbeat = new ClientHeartbeat(heartbeat, socket, now)
     this.#queue = new FrameQueue(context, this.incoming)
     this.#deadline = context.deadlines.create(this)
     this.#helloBy = now + limits.helloTimeoutMs
@@ -233,7 +233,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   #handle(frame: UpFrame, bytes: number): void {
     if (frame.t === 'p') return this.#sender.write({ t: 'o' })
     if (frame.t === 'bye') return this.#bye()
-    if (frame.t === 'o') return // Life was noted already.
+    if (frame.t === 'o') return this.#heartbeat.ponged()
     if (this.#status !== 'attached' || !this.#receiver) throw badFrame(`"${frame.t}" before the welcome`)
     // The entry is that of the frame's own type.
     const { handle } = FRAMES[frame.t] as FrameEntry

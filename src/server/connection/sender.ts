@@ -1,4 +1,4 @@
-import type { Body } from '../../protocol/codec.js'
+import { sizeOf, type Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import type { DownFrame } from '../../protocol/frames.js'
 import type { EngineContext } from '../base/context.js'
@@ -14,10 +14,20 @@ export interface ServerSocket {
   terminate(): void
   /** Bytes that were sent and have not left this process. */
   readonly bufferedAmount: number
+  /** Bytes that have come, also of a frame that is not whole yet. */
+  readonly bytesRead: number
+  /** Bytes that were sent, also those that have not left this process. */
+  readonly bytesWritten: number
 }
 
 /** How often the buffer of a full socket is measured, in milliseconds: there is no event for a buffer that has drained. */
 const POLL_MS = 50
+
+/**
+ * A frame of so many bytes takes a slow link half a second, and its client sees nothing of it before it is whole. So it is
+ * announced.
+ */
+const LONG_FRAME_BYTES = 4 * 1024
 
 /** What one connection writes. While its socket is full, the messages of the stream wait, and volatile ones are dropped. */
 export class Sender {
@@ -69,7 +79,7 @@ export class Sender {
 
   /** Writes an encoded frame, unless the socket is full. */
   writeVolatile(frame: Body): void {
-    if (!this.#isFull()) this.#socket.send(frame)
+    if (!this.#isFull()) this.#send(frame)
   }
 
   /** `stalled`: the socket has been full for too long, and no byte has left it. */
@@ -101,7 +111,14 @@ export class Sender {
     this.#sequence = sequence
     // A head with these two fields is a frame of its type.
     const frame = { ...head, s: sequence, g: tag } as DownFrame
-    this.#socket.send(this.#codec.write(frame, payload))
+    this.#send(this.#codec.write(frame, payload))
+  }
+
+  #send(frame: Body): void {
+    // A character makes three bytes at most.
+    const bytes = typeof frame === 'string' && 3 * frame.length < LONG_FRAME_BYTES ? 0 : sizeOf(frame)
+    if (bytes >= LONG_FRAME_BYTES) this.write({ t: 'o', next: bytes })
+    this.#socket.send(frame)
   }
 
   #isFull(): boolean {

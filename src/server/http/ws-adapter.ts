@@ -21,7 +21,7 @@ export function bindSocket(
   const tcp = request.socket
   const upgrade = upgradeOf(request)
   listenToErrors(engine, client, tcp)
-  const connection = engine.accept(new WsSocket(client), upgrade)
+  const connection = engine.accept(new WsSocket(client, tcp), upgrade)
   client.on('message', (data, isBinary) => {
     const bytes = bytesOf(data)
     connection.receive(receivedOf(bytes, isBinary), bytes.byteLength)
@@ -46,9 +46,19 @@ const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddre
 
 class WsSocket implements ServerSocket {
   readonly #client: WebSocket
+  readonly #tcp: Socket
 
-  constructor(client: WebSocket) {
+  constructor(client: WebSocket, tcp: Socket) {
     this.#client = client
+    this.#tcp = tcp
+  }
+
+  get bytesRead(): number {
+    return this.#tcp.bytesRead
+  }
+
+  get bytesWritten(): number {
+    return this.#tcp.bytesWritten
   }
 
   get bufferedAmount(): number {

@@ -16,7 +16,7 @@ export type Act =
   | { type: 'ask'; page: number; wish: Wish; timeoutMs?: number; abortAfterMs?: number }
   | { type: 'volatile'; page: number }
   | { type: 'remove'; page: number }
-  | { type: 'push'; session: number; count: number; isVolatile?: boolean; isForAll?: boolean }
+  | { type: 'push'; session: number; count: number; isVolatile?: boolean; isForAll?: boolean; padding?: number }
   | { type: 'cut'; link: number; tellClientMs: number | null; tellServerMs: number | null; keep: number }
   | { type: 'silence'; link: number; way: 'up' | 'down' | 'both' }
   | { type: 'stall'; link: number; way: 'up' | 'down' | 'both'; forMs: number }

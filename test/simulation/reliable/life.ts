@@ -45,8 +45,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
   const talks = createTalks(verdict, { ...ups, ...downs })
   const attached = new Map<string, Set<Link>>()
   const wire = createWire(world, {
-    seed,
-    delayMaxMs: setup.delayMaxMs,
+    ...{ seed, ...setup },
     watcher: { up: talks.up, down: watchDown, heard: talks.heard, gone: leave },
     accept: (socket) => server.accept(socket),
   })

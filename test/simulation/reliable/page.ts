@@ -112,8 +112,8 @@ export function createPage(world: World, surroundings: Surroundings): Page {
       return id
     }
     const { on } = client.lifecycle
-    // The server sends nothing but numbers.
-    const heard = ifAlive((number: unknown) => downs.heard(name, number as number))
+    // The server sends nothing but numbers, with padding now and then.
+    const heard = ifAlive((news: unknown) => downs.heard(name, [news].flat()[0] as number))
     // Later, as where the component that listens is loaded when it is needed.
     if (setup.listensAfterMs === undefined) client.on('news', heard)
     else world.after(setup.listensAfterMs, () => isAlive && client.on('news', heard))
@@ -140,6 +140,8 @@ export function createPage(world: World, surroundings: Surroundings): Page {
   function look(state: ClientState): void {
     world.note(() => `${name} is ${state.status}`)
     check(wire.held(name) <= 1, 'two-sockets', () => `${name} has ${wire.held(name)} sockets`)
+    if (state.status === 'waiting')
+      check(setup.bytesPerMs === undefined, 'healthy-lost', () => `${name} loses a healthy link: ${state.error}`)
     if (state.status !== 'closed' || !state.error) return
     const isExpected = state.error.code === 'UNAUTHORIZED' && wasStale
     check(isExpected, 'stopped', () => `${name} stops: ${codeOf(state.error)}`)

@@ -8,6 +8,8 @@ export interface Setup {
   readonly pages: number
   /** The longest one-way delay of a frame. */
   readonly delayMaxMs: number
+  /** How much a link carries each way; absent: at once. With it nothing goes wrong, and no link may be lost. */
+  readonly bytesPerMs?: number
   /** The longest commit of the outbox's store. */
   readonly commitMaxMs: number
   /** The longest that the server's store takes; 0: it answers at once, without a promise. */
@@ -106,8 +108,38 @@ function wish(chance: Chance): Wish {
   }
 }
 
+/** In so many runs the links are slow, and nothing else is wrong. */
+const SLOW_CHANCE = 0.05
+
+/** Slow links that carry small messages and large ones, which take longer than a heartbeat allows. */
+function drawSlowPlan(seed: number, chance: Chance): Plan {
+  const setup: Setup = {
+    isDurable: false,
+    pages: 1,
+    delayMaxMs: chance.pick([1, 150, 400]),
+    bytesPerMs: chance.between(9, 60),
+    commitMaxMs: 0,
+    storeMaxMs: 0,
+    window: { messages: 512, bytes: 1_000_000 },
+    frameBytesMax: 1_000_000,
+    streamMessagesMax: 1_000,
+    streamTtlMs: 60_000,
+    authTtlMs: 0,
+  }
+  const steps = Array.from({ length: chance.between(1, 8) }, (_, id): Step => {
+    const at = chance.between(0, FAULTY_MS)
+    const padding = chance.chance(0.5) ? chance.between(1, 90_000) : 0
+    if (chance.chance(0.3)) return { id, at, type: 'push', session: 0, count: 1, padding }
+    const handlerMs = chance.chance(0.7) ? 0 : chance.between(1, 3_000)
+    return { id, at, type: 'send', page: 0, count: 1, wish: { handlerMs, isBad: false, padding } }
+  })
+  return { seed, setup, steps: steps.sort((one, other) => one.at - other.at || one.id - other.id) }
+}
+
 /** Draws the run that belongs to the seed. */
 export function drawPlan(seed: number): Plan {
+  const slow = createChance(mix(seed, 9))
+  if (slow.chance(SLOW_CHANCE)) return drawSlowPlan(seed, slow)
   const chance = createChance(mix(seed, 1))
   const setup = drawSetup(chance)
   const acts = [...drawTraffic(chance), ...drawFaults(chance)]

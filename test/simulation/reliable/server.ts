@@ -1,3 +1,4 @@
+import type { Body } from '../../../src/protocol/codec.js'
 import { RetryError } from '../../../src/server/base/handler-errors.js'
 import { createEngine, type Engine } from '../../../src/server/engine/engine.js'
 import {
@@ -26,7 +27,7 @@ export interface Order {
 export interface Server {
   accept(socket: Socket): Connection | undefined
   /** The application sends so many messages to one of its sessions. */
-  push(choice: number, details: { count: number; isVolatile?: boolean; isForAll?: boolean }): void
+  push(choice: number, details: { count: number; isVolatile?: boolean; isForAll?: boolean; padding?: number }): void
   /** The application ends one of its sessions. */
   expel(choice: number, code: number): void
   drain(windowMs: number, done: () => void): void
@@ -68,6 +69,9 @@ const EXCUSES = new Set(['expired', 'closed', 'overflow', 'failed'])
 const PROTOCOL_ERRORS = new Set(
   ['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK', 'RATE_LIMITED', 'NO_HANDLER', 'AUTH_FAILED'].concat('SERVER_FAILED'),
 )
+
+/** What the server sends is a number, alone or before its padding. */
+const numberOf = (payload: Body): number => Number(/\d+/.exec(String(payload))?.[0])
 
 export function createServer(world: World, { seed, setup, ups, downs, verdict }: Surroundings): Server {
   const { check, count } = verdict
@@ -175,10 +179,10 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
             const append = (): ReturnType<Streams['append']> => {
               const result = inner.append(id, epoch, entry, isTaking)
               if (typeof result === 'string') count(`append ${result}`)
-              else if (!(result instanceof Promise) && isMessage) downs.appended(id, Number(entry.payload))
+              else if (!(result instanceof Promise) && isMessage) downs.appended(id, numberOf(entry.payload))
               return result
             }
-            return ask(append, () => isMessage && downs.refused(id, Number(entry.payload)))
+            return ask(append, () => isMessage && downs.refused(id, numberOf(entry.payload)))
           },
           acknowledge: (id, epoch, sequence) => ask(() => inner.acknowledge(id, epoch, sequence)),
           end: (id, epoch) => ask(() => inner.end(id, epoch)),
@@ -238,14 +242,14 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
   start()
   return {
     accept: (socket) => engine?.accept(socket, { url: '/', headers: {} }),
-    push(choice, { count: many, isVolatile = false, isForAll = false }) {
+    push(choice, { count: many, isVolatile = false, isForAll = false, padding }) {
       const session = choose(choice)
       for (let index = 0; session && index < many; index++) {
         const number = ++pushes
         world.note(() => `server sends ${number} to ${isForAll ? 'all' : session.id}`)
         if (isVolatile) session.volatile('flash', number)
         else if (isForAll) engine?.broadcast('news', number)
-        else session.send('news', number)
+        else session.send('news', padding ? [number, 'x'.repeat(padding)] : number)
       }
     },
     expel: (choice, code) => choose(choice)?.close(code, 'expelled'),

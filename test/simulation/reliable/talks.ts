@@ -38,7 +38,7 @@ interface DownFrame {
 /** A message of the server's stream. */
 interface StreamFrame {
   readonly s: number
-  readonly d: number
+  readonly d: unknown
 }
 
 /** The books of the wire: whether each side keeps to the protocol. */
@@ -158,7 +158,7 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener): 
     heard(link, text) {
       if (text.startsWith('{"t":"m"')) {
         const { s, d } = JSON.parse(text) as StreamFrame
-        return listener.arrived(link.page, s, d)
+        return listener.arrived(link.page, s, [d].flat()[0] as number)
       }
       if (!NEWS.test(text)) return
       const frame = JSON.parse(text) as DownFrame

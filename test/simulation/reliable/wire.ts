@@ -5,6 +5,8 @@ import { createChance, mix, type Chance, type World } from '../world.js'
 /** The server's end of a connection, as the engine sees it. */
 export interface Socket {
   readonly bufferedAmount: number
+  readonly bytesRead: number
+  readonly bytesWritten: number
   send(frame: Body): void
   close(code: number, reason: string): void
   terminate(): void
@@ -74,15 +76,22 @@ interface Direction {
   /** Of what is under way only the first few arrive, and nothing that is sent later. */
   cut(keep: number): void
   hold(until: number): void
+  /** What is under way. */
   readonly bytes: number
+  /** What was carried in all, and how much of that has arrived: of a frame too that is not whole yet. */
+  readonly carried: number
+  readonly arrived: number
 }
 
-function createDirection(world: World, chance: Chance, delayMaxMs: number): Direction {
+function createDirection(world: World, chance: Chance, delayMaxMs: number, bytesPerMs = Infinity): Direction {
   const queue: { arrive: () => void; bytes: number }[] = []
   let lastAt = 0
   let heldUntil = 0
   let isCut = false
   let bytes = 0
+  let carried = 0
+  /** When a link of this throughput has carried all that it was given. */
+  let busyUntil = 0
 
   function next(): void {
     if (world.now < heldUntil) return void world.after(heldUntil - world.now, next)
@@ -96,11 +105,20 @@ function createDirection(world: World, chance: Chance, delayMaxMs: number): Dire
     get bytes() {
       return bytes
     },
+    get carried() {
+      return carried
+    },
+    get arrived() {
+      if (bytesPerMs === Infinity || isCut) return carried - bytes
+      return carried - Math.max(0, (busyUntil - world.now) * bytesPerMs)
+    },
     carry(arrive, size = 0) {
       if (isCut) return
       queue.push({ arrive, bytes: size })
       bytes += size
-      lastAt = Math.max(lastAt, world.now + 1 + chance.random() * delayMaxMs)
+      carried += size
+      busyUntil = Math.max(busyUntil, world.now) + size / bytesPerMs
+      lastAt = Math.max(lastAt, busyUntil + 1 + chance.random() * delayMaxMs)
       world.after(lastAt - world.now, next)
     },
     cut(keep) {
@@ -116,6 +134,8 @@ function createDirection(world: World, chance: Chance, delayMaxMs: number): Dire
 interface WireOptions {
   readonly seed: number
   readonly delayMaxMs: number
+  /** How much a link carries each way. */
+  readonly bytesPerMs?: number
   readonly watcher: WireWatcher
   /** A client connects; undefined where no server is up. */
   accept(socket: Socket, link: Link): Connection | undefined
@@ -130,7 +150,7 @@ interface End extends Link {
   connection: Connection | undefined
 }
 
-export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: WireOptions): Wire {
+export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher, accept }: WireOptions): Wire {
   const links = new Set<End>()
   const forgotten = new Set<string>()
   const dials = new Map<string, number>()
@@ -148,8 +168,8 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
       page,
       isClientThere: true,
       isServerThere: false,
-      up: createDirection(world, luck(1), delayMaxMs),
-      down: createDirection(world, luck(2), delayMaxMs),
+      up: createDirection(world, luck(1), delayMaxMs, bytesPerMs),
+      down: createDirection(world, luck(2), delayMaxMs, bytesPerMs),
       listener,
       connection: undefined,
     }
@@ -206,6 +226,12 @@ export function createWire(world: World, { seed, delayMaxMs, watcher, accept }: 
     return {
       get bufferedAmount() {
         return link.down.bytes
+      },
+      get bytesRead() {
+        return link.up.arrived
+      },
+      get bytesWritten() {
+        return link.down.carried
       },
       send(body) {
         if (!link.isServerThere || isClosing) return

@@ -27,6 +27,18 @@ describe('life', () => {
     expect(client.getState().rttMs).toBe(30)
   })
 
+  test('waits for a long frame that the server has announced', async () => {
+    const { live, say, platform, client, status } = setStage()
+    await live({ greeting: { heartbeat: { interval: 1_000, timeout: 2_000 } } })
+    say({ t: 'o', next: 80_000 })
+    await platform.advance(12_900)
+    const meanwhile = status()
+    await platform.advance(100)
+
+    expect([meanwhile, status()]).toEqual(['connected', 'waiting'])
+    expect(client.getState().rttMs).toBeUndefined()
+  })
+
   test('finds a silent server dead, and comes back', async () => {
     const { live, platform, error, status } = setStage()
     await live({ greeting: { heartbeat: { interval: 1_000, timeout: 2_000 } } })

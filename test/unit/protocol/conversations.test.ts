@@ -95,6 +95,8 @@ function createStage({ answersPings }: { answersPings: boolean }) {
       connection: engine.accept(
         {
           bufferedAmount: 0,
+          bytesRead: 0,
+          bytesWritten: 0,
           send: (frame) => hear(said, JSON.parse(String(frame)) as Frame, () => line.connection),
           close(code, reason) {
             said.push(code)

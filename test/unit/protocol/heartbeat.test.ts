@@ -1,18 +1,25 @@
 import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { createLiveness, type Heartbeat } from '../../../src/protocol/heartbeat.js'
+import { createLiveness, type Heartbeat, type Liveness, type Traffic } from '../../../src/protocol/heartbeat.js'
 
 // Many runs, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
 
 const HEARTBEAT: Heartbeat = { interval: 25_000, timeout: 15_000 }
 
+/** A link that has been heard. */
+function begin(ours: Heartbeat | null, at = 0): Liveness {
+  const liveness = createLiveness(ours)
+  liveness.received(at)
+  return liveness
+}
+
 /** Lets time pass to `until`, calling `elapsed` when it is due, and says what came of it and when. */
-function pass(liveness: ReturnType<typeof createLiveness>, until: number): { at: number; verdict: 'ping' | 'dead' }[] {
+function pass(liveness: Liveness, until: number, traffic?: Traffic): { at: number; verdict: 'ping' | 'dead' }[] {
   const verdicts: { at: number; verdict: 'ping' | 'dead' }[] = []
   while (liveness.deadline <= until) {
     const at = liveness.deadline
-    const verdict = liveness.elapsed(at)
+    const verdict = liveness.elapsed(at, traffic)
     if (verdict) verdicts.push({ at, verdict })
     if (verdict === 'dead') break
   }
@@ -21,7 +28,7 @@ function pass(liveness: ReturnType<typeof createLiveness>, until: number): { at:
 
 describe('createLiveness', () => {
   test('asks once every interval and gives up a timeout after the first question that nobody answers', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT, 1_000)
     liveness.start(1_000)
 
     const verdicts = pass(liveness, 100_000)
@@ -33,7 +40,7 @@ describe('createLiveness', () => {
   })
 
   test('goes on asking a peer that answers', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     const asked: number[] = []
     for (let round = 0; round < 4; round++) {
@@ -53,7 +60,7 @@ describe('createLiveness', () => {
         fc.integer({ min: 1, max: 1_000 }),
         fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 30 }),
         (interval, timeout, gaps) => {
-          const liveness = createLiveness({ interval, timeout })
+          const liveness = begin({ interval, timeout })
           let now = 0
           liveness.start(now)
           for (const gap of gaps) {
@@ -79,7 +86,7 @@ describe('createLiveness', () => {
         fc.integer({ min: 2, max: 1_000 }),
         fc.array(fc.nat(), { minLength: 1, maxLength: 30 }),
         (interval, timeout, delays) => {
-          const liveness = createLiveness({ interval, timeout })
+          const liveness = begin({ interval, timeout })
           liveness.start(0)
           for (const delay of delays) {
             const [question] = pass(liveness, liveness.deadline)
@@ -95,7 +102,7 @@ describe('createLiveness', () => {
   })
 
   test('takes any frame for life, and keeps its time', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -106,7 +113,7 @@ describe('createLiveness', () => {
   })
 
   test('asks once more when its own timer was late, then gives up', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -120,7 +127,7 @@ describe('createLiveness', () => {
   })
 
   test('forgives a late timer again after a frame has come', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
     liveness.elapsed(3_600_000)
@@ -131,7 +138,7 @@ describe('createLiveness', () => {
   })
 
   test('does not take a timer that is a little late for a sleep', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -139,7 +146,7 @@ describe('createLiveness', () => {
   })
 
   test('judges how late its timer ran by the timeout that is set', () => {
-    const liveness = createLiveness({ interval: 400, timeout: 400 })
+    const liveness = begin({ interval: 400, timeout: 400 })
     liveness.start(0)
     liveness.elapsed(400)
 
@@ -147,7 +154,7 @@ describe('createLiveness', () => {
   })
 
   test('has little patience with a probe', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
 
     const verdict = liveness.probe(10_000)
@@ -157,7 +164,7 @@ describe('createLiveness', () => {
   })
 
   test('has no more patience with a probe than with any question', () => {
-    const liveness = createLiveness({ interval: 25_000, timeout: 300 })
+    const liveness = begin({ interval: 25_000, timeout: 300 })
     liveness.start(0)
     liveness.probe(10_000)
 
@@ -165,7 +172,7 @@ describe('createLiveness', () => {
   })
 
   test('does not let a probe put off an answer that is already due', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
     liveness.probe(39_000)
@@ -174,7 +181,7 @@ describe('createLiveness', () => {
   })
 
   test('measures the round trip from the question to its pong, once', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -183,7 +190,7 @@ describe('createLiveness', () => {
   })
 
   test('measures from the first question that had no answer', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
     liveness.probe(25_010)
@@ -192,7 +199,7 @@ describe('createLiveness', () => {
   })
 
   test('does not measure a pong that nobody asked for, nor one of the connection before', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
 
     expect(liveness.pong(10)).toBeUndefined()
@@ -204,7 +211,7 @@ describe('createLiveness', () => {
   })
 
   test('starts every connection with a whole interval', () => {
-    const liveness = createLiveness(HEARTBEAT)
+    const liveness = begin(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -214,7 +221,7 @@ describe('createLiveness', () => {
   })
 
   test('is never due where the peer cannot be asked', () => {
-    const liveness = createLiveness(null)
+    const liveness = begin(null)
     liveness.start(0)
 
     expect(liveness.deadline).toBe(Infinity)
@@ -230,7 +237,7 @@ describe('a peer that pings by itself and cannot be asked', () => {
   const THEIRS = { interval: 25_000, timeout: 20_000 }
 
   test('is never asked, and given up after its interval and timeout of silence', () => {
-    const liveness = createLiveness(null)
+    const liveness = begin(null, 1_000)
     liveness.start(1_000, THEIRS)
     const first = liveness.deadline
     liveness.received(20_000)
@@ -244,7 +251,7 @@ describe('a peer that pings by itself and cannot be asked', () => {
   })
 
   test('gets another chance when our own timer was late, since its frames may wait behind it', () => {
-    const liveness = createLiveness(null)
+    const liveness = begin(null)
     liveness.start(0, THEIRS)
 
     const late = liveness.elapsed(3_600_000)
@@ -256,10 +263,122 @@ describe('a peer that pings by itself and cannot be asked', () => {
   })
 
   test('is never suspected where it says nothing of pings', () => {
-    const liveness = createLiveness(null)
+    const liveness = begin(null)
     liveness.start(0)
 
     expect(liveness.deadline).toBe(Infinity)
     expect(liveness.elapsed(10 ** 9)).toBeUndefined()
+  })
+})
+
+describe('a slow link', () => {
+  /** All that was written has left this process, and nothing tells how far it came. */
+  const sent = (written: number, unacknowledged = Infinity): Traffic => ({ written, left: written, unacknowledged })
+
+  test('has as long as 64 kbit/s take for what was sent before the ping', () => {
+    const liveness = begin(HEARTBEAT)
+    liveness.start(0)
+
+    expect(pass(liveness, 200_000, sent(400_000)).at(-1)).toEqual({ at: 90_000, verdict: 'dead' })
+  })
+
+  test('has as long after the page came into view, too', () => {
+    const liveness = begin(HEARTBEAT)
+    liveness.start(0)
+    liveness.probe(1_000, sent(400_000))
+
+    expect(pass(liveness, 200_000, sent(400_000)).at(-1)).toEqual({ at: 56_000, verdict: 'dead' })
+  })
+
+  test('has it only for what the peer has not acknowledged', () => {
+    const liveness = begin(HEARTBEAT)
+    liveness.start(0)
+
+    expect(pass(liveness, 200_000, sent(400_000, 8_000)).at(-1)).toEqual({ at: 41_000, verdict: 'dead' })
+  })
+
+  test('has it only for what was sent after the last ping that was answered', () => {
+    const liveness = begin(HEARTBEAT)
+    liveness.start(0)
+    liveness.elapsed(25_000, sent(400_000))
+    liveness.received(25_100)
+    liveness.pong(25_100)
+
+    expect(pass(liveness, 200_000, sent(408_000)).at(-1)).toEqual({ at: 66_000, verdict: 'dead' })
+  })
+
+  test('has it for a mebibyte at most, as more is in no buffer that we do not see', () => {
+    const liveness = begin(HEARTBEAT)
+    liveness.start(0)
+
+    expect(pass(liveness, 1e6, sent(1e9)).at(-1)).toEqual({ at: 40_000 + 2 ** 20 / 8, verdict: 'dead' })
+  })
+
+  test('lives while what stands before the ping leaves the buffer, and no longer', () => {
+    const liveness = begin(HEARTBEAT)
+    liveness.start(0)
+    const traffic = { written: 800, left: 0, unacknowledged: Infinity }
+    liveness.elapsed(25_000, traffic)
+    const moving = [100, 200, 800].map((left) => liveness.elapsed(liveness.deadline, { ...traffic, left }))
+    const afterwards = liveness.elapsed(liveness.deadline, { written: 900, left: 900, unacknowledged: Infinity })
+
+    expect(moving).not.toContain('dead')
+    expect(afterwards).toBe('dead')
+  })
+
+  test('has as long as 64 kbit/s take for a frame that the peer has announced, until it comes', () => {
+    const liveness = begin(HEARTBEAT)
+    liveness.start(0)
+    liveness.received(20_000)
+    liveness.announced(400_000)
+    liveness.elapsed(25_000)
+    const first = liveness.elapsed(89_999)
+    liveness.received(89_999)
+
+    expect(first).not.toBe('dead')
+    expect(liveness.elapsed(114_999)).toBe('ping')
+    expect(liveness.elapsed(129_999)).toBe('dead')
+  })
+
+  test('has four times as long before its first frame, which may be long', () => {
+    const liveness = createLiveness(HEARTBEAT)
+    liveness.start(0)
+
+    expect(pass(liveness, 200_000).at(-1)).toEqual({ at: 85_000, verdict: 'dead' })
+  })
+})
+
+describe('a link that follows one which was lost to silence', () => {
+  function die(liveness: Liveness, now: number): number {
+    liveness.received(now)
+    liveness.start(now)
+    return (pass(liveness, Infinity).at(-1)?.at ?? 0) - now
+  }
+
+  test('has twice as long, up to eight times', () => {
+    const liveness = createLiveness(HEARTBEAT)
+
+    expect([1, 2, 3, 4, 5].map((link) => die(liveness, link * 1_000_000))).toEqual([
+      40_000, 55_000, 85_000, 145_000, 145_000,
+    ])
+  })
+
+  test('has as long as any once a frame has come later than a dead link would have been found', () => {
+    const liveness = begin(HEARTBEAT)
+    die(liveness, 1_000_000)
+    liveness.received(2_000_000)
+    liveness.start(2_000_000)
+    liveness.received(2_040_001)
+
+    expect(die(liveness, 3_000_000)).toBe(40_000)
+  })
+
+  test('has twice as long where the peer cannot be asked, too', () => {
+    const liveness = begin(null)
+    liveness.start(0, HEARTBEAT)
+    pass(liveness, Infinity)
+    liveness.start(100_000, HEARTBEAT)
+
+    expect(liveness.deadline).toBe(180_000)
   })
 })

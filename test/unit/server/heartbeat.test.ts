@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { ClientHeartbeat } from '../../../src/server/connection/heartbeat.js'
 
-const open = (): ClientHeartbeat => new ClientHeartbeat({ interval: 1_000, timeout: 300 }, 0)
+/** What the socket says of the bytes on their way. */
+const still = { bytesRead: 0, bytesWritten: 0, bufferedAmount: 0 }
+
+const open = (socket = still): ClientHeartbeat => new ClientHeartbeat({ interval: 1_000, timeout: 300 }, socket, 0)
 
 test('pings at every interval while the client answers', () => {
   const heartbeat = open()
@@ -44,4 +47,50 @@ test('takes any frame for life', () => {
 
   expect(heartbeat.elapsed(1_300)).toBeUndefined()
   expect(heartbeat.deadline).toBe(2_000)
+})
+
+test('does not suspect a client whose long message comes in, until no more of it comes', () => {
+  const socket = { ...still }
+  const heartbeat = open(socket)
+  heartbeat.elapsed(1_000)
+  socket.bytesRead = 60_000
+  const moving = heartbeat.elapsed(1_300)
+
+  expect([moving, heartbeat.deadline]).toEqual([undefined, 1_600])
+  expect(heartbeat.elapsed(1_600)).toBe('dead')
+})
+
+test('does not suspect a client that has yet to be sent the ping, while it reads what stands before', () => {
+  const socket = { ...still, bytesWritten: 800, bufferedAmount: 800 }
+  const heartbeat = open(socket)
+  heartbeat.elapsed(1_000)
+  socket.bufferedAmount = 400
+  const moving = heartbeat.elapsed(1_400)
+  socket.bytesWritten = 900
+  socket.bufferedAmount = 0
+  heartbeat.elapsed(1_800)
+  socket.bytesWritten = 1_000
+
+  expect(moving).toBeUndefined()
+  expect(heartbeat.deadline).toBe(2_000)
+  expect([heartbeat.elapsed(2_000), heartbeat.elapsed(2_200)]).toEqual(['ping', 'dead'])
+})
+
+test('gives a slow client as long as 64 kbit/s take for what it is not known to have, a mebibyte at most', () => {
+  const socket = { ...still, bytesWritten: 80_000 }
+  const heartbeat = open(socket)
+  heartbeat.elapsed(1_000)
+  const unconfirmed = Math.max(heartbeat.deadline, 2_000)
+  heartbeat.received(10_000)
+  heartbeat.ponged()
+  heartbeat.elapsed(10_000)
+  const confirmed = heartbeat.deadline
+  heartbeat.received(10_100)
+  socket.bytesWritten = 1e9
+  heartbeat.elapsed(11_000)
+  let at = heartbeat.deadline
+  while (heartbeat.elapsed(at) === 'ping') at = heartbeat.deadline
+
+  expect([unconfirmed, confirmed]).toEqual([2_000, 10_300])
+  expect(at).toBe(11_300 + 2 ** 20 / 8)
 })

@@ -17,6 +17,8 @@ function open(): {
   const clock = { now: 0 }
   const socket = {
     bufferedAmount: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
     send: (frame: unknown) => void written.push(String(frame)),
     close: () => {},
     terminate: () => {},
@@ -162,4 +164,20 @@ test('forgets what waits when the connection is gone', () => {
 
   expect(written).toEqual([])
   expect(sender.deadline).toBe(Infinity)
+})
+
+test('announces a long frame, of which a slow client sees nothing before it is whole', () => {
+  const { sender, written } = open()
+  const payload = JSON.stringify('ä'.repeat(20_000))
+  sender.deliver({ ...message(1), payload })
+  sender.deliver({ ...message(2), payload: JSON.stringify('x'.repeat(1_000)) })
+  sender.writeVolatile('y'.repeat(40_000))
+
+  expect(written.map((frame) => frame.slice(0, 20))).toEqual([
+    '{"t":"o","next":4004',
+    '{"t":"m","e":"news",',
+    '{"t":"m","e":"news",',
+    '{"t":"o","next":4000',
+    'yyyyyyyyyyyyyyyyyyyy',
+  ])
 })
