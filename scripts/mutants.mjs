@@ -146,8 +146,8 @@ export const MUTANTS = [
   {
     name: 'client takes the pong of an older ping for that of its last one',
     file: 'src/protocol/heartbeat.ts',
-    from: 'arrivedBytes = ping[1]',
-    to: 'arrivedBytes = askedBytes',
+    from: 'pings.shift() ?? arrivedBytes',
+    to: 'askedBytes',
   },
   {
     name: 'client forgets what long frame was announced',

@@ -87,8 +87,10 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
   let pongBy = Infinity
   /** How long a peer that cannot be asked may be silent. */
   let silenceMs = Infinity
-  /** Pings without a pong, oldest first: when each was sent, and how much was written before it. */
-  let pings: (readonly [at: number, bytes: number])[] = []
+  /** When the ping was sent that stands for a round trip: life that was heard since is an answer, pong or no pong. */
+  let askedAt: number | undefined
+  /** Of the pings without a pong, oldest first: how much was written before each. */
+  let pings: number[] = []
   let forgiven = false
   /** Whether the peer has yet to show that it answers pings. */
   let isUnsure = false
@@ -112,8 +114,9 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
   }
 
   const ask = (now: number, { interval, timeout }: Heartbeat, traffic: Traffic): 'ping' => {
-    if (pings.push([now, traffic.written]) > OPEN_PINGS_MAX) pings.shift()
+    if (pings.push(traffic.written) > OPEN_PINGS_MAX) pings.shift()
     if (pongBy === Infinity) {
+      askedAt = now
       askedBytes = traffic.written
       leftBytes = traffic.left
     }
@@ -138,6 +141,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
     pingAt = heartbeat ? now + interval : Infinity
     silenceMs = heartbeat ? Infinity : provenMs
     pongBy = now + silenceMs * patience
+    askedAt = undefined
     pings = []
     forgiven = false
   }
@@ -161,11 +165,11 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
       nextBytes = bytes
     },
     pong(now) {
-      const ping = pings.shift()
+      const roundTrip = askedAt === undefined ? undefined : now - askedAt
+      askedAt = undefined
+      arrivedBytes = pings.shift() ?? arrivedBytes
       if (isUnsure) start(now)
-      if (!ping) return undefined
-      arrivedBytes = ping[1]
-      return now - ping[0]
+      return roundTrip
     },
     probe(now, traffic = NO_TRAFFIC) {
       if (!heartbeat) return undefined
