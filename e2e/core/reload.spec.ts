@@ -83,3 +83,22 @@ test('nothing is lost or sent out of order by reloads in the midst of sending', 
   console.log(`4 reloads: ${missing.length} of 80 missing, ${repeats} repeated`)
   expect(unique(arrived)).toEqual(ascending(unique(arrived)))
 })
+
+for (const event of ['beforeunload', 'pagehide', 'visibilitychange'] as const) {
+  test(`what is sent in ${event} without a connection is sent by the next page`, async ({ page, server, link }) => {
+    link.refuse()
+    await page.evaluate((url) => harness.start(url, { store: 'goodbye' }), link.url)
+    await page.evaluate(() => harness.send(0).stored)
+    await page.evaluate((type) => {
+      const target = type === 'visibilitychange' ? document : globalThis
+      target.addEventListener(type, () => void harness.send(1), { once: true })
+    }, event)
+    await page.reload()
+    await link.heal()
+    await page.evaluate((url) => harness.start(url, { store: 'goodbye' }), link.url)
+    await page.evaluate(() => harness.send(2).delivered)
+    await server.when(({ messages }) => messages.some(({ text }) => numberIn(text) === 2))
+
+    expect(server.messages.map(({ text }) => numberIn(text))).toEqual([0, 1, 2])
+  })
+}

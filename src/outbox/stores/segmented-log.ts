@@ -96,7 +96,18 @@ export function createSegmentedLog(name: string, signal: AbortSignal): Segmented
           if (!isDrained) steps.push(() => rows.put(sequence, [writer, cursor]))
         }
         // Begun together and in this order; a step that throws has its promise rejected, like any other.
-        await Promise.all([...steps, () => removeEach(rows, removed)].map(async (step) => step()))
+        let isWhole = !removed.length
+        const begun = [...steps, () => removeEach(rows, removed)].map(async (step) => {
+          try {
+            await step()
+          } catch (cause) {
+            isWhole = false // At once, if the step itself throws.
+            throw cause
+          }
+        })
+        // Without waiting for answers: a page on its way out gets none. Old browsers have no commit().
+        if (isWhole) rows.transaction.commit?.()
+        await Promise.all(begun)
       }, durability),
 
     writers: () => transact(async (rows) => (await rows.getAllKeys()).map(([writer]) => writer)),

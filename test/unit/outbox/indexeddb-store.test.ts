@@ -411,6 +411,7 @@ describe('indexedDbStore when storage fails', () => {
   test('fails a commit that the database does not answer within 10 s, and undoes it', async () => {
     const { store } = openPage(origin.page())
     await store.open('a', () => {})
+    vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementationOnce(() => {})
     vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(function (this: IDBObjectStore, ...given) {
       // Its transaction stays alive, and its answer never comes.
       const request = this.put(...given)
