@@ -134,7 +134,7 @@ export const MUTANTS = [
   {
     name: 'nobody gives up a silent link',
     file: 'src/protocol/heartbeat.ts',
-    from: 'pongBy = Math.min(pongBy, now + times * (ms + carriedMs))',
+    from: 'pongBy = Math.min(pongBy, now + patience * (ms + carriedMs))',
     to: 'pongBy = Infinity',
   },
   {

@@ -33,12 +33,6 @@ const UNSEEN_BYTES_MAX = 2 ** 20
  */
 export const carryMs = (bytes: number): number => Math.floor(Math.min(bytes, UNSEEN_BYTES_MAX) / BYTES_PER_MS_MIN)
 
-/**
- * The first frame of a link may be long, such as a snapshot of everything, and of a frame that is not whole yet a browser
- * shows nothing. Until it comes an answer may take so many times as long.
- */
-const UNHEARD_PATIENCE = 4
-
 /** A peer that answers no pings, and lives by other frames, leaves no more of them in memory. */
 export const OPEN_PINGS_MAX = 8
 
@@ -109,8 +103,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
   /** The peer is to be heard within so many milliseconds, and what a slow link takes for what is on its way. */
   const within = (ms: number, now: number, { written, unacknowledged }: Traffic): void => {
     const carriedMs = carryMs(Math.min(written - arrivedBytes, unacknowledged) + nextBytes)
-    const times = Math.max(patience, receivedAt < startedAt ? UNHEARD_PATIENCE : 1)
-    pongBy = Math.min(pongBy, now + times * (ms + carriedMs))
+    pongBy = Math.min(pongBy, now + patience * (ms + carriedMs))
   }
 
   const ask = (now: number, { interval, timeout }: Heartbeat, traffic: Traffic): 'ping' => {

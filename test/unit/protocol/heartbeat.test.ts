@@ -340,11 +340,11 @@ describe('a slow link', () => {
     expect(liveness.elapsed(129_999)).toBe('dead')
   })
 
-  test('has four times as long before its first frame, which may be long', () => {
+  test('is found dead as soon before its first frame as after it', () => {
     const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
 
-    expect(pass(liveness, 200_000).at(-1)).toEqual({ at: 85_000, verdict: 'dead' })
+    expect(pass(liveness, 200_000).at(-1)).toEqual({ at: 40_000, verdict: 'dead' })
   })
 })
 
