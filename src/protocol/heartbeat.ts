@@ -76,7 +76,7 @@ const UNHURRIED: Heartbeat = { interval: Infinity, timeout: Infinity }
 export function createLiveness(ours: Heartbeat | null): Liveness {
   let heartbeat = ours
   let startedAt = 0
-  let receivedAt = -1
+  let receivedAt = 0
   let pingAt = Infinity
   let pongBy = Infinity
   /** How long a peer that cannot be asked may be silent. */
@@ -129,7 +129,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
     const { interval, timeout } = heartbeat ?? theirs
     timeoutMs = timeout
     provenMs = interval + timeout
-    startedAt = now
+    startedAt = receivedAt = now
     arrivedBytes = 0
     pingAt = heartbeat ? now + interval : Infinity
     silenceMs = heartbeat ? Infinity : provenMs
@@ -144,7 +144,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
       return Math.min(pingAt, pongBy)
     },
     get receivedAt() {
-      return Math.max(receivedAt, startedAt)
+      return receivedAt
     },
     start,
     received(now) {

@@ -35,7 +35,7 @@ export const types = (effects: readonly Effect[]): string[] => effects.map(({ ty
 
 /** An input, or the name of one that has nothing but its name. */
 export type Told =
-  Input | 'connect' | 'reconnect' | 'close' | 'suspend' | 'resume' | 'elapsed' | 'wake' | 'doubt' | 'frame' | 'pong'
+  Input | 'connect' | 'reconnect' | 'close' | 'suspend' | 'resume' | 'elapsed' | 'wake' | 'doubt' | 'pong'
 
 /** A connection on a clock of its own, with every effect that it asked for. */
 export function driveConnection(given: Partial<ConnectionOptions> = {}, random: () => number = () => 0.5) {

@@ -127,7 +127,6 @@ describe('a socket that refuses a frame once', () => {
     const refuse = once()
     const platform = setFaultyPlatform((frame) => (frame === 'ping') === (what === 'the ping') && refuse())
     const { send, errors, error } = await setLog({ platform })
-    platform.link.deliver('hello')
     platform.link.hold()
     send('a')
     await platform.advance(39_999)
@@ -207,7 +206,6 @@ describe('a function of the application that throws', () => {
       throw new RangeError('oops')
     }
     const { platform, errors, error } = await setLog({ dialect: plain({ codec: text(), ping }) })
-    platform.link.deliver('hello')
     await platform.advance(25_000)
     const reported = [...errors]
     await platform.advance(15_000)

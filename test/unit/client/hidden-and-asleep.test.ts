@@ -43,7 +43,6 @@ describe('a hidden page', () => {
 describe('a machine that has slept while its monotonic clock stood still', () => {
   test('leaves a link that died meanwhile soon after it wakes, without being told', async () => {
     const { client, platform } = await setUp()
-    platform.link.deliver('hello')
     await platform.advance(6_000)
     platform.clock.stepWall(8 * 3_600_000)
     await platform.advance(10_000)

@@ -213,7 +213,6 @@ describe('what the page does', () => {
   test.each(['wake', 'doubt'] as const)('%s while connected probes the link, and finds it dead', async (signal) => {
     const { platform, connect, error } = setUp({ dialect: plain({ codec: text(), ping: 'ping' }) })
     await connect()
-    platform.link.deliver('hello')
     await platform.advance(1_000)
     platform.signal(signal)
     const sent = [...platform.link.written]
@@ -258,7 +257,6 @@ describe('a dead link', () => {
   test('is found, dropped and replaced, and nothing queued is lost', async () => {
     const { platform, connect, error, send } = setUp({ dialect: plain({ codec: text(), ping: 'ping' }) })
     await connect()
-    platform.link.deliver('hello')
     platform.link.hold()
     send('a')
     await platform.advance(40_000)

@@ -297,7 +297,6 @@ describe('connected', () => {
 describe('what the page does', () => {
   test.each(['wake', 'doubt'] as const)('%s on a connection probes it', (signal) => {
     const driver = driveConnection().connect()
-    driver.tell('frame')
     driver.now = 1_000
 
     const effects = driver.tell(signal)
@@ -397,7 +396,7 @@ describe('what the application asks', () => {
       (driver) => driver.tell('reconnect'),
       (driver) => driver.tell('suspend'),
       (driver) => driver.tell(...Array.from({ length: 8 }, () => BAD_FRAME)),
-      (driver) => (driver.tell('frame'), driver.elapse(), driver.elapse()),
+      (driver) => (driver.elapse(), driver.elapse()),
     ]
     for (const end of ends) {
       const driver = driveConnection().connect()

@@ -7,13 +7,6 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const HEARTBEAT: Heartbeat = { interval: 25_000, timeout: 15_000 }
 
-/** A link that has been heard. */
-function begin(ours: Heartbeat | null, at = 0): Liveness {
-  const liveness = createLiveness(ours)
-  liveness.received(at)
-  return liveness
-}
-
 /** Lets time pass to `until`, calling `elapsed` when it is due, and says what came of it and when. */
 function pass(liveness: Liveness, until: number, traffic?: Traffic): { at: number; verdict: 'ping' | 'dead' }[] {
   const verdicts: { at: number; verdict: 'ping' | 'dead' }[] = []
@@ -28,7 +21,7 @@ function pass(liveness: Liveness, until: number, traffic?: Traffic): { at: numbe
 
 describe('createLiveness', () => {
   test('asks once every interval and gives up a timeout after the first question that nobody answers', () => {
-    const liveness = begin(HEARTBEAT, 1_000)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(1_000)
 
     const verdicts = pass(liveness, 100_000)
@@ -40,7 +33,7 @@ describe('createLiveness', () => {
   })
 
   test('goes on asking a peer that answers', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     const asked: number[] = []
     for (let round = 0; round < 4; round++) {
@@ -60,7 +53,7 @@ describe('createLiveness', () => {
         fc.integer({ min: 1, max: 1_000 }),
         fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 30 }),
         (interval, timeout, gaps) => {
-          const liveness = begin({ interval, timeout })
+          const liveness = createLiveness({ interval, timeout })
           let now = 0
           liveness.start(now)
           for (const gap of gaps) {
@@ -86,7 +79,7 @@ describe('createLiveness', () => {
         fc.integer({ min: 2, max: 1_000 }),
         fc.array(fc.nat(), { minLength: 1, maxLength: 30 }),
         (interval, timeout, delays) => {
-          const liveness = begin({ interval, timeout })
+          const liveness = createLiveness({ interval, timeout })
           liveness.start(0)
           for (const delay of delays) {
             const [question] = pass(liveness, liveness.deadline)
@@ -102,7 +95,7 @@ describe('createLiveness', () => {
   })
 
   test('takes any frame for life, and keeps its time', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -113,7 +106,7 @@ describe('createLiveness', () => {
   })
 
   test('asks once more when its own timer was late, then gives up', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -127,7 +120,7 @@ describe('createLiveness', () => {
   })
 
   test('forgives a late timer again after a frame has come', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
     liveness.elapsed(3_600_000)
@@ -138,7 +131,7 @@ describe('createLiveness', () => {
   })
 
   test('does not take a timer that is a little late for a sleep', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -146,7 +139,7 @@ describe('createLiveness', () => {
   })
 
   test('judges how late its timer ran by the timeout that is set', () => {
-    const liveness = begin({ interval: 400, timeout: 400 })
+    const liveness = createLiveness({ interval: 400, timeout: 400 })
     liveness.start(0)
     liveness.elapsed(400)
 
@@ -154,7 +147,7 @@ describe('createLiveness', () => {
   })
 
   test('has little patience with a probe', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
 
     const verdict = liveness.probe(10_000)
@@ -164,7 +157,7 @@ describe('createLiveness', () => {
   })
 
   test('has no more patience with a probe than with any question', () => {
-    const liveness = begin({ interval: 25_000, timeout: 300 })
+    const liveness = createLiveness({ interval: 25_000, timeout: 300 })
     liveness.start(0)
     liveness.probe(10_000)
 
@@ -172,7 +165,7 @@ describe('createLiveness', () => {
   })
 
   test('does not let a probe put off an answer that is already due', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
     liveness.probe(39_000)
@@ -181,7 +174,7 @@ describe('createLiveness', () => {
   })
 
   test('measures the round trip from the question to its pong, once', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -190,7 +183,7 @@ describe('createLiveness', () => {
   })
 
   test('measures from the first question that had no answer', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
     liveness.probe(25_010)
@@ -199,7 +192,7 @@ describe('createLiveness', () => {
   })
 
   test('does not measure a pong that nobody asked for, nor one of the connection before', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
 
     expect(liveness.pong(10)).toBeUndefined()
@@ -211,7 +204,7 @@ describe('createLiveness', () => {
   })
 
   test('starts every connection with a whole interval', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000)
 
@@ -221,7 +214,7 @@ describe('createLiveness', () => {
   })
 
   test('is never due where the peer cannot be asked', () => {
-    const liveness = begin(null)
+    const liveness = createLiveness(null)
     liveness.start(0)
 
     expect(liveness.deadline).toBe(Infinity)
@@ -237,7 +230,7 @@ describe('a peer that pings by itself and cannot be asked', () => {
   const THEIRS = { interval: 25_000, timeout: 20_000 }
 
   test('is never asked, and given up after its interval and timeout of silence', () => {
-    const liveness = begin(null, 1_000)
+    const liveness = createLiveness(null)
     liveness.start(1_000, THEIRS)
     const first = liveness.deadline
     liveness.received(20_000)
@@ -251,7 +244,7 @@ describe('a peer that pings by itself and cannot be asked', () => {
   })
 
   test('gets another chance when our own timer was late, since its frames may wait behind it', () => {
-    const liveness = begin(null)
+    const liveness = createLiveness(null)
     liveness.start(0, THEIRS)
 
     const late = liveness.elapsed(3_600_000)
@@ -263,7 +256,7 @@ describe('a peer that pings by itself and cannot be asked', () => {
   })
 
   test('is never suspected where it says nothing of pings', () => {
-    const liveness = begin(null)
+    const liveness = createLiveness(null)
     liveness.start(0)
 
     expect(liveness.deadline).toBe(Infinity)
@@ -276,14 +269,14 @@ describe('a slow link', () => {
   const sent = (written: number, unacknowledged = Infinity): Traffic => ({ written, left: written, unacknowledged })
 
   test('has as long as 64 kbit/s take for what was sent before the ping', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
 
     expect(pass(liveness, 200_000, sent(400_000)).at(-1)).toEqual({ at: 90_000, verdict: 'dead' })
   })
 
   test('has as long after the page came into view, too', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.probe(1_000, sent(400_000))
 
@@ -291,14 +284,14 @@ describe('a slow link', () => {
   })
 
   test('has it only for what the peer has not acknowledged', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
 
     expect(pass(liveness, 200_000, sent(400_000, 8_000)).at(-1)).toEqual({ at: 41_000, verdict: 'dead' })
   })
 
   test('has it only for what was sent after the last ping that was answered', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.elapsed(25_000, sent(400_000))
     liveness.received(25_100)
@@ -308,14 +301,14 @@ describe('a slow link', () => {
   })
 
   test('has it for a mebibyte at most, as more is in no buffer that we do not see', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
 
     expect(pass(liveness, 1e6, sent(1e9)).at(-1)).toEqual({ at: 40_000 + 2 ** 20 / 8, verdict: 'dead' })
   })
 
   test('lives while what stands before the ping leaves the buffer, and no longer', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     const traffic = { written: 800, left: 0, unacknowledged: Infinity }
     liveness.elapsed(25_000, traffic)
@@ -327,7 +320,7 @@ describe('a slow link', () => {
   })
 
   test('has as long as 64 kbit/s take for a frame that the peer has announced, until it comes', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
     liveness.received(20_000)
     liveness.announced(400_000)
@@ -364,7 +357,7 @@ describe('a link that follows one which was lost to silence', () => {
   })
 
   test('has as long as any once a frame has come later than a dead link would have been found', () => {
-    const liveness = begin(HEARTBEAT)
+    const liveness = createLiveness(HEARTBEAT)
     die(liveness, 1_000_000)
     liveness.received(2_000_000)
     liveness.start(2_000_000)
@@ -374,7 +367,7 @@ describe('a link that follows one which was lost to silence', () => {
   })
 
   test('has twice as long where the peer cannot be asked, too', () => {
-    const liveness = begin(null)
+    const liveness = createLiveness(null)
     liveness.start(0, HEARTBEAT)
     pass(liveness, Infinity)
     liveness.start(100_000, HEARTBEAT)
