@@ -1,4 +1,4 @@
-import { sizeOf, type Body } from '../../protocol/codec.js'
+import type { Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import type { DownFrame } from '../../protocol/frames.js'
 import type { EngineContext } from '../base/context.js'
@@ -115,8 +115,7 @@ export class Sender {
   }
 
   #send(frame: Body): void {
-    // A character makes three bytes at most.
-    const bytes = typeof frame === 'string' && 3 * frame.length < LONG_FRAME_BYTES ? 0 : sizeOf(frame)
+    const bytes = Buffer.byteLength(frame)
     if (bytes >= LONG_FRAME_BYTES) this.write({ t: 'o', next: bytes })
     this.#socket.send(frame)
   }

@@ -1,5 +1,4 @@
 import { NORMAL_CLOSURE } from '../../protocol/close-codes.js'
-import { sizeOf } from '../../protocol/codec.js'
 import { check } from '../../shared/validate.js'
 import type { Session } from '../base/api.js'
 import type { Handlers } from './handlers.js'
@@ -124,5 +123,6 @@ function checkClose(code: number, reason: string): void {
   const isCode = code === NORMAL_CLOSURE || (Number.isInteger(code) && code >= 3000 && code <= 4999)
   check('code', code, '1000 or an integer from 3000 to 4999', isCode, RangeError)
   check('reason', reason, 'a string', typeof reason === 'string')
-  check('reason', sizeOf(reason), 'at most 123 bytes long', sizeOf(reason) <= 123, RangeError)
+  const bytes = Buffer.byteLength(reason)
+  check('reason', bytes, 'at most 123 bytes long', bytes <= 123, RangeError)
 }

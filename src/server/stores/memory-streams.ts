@@ -1,4 +1,3 @@
-import { sizeOf } from '../../protocol/codec.js'
 import type { Cursor } from './stream-store.js'
 import { createCursorTable, type CursorTable } from './memory-cursors.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
@@ -275,7 +274,7 @@ function lostReason(
   return s > 0 && g !== (index === 0 ? stream.baseTag : stream.messages[index - 1]?.tag) ? 'rollback' : undefined
 }
 
-const bytesOf = ({ payload }: StreamMessage): number => sizeOf(payload) + OVERHEAD_BYTES
+const bytesOf = ({ payload }: StreamMessage): number => Buffer.byteLength(payload) + OVERHEAD_BYTES
 
 const copy = (streams: ReadonlyMap<string, Stream>): Map<string, Stream> =>
   new Map([...streams].map(([id, stream]) => [id, { ...stream, messages: [...stream.messages] }]))
