@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { WebSocket } from 'ws'
 import { createServer } from '../dist/server.js'
-import { besiege } from './siege-attacks.mjs'
+import { besiege, MIB, SUBPROTOCOL } from './siege-attacks.mjs'
 
 /**
  * Besets a companion server, which has the options that it has by default, and compression, with all that a hostile
@@ -17,14 +17,11 @@ import { besiege } from './siege-attacks.mjs'
 const HELP = `Usage: npm run siege -- [options]
 
   --frames <n>   hostile frames in all (default: 1000000)
-  --seed <n>     of what they say (default: 1)
   --kept <mib>   the most that may be in use after it: the streams of all sessions may hold 256 (default: 384)
   --rss <mib>    the most that the process may have had at any time, with its garbage (default: 1536)
 `
 const HONEST = 5
 const TIMEOUT_MS = 15 * 60_000
-const MIB = 2 ** 20
-const SUBPROTOCOL = 'holdfast.1'
 
 /** The server under siege, in a process of its own. */
 function serve() {
@@ -63,7 +60,6 @@ async function main() {
   const { values } = parseArgs({
     options: {
       frames: { type: 'string', default: '1000000' },
-      seed: { type: 'string', default: '1' },
       kept: { type: 'string', default: '384' },
       rss: { type: 'string', default: '1536' },
       help: { type: 'boolean', default: false },
@@ -78,7 +74,7 @@ async function main() {
     const [{ port }] = await once(child, 'message', { signal })
     const honest = await Promise.all(Array.from({ length: HONEST }, () => visit(port)))
     const startedAt = performance.now()
-    const besiegers = besiege(port, Number(values.frames), Number(values.seed))
+    const besiegers = besiege(port, Number(values.frames))
     const rows = await Promise.race([Promise.all(besiegers), once(child, 'exit'), once(signal, 'abort')])
     const seconds = (performance.now() - startedAt) / 1000
     const visits = await Promise.all(honest.map((one) => one.leave()))
