@@ -3,8 +3,14 @@ import { isError } from '../shared/realms.js'
 import { check, isObject, withDefaults } from '../shared/validate.js'
 import { createGroupCommit, type GroupCommit } from './group-commit.js'
 import type { Entry } from './delivery.js'
-import { IN_MEMORY, type Durability, type Persistence, type OutboxStorage } from './storage.js'
-import type { StorageClock, StorageListener } from './storage.js'
+import {
+  IN_MEMORY,
+  type Durability,
+  type OutboxStorage,
+  type Persistence,
+  type StorageClock,
+  type StorageListener,
+} from './storage.js'
 import { isThenable, type MaybePromise } from '../shared/maybe-promise.js'
 import type { OutboxStore, StoredMessage } from './store.js'
 

@@ -88,9 +88,8 @@ export function plain(options?: PlainOptions): Dialect {
   })
   check('codec', codec, 'a codec such as json() or text()', typeof codec?.decode === 'function')
   check('hello', hello, 'a function', ['function', 'undefined'].includes(typeof hello))
-  check('welcome', welcome, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof welcome))
-  check('ping', ping, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof ping))
-  check('pong', pong, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof pong))
+  for (const [name, frame] of Object.entries({ welcome, ping, pong }))
+    check(name, frame, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof frame))
   return {
     name: 'plain',
     subprotocols,

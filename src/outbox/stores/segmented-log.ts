@@ -57,11 +57,11 @@ export function createSegmentedLog(name: string, signal: AbortSignal): Segmented
       signal.throwIfAborted()
       let error: unknown
       try {
-        const transaction = (await within(ANSWER_TIMEOUT_MS, (handle ??= connect()))).transaction('log', 'readwrite', {
+        const transaction = (await answered((handle ??= connect()))).transaction('log', 'readwrite', {
           durability,
         })
         try {
-          return (await within(ANSWER_TIMEOUT_MS, Promise.all([work(transaction.store), transaction.done])))[0]
+          return (await answered(Promise.all([work(transaction.store), transaction.done])))[0]
         } catch (cause) {
           // The transaction knows better why than a request that it took down with it.
           error = transaction.error ?? cause
@@ -151,10 +151,13 @@ export const nameOf = (error: unknown): string => (isError(error) ? error.name :
 /** A database that does not answer by then is taken for missing: some browsers had one that never answered. */
 const ANSWER_TIMEOUT_MS = 10_000
 
-async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+async function answered<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')), timeoutMs)
+    timer = setTimeout(
+      () => reject(new DOMException(`no answer within ${ANSWER_TIMEOUT_MS} ms`, 'TimeoutError')),
+      ANSWER_TIMEOUT_MS,
+    )
   })
   return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
 }

@@ -428,9 +428,7 @@ describe('indexedDbStore when storage fails', () => {
   })
 
   test('fails to open a database that does not answer within 10 s', async () => {
-    const blocker = await openRaw('chat', 1)
-    const deletion = indexedDB.deleteDatabase('holdfast:chat')
-    await new Promise((resolve) => (deletion.onblocked = resolve))
+    const blocker = await blockOpening('chat')
     const { store } = openPage(origin.page())
 
     await expect(withoutWaiting(async () => store.open('a', () => {}))).rejects.toMatchObject({
@@ -461,9 +459,7 @@ describe('indexedDbStore when storage fails', () => {
   })
 
   test('waits to open while another connection blocks it', async () => {
-    const blocker = await openRaw('chat', 1)
-    const deletion = indexedDB.deleteDatabase('holdfast:chat')
-    await new Promise((resolve) => (deletion.onblocked = resolve))
+    const blocker = await blockOpening('chat')
     const { store } = openPage(origin.page())
     const opening = store.open('a', () => {})
     await turn(50)
@@ -474,6 +470,14 @@ describe('indexedDbStore when storage fails', () => {
     expect(await keysOf('chat')).toEqual([['a', 1]])
   })
 })
+
+/** The connection that keeps a deletion waiting, behind which every opening waits. */
+async function blockOpening(name: string): Promise<IDBDatabase> {
+  const blocker = await openRaw(name, 1)
+  const deletion = indexedDB.deleteDatabase(`holdfast:${name}`)
+  await new Promise((resolve) => (deletion.onblocked = resolve))
+  return blocker
+}
 
 function freshOrigin(): FakeOrigin {
   vi.stubGlobal('indexedDB', new IDBFactory())
