@@ -31,6 +31,7 @@ const pageDoors = {
   index: 'src/index.ts',
   reliable: 'src/reliable.ts',
   indexeddb: 'src/indexeddb.ts',
+  msgpack: 'src/msgpack.ts',
   socketio: 'src/socketio.ts',
   websocket: 'src/websocket.ts',
   react: 'src/react.ts',

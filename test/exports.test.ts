@@ -23,6 +23,7 @@ const core = [
 const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast', () => import('../src/index.js'), core],
   ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['indexedDbStore']],
+  ['holdfast/msgpack', () => import('../src/msgpack.js'), ['msgpack']],
   ['holdfast/reliable', () => import('../src/reliable.js'), ['createClient', 'reliable']],
   ['holdfast/react', () => import('../src/react.js'), ['useConnection', 'useEvent', 'usePending']],
   ['holdfast/socketio', () => import('../src/socketio.js'), ['socketIo']],

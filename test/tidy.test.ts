@@ -534,7 +534,9 @@ function span(node: ts.Node): number {
 function globalsOf(source: File): Set<string> {
   const names = nodesOf(source).filter(ts.isIdentifier)
   const declared = new Set(names.filter(isDeclaration).map(({ text }) => text))
-  const used = names.filter((name) => !isDeclaration(name) && !isProperty(name) && !declared.has(name.text))
+  const used = names.filter(
+    (name) => !isDeclaration(name) && !isProperty(name) && !declared.has(name.text) && !isGivenDate(name),
+  )
   return new Set(used.flatMap(({ text, parent }) => [text, parent.getText()]))
 }
 
@@ -542,6 +544,13 @@ function isDeclaration(name: ts.Identifier): boolean {
   const { parent } = name
   return (
     (ts.isVariableDeclaration(parent) || ts.isParameter(parent) || ts.isBindingElement(parent)) && parent.name === name
+  )
+}
+
+/** A date of a time that is given asks no clock; nor does a type. */
+function isGivenDate({ text, parent }: ts.Identifier): boolean {
+  return (
+    text === 'Date' && (ts.isTypeReferenceNode(parent) || (ts.isNewExpression(parent) && !!parent.arguments?.length))
   )
 }
 

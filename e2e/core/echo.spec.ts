@@ -130,3 +130,27 @@ for (const [path, message] of Object.entries(MESSAGES)) {
     expect(said).toMatch(message)
   })
 }
+
+test('bytes, dates and BigInts come back in MessagePack, and after a reload', async ({ page, origin, url }) => {
+  const start = `
+    import { msgpack } from 'holdfast/msgpack'
+    harness.start(${JSON.stringify(url)}, { codec: msgpack(), store: 'msgpack' })
+  `
+  const nowhere = start.replace(url, 'ws://127.0.0.1:1')
+  await page.goto(`${origin}/esm.html`)
+  await page.addScriptTag({ type: 'module', content: nowhere })
+  await page.evaluate(async () => {
+    const data = { bytes: new Uint8Array([0, 255]), at: new Date(1_700_000_000_123), large: 2n ** 63n, none: NaN }
+    await harness.client.send('message', data).stored
+  })
+
+  await page.reload()
+  await page.addScriptTag({ type: 'module', content: start })
+
+  await page.evaluate(() => harness.until(({ received }) => received.length === 1))
+  const shown = await page.evaluate(() => {
+    const { bytes, at, large, none } = harness.received[0] as Record<string, unknown>
+    return [bytes instanceof Uint8Array && [...bytes], at instanceof Date && at.getTime(), String(large), String(none)]
+  })
+  expect(shown).toEqual([[0, 255], 1_700_000_000_123, '9223372036854775808', 'NaN'])
+})

@@ -106,7 +106,8 @@ export function atOnce<Answer>(answer: Answer): Answer {
   return answer
 }
 
-const notEncodable = (event: string, why: string, cause?: unknown): LocalProtocolError =>
+/** The error for a payload that has no form. */
+export const notEncodable = (event: string, why: string, cause?: unknown): LocalProtocolError =>
   new LocalProtocolError('NOT_ENCODABLE', `Cannot encode the payload of "${event}": ${why}`, cause)
 
 /**

@@ -31,6 +31,6 @@ function findInside(value: object, isCarried?: (value: object) => boolean): stri
 }
 
 /** Whether it holds what is no field of it, as a `Map`, an `Error` and a promise do, or bytes; not so a boxed number. */
-const isHollow = (value: object): boolean =>
+export const isHollow = (value: object): boolean =>
   tagOf(value) !== 'Object' &&
   (ArrayBuffer.isView(value) || (!Object.keys(value).length && typeof value.valueOf() === 'object'))

@@ -1,0 +1,3 @@
+/** The door `holdfast/msgpack`: re-exports only. */
+export { msgpack } from './protocol/msgpack.js'
+export type { Codec } from './protocol/codec.js'
