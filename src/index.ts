@@ -25,6 +25,7 @@ export type {
 } from './dialects/dialect.js'
 export { plain } from './dialects/plain/plain.js'
 export type { PlainOptions } from './dialects/plain/plain.js'
+export type { SubprotocolProvider } from './dialects/plain/subprotocols.js'
 export { reliable } from './dialects/reliable/reliable.js'
 export type { ReliableOptions } from './dialects/reliable/reliable.js'
 export {

@@ -45,7 +45,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   const sleepWatch = createSleepWatch(platform)
   const snapshots = createSnapshots({ platform, connection: () => connection.state, pending, outbox, ...listener })
   const dialer = createDialer(options, {
-    open: (url) => link.transport().open(dialect.locate?.(url) ?? url, dialect.subprotocols),
+    open: (url, subprotocols) => link.transport().open(dialect.locate?.(url) ?? url, subprotocols),
     failed: (error) => handle({ type: 'failed', error }),
   })
   let unwatch: (() => void) | undefined

@@ -1,15 +1,16 @@
-import { ConnectError, isRefusal, RefusedError, textOf, type HoldfastError } from '../shared/errors.js'
 import type { DialContext } from '../dialects/dialect.js'
+import { ConnectError, isRefusal, RefusedError, textOf, type HoldfastError } from '../shared/errors.js'
+import { answerOf } from '../shared/provider.js'
 import { parseUrl, type AuthSource, type ResolvedOptions } from './options.js'
 
 /**
- * Asks the application where to connect and with which credential, anew at every attempt. It asks once the turn has ended
- * in which it is told to, since what it asks may act on the client.
+ * Asks the application where to connect, with which credential and which subprotocols, anew at every attempt. It asks once
+ * the turn has ended in which it is told to, since what it asks may act on the client.
  */
 export interface Dialer {
   /** What `auth` has answered for the attempt that is under way; undefined without one. */
   readonly credential: unknown
-  /** Asks both, and then opens a socket; an earlier attempt is forgotten. */
+  /** Asks for all of them, and then opens a socket; an earlier attempt is forgotten. */
   dial(attempt: number): void
   /** A fresh credential for the connection that is up; `took` is not called once it is gone. */
   refresh(took: (credential: unknown) => void): void
@@ -18,7 +19,7 @@ export interface Dialer {
 }
 
 interface DialerListener {
-  open(url: string): void
+  open(url: string, subprotocols: readonly string[]): void
   /** The attempt has failed before there was a socket, or the credential could not be refreshed. */
   failed(error: HoldfastError): void
 }
@@ -26,26 +27,16 @@ interface DialerListener {
 /** What waits for it goes on in a task of its own, after the call that is under way. */
 const TURN_ENDED = Promise.resolve()
 
-type Options = Pick<ResolvedOptions, 'url' | 'auth' | 'platform'>
+type Options = Pick<ResolvedOptions, 'url' | 'auth' | 'dialect' | 'platform'>
 
-export function createDialer({ url, auth, platform }: Options, listener: DialerListener): Dialer {
+export function createDialer({ url, auth, dialect, platform }: Options, listener: DialerListener): Dialer {
   let controller = new AbortController()
   let attempt = 1
   let credential: unknown
 
-  async function locate(context: DialContext): Promise<string> {
-    let target: string | URL | null | undefined
-    try {
-      target = await url(context)
-      if (target === null) throw new RefusedError('REFUSED_BY_URL', 'The url provider has answered null')
-      return parseUrl(target, platform.pageUrl)
-    } catch (cause) {
-      if (isRefusal(cause)) throw cause
-      // Without an answer another attempt may have one. A wrong answer would be given again.
-      throw target === undefined
-        ? new ConnectError('URL_FAILED', `No URL to connect to: ${textOf(cause)}`, cause)
-        : new RefusedError('BAD_URL', `No URL to connect to: ${textOf(cause)}`, cause)
-    }
+  function located(target: string | URL | null): string {
+    if (target === null) throw new RefusedError('REFUSED_BY_URL', 'The url provider has answered null')
+    return parseUrl(target, platform.pageUrl)
   }
 
   async function identify(source: AuthSource, context: DialContext): Promise<unknown> {
@@ -64,11 +55,16 @@ export function createDialer({ url, auth, platform }: Options, listener: DialerL
     await TURN_ENDED
     if (signal.aborted) return
     const context = { attempt, signal }
+    const { subprotocols } = dialect
     try {
-      const [target, identity] = await Promise.all([locate(context), auth && identify(auth, context)])
+      const [target, identity, offered] = await Promise.all([
+        answerOf('URL', url, context, located),
+        auth && identify(auth, context),
+        typeof subprotocols === 'function' ? subprotocols(context) : subprotocols,
+      ])
       if (signal.aborted) return
       credential = identity
-      listener.open(target)
+      listener.open(target, offered)
     } catch (error) {
       if (!signal.aborted) listener.failed(error as HoldfastError)
     }

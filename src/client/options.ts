@@ -1,7 +1,7 @@
 import type { SendOptions } from '../shared/contract.js'
 import { check, isObject, withDefaults, type Defaults } from '../shared/validate.js'
 import type { MaybePromise } from '../shared/maybe-promise.js'
-import type { Dialect, DialContext } from '../dialects/dialect.js'
+import type { DialContext, Dialect } from '../dialects/dialect.js'
 import { memoryStore } from '../outbox/stores/memory-store.js'
 import type { OutboxMax, Overflow } from '../outbox/overflow.js'
 import type { OutboxStorage } from '../outbox/storage.js'

@@ -144,11 +144,22 @@ export interface DialContext {
   readonly signal: AbortSignal
 }
 
+/** What a provider is told of the attempt that asks it. */
+export interface DialContext {
+  /** From 1; grows with each attempt in a row that failed. */
+  readonly attempt: number
+  /** Aborts when the answer is no longer wanted: the attempt timed out, or the client was closed. */
+  readonly signal: AbortSignal
+}
+
 /** How one kind of server is spoken to: what goes on the wire, what comes off it, and who confirms a message. */
 export interface Dialect {
   readonly name: string
-  /** Offered in the handshake, best first; none by default. */
-  readonly subprotocols: readonly string[]
+  /**
+   * Offered in the handshake, best first; an empty list for none. A function is asked at each attempt; a `RefusedError` as
+   * its rejection stops the client, any other `HoldfastError` fails the attempt.
+   */
+  readonly subprotocols: readonly string[] | ((context: DialContext) => Promise<readonly string[]>)
   /** Where to dial, if the dialect adds to the application's URL. */
   locate?(url: string): string
   /** Whether the server acknowledges messages and takes a credential. */

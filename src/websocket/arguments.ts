@@ -1,23 +1,23 @@
+import { isSubprotocol } from '../dialects/plain/subprotocols.js'
 import type { Body } from '../protocol/codec.js'
 import { isBuffer, tagOf } from '../shared/realms.js'
+import { check, isObject } from '../shared/validate.js'
 
 /**
  * What the WebSocket interface takes, as its IDL converts it and its constructor, `close` and `send` check it.
  * Source: WHATWG WebSockets Standard, "The WebSocket interface"; Web IDL for the conversions.
  */
 
-/** RFC 2616 section 2.2, to which RFC 6455 section 4.1 refers: a token has no control characters and no separators. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
-
 /** RFC 6455 section 5.5: a control frame carries 125 bytes, two of which are the close code. */
 const REASON_BYTES_MAX = 123
 
 /**
  * @throws {DOMException} `SyntaxError` for what is no `ws:`, `wss:`, `http:` or `https:` URL without a fragment
- * @throws {TypeError} for none at all
+ * @throws {TypeError} for what is neither text nor a `URL`: the standard makes text of it, and dials a path of that name
  */
-export function socketUrl(url: string | URL | undefined, baseUrl: string | undefined): string {
-  if (url === undefined) throw new TypeError('1 argument required, but only 0 present')
+export function socketUrl(url: unknown, baseUrl: string | undefined): string {
+  const isUrl = typeof url === 'string' || (isObject(url) && 'href' in url)
+  check('url', url, 'text, a URL or a function', isUrl)
   const text = String(url)
   let parsed: URL | undefined
   try {
@@ -32,9 +32,9 @@ export function socketUrl(url: string | URL | undefined, baseUrl: string | undef
 
 /** @throws {DOMException} `SyntaxError` for a subprotocol that is no token, or stands there twice */
 export function subprotocolsOf(protocols: unknown = []): string[] {
-  const isList = typeof protocols === 'object' && protocols !== null && Symbol.iterator in protocols
+  const isList = isObject(protocols) && Symbol.iterator in protocols
   const offered = isList ? Array.from(protocols as Iterable<unknown>, toText) : [toText(protocols)]
-  const wrong = offered.find((name, index) => !TOKEN.test(name) || offered.indexOf(name) !== index)
+  const wrong = offered.find((name, index) => !isSubprotocol(name, index, offered))
   if (wrong !== undefined) throw syntaxError(`The subprotocol "${wrong}" is malformed, or there twice`)
   return offered
 }

@@ -23,6 +23,7 @@ export interface ConnectionListener {
 
 /** One WebSocket as its user sees it, over one link after another. */
 export interface Connection {
+  /** The one that was dialled last; of a url provider nothing is known before its first answer. */
   readonly url: string
   readonly readyState: 0 | 1 | 2 | 3
   readonly protocol: string
@@ -63,7 +64,7 @@ export function createConnection(
   const platform = systemPlatform(function (target: string, offered?: string[]) {
     hasFailed = false
     ending = socket = undefined
-    const native = (socket = new Native(target, offered))
+    const native = (socket = new Native((url = target), offered))
     native.addEventListener('error', () => {
       if (native === socket) hasFailed = true
     })
@@ -224,7 +225,9 @@ export function createConnection(
 
   core.connect()
   return {
-    url,
+    get url() {
+      return url
+    },
     get readyState() {
       return readyState
     },

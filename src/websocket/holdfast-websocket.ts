@@ -1,3 +1,5 @@
+import type { UrlProvider } from '../client/options.js'
+import type { SubprotocolProvider } from '../dialects/plain/subprotocols.js'
 import { systemPlatform } from '../platform/platform.js'
 import { farewellOf, messageOf, socketUrl, subprotocolsOf } from './arguments.js'
 import { createConnection, type Connection } from './connection.js'
@@ -9,6 +11,9 @@ type SocketTarget = Pick<WebSocket, 'addEventListener' | 'removeEventListener' |
 
 // The same class: only its types are narrower.
 const Target = EventTarget as unknown as new () => SocketTarget
+
+type SocketUrl = string | URL | UrlProvider
+type SocketProtocols = string | string[] | SubprotocolProvider
 
 /** What an instance keeps for itself: a native socket has no property of its own that anybody could see. */
 interface Inside {
@@ -34,10 +39,14 @@ function insideOf(target: object): Inside {
  * `reconnect` is false; and `send` while `CONNECTING` is kept for later. What had not left the browser's buffer when a
  * connection was lost is sent again over the next one; what had left it is not known to have arrived.
  *
+ * The url and the protocols may be functions, which are asked at every attempt, for a ticket of one use. What they throw,
+ * or answer wrongly, ends or fails the attempt as with `createClient`; `url` is empty until the first attempt is made.
+ *
  * @throws {DOMException} `SyntaxError` for a wrong URL or subprotocol
- * @throws {TypeError} | {RangeError} for a wrong option, or where there is no native class
+ * @throws {TypeError} | {RangeError} for a url that is neither text, a `URL` nor a function, a wrong option, or where there
+ * is no native class
  * @example
- * const socket = new HoldfastWebSocket('wss://example.com/live')
+ * const socket = new HoldfastWebSocket(async () => `wss://example.com/live?ticket=${await fetchTicket()}`)
  * socket.onmessage = ({ data }) => console.log(data)
  * socket.send('hello')
  */
@@ -71,24 +80,30 @@ export class HoldfastWebSocket extends Target implements WebSocket {
   static with(options: HoldfastWebSocketOptions): typeof HoldfastWebSocket {
     planOf('ws://localhost', [], options)
     return class extends this {
-      constructor(url: string | URL, protocols: string | string[] = [], more?: HoldfastWebSocketOptions) {
+      constructor(url: SocketUrl, protocols: SocketProtocols = [], more?: HoldfastWebSocketOptions) {
         super(url, protocols, boundOptions(more, options))
       }
     }
   }
 
-  /** @param protocols subprotocols to offer, best first */
-  constructor(url: string | URL, protocols: string | string[] = [], options?: HoldfastWebSocketOptions) {
+  /**
+   * @param url where to connect; a function is asked at every attempt, as that of `createClient`
+   * @param protocols subprotocols to offer, best first; a function is asked at every attempt
+   */
+  constructor(url: SocketUrl, protocols: SocketProtocols = [], options?: HoldfastWebSocketOptions) {
     super()
-    const target = socketUrl(url, systemPlatform().pageUrl)
-    const plan = planOf(target, subprotocolsOf(protocols), options)
-    const { origin } = new URL(target)
+    const target = typeof url === 'function' ? url : socketUrl(url, systemPlatform().pageUrl)
+    const plan = planOf(target, typeof protocols === 'function' ? protocols : subprotocolsOf(protocols), options)
+    let origin = ''
     const fire = (event: Event): void => void this.dispatchEvent(event)
     const inside: Inside = {
       handlers: createHandlers(this),
       binaryType: 'blob',
       connection: createConnection(plan, {
-        opened: () => fire(new Event('open')),
+        opened() {
+          origin = new URL(inside.connection.url).origin
+          fire(new Event('open'))
+        },
         message(received) {
           const isBlob = typeof received !== 'string' && inside.binaryType === 'blob'
           fire(new MessageEvent('message', { data: isBlob ? new Blob([received]) : received, origin }))

@@ -1,7 +1,8 @@
 import { plain, type PlainOptions } from '../dialects/plain/plain.js'
+import type { SubprotocolProvider } from '../dialects/plain/subprotocols.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { NUMBER_MAX, withDefaults, type Defaults } from '../shared/validate.js'
-import { resolveOptions, type ClientOptions } from '../client/options.js'
+import { resolveOptions, type ClientOptions, type UrlProvider } from '../client/options.js'
 import type { Codec } from '../protocol/codec.js'
 
 /** What `ClientOptions` has that makes sense for a WebSocket. */
@@ -61,6 +62,7 @@ const RAW: Codec = {
 
 /** What a connection is made of. */
 export interface Plan {
+  /** Empty until a url provider has answered. */
   readonly url: string
   readonly client: ClientOptions
   readonly dialect: Dialect
@@ -83,7 +85,11 @@ export function boundOptions(
 }
 
 /** @throws {TypeError} | {RangeError} that names the option, the value and the rule */
-export function planOf(url: string, subprotocols: readonly string[], given?: HoldfastWebSocketOptions): Plan {
+export function planOf(
+  url: string | UrlProvider,
+  subprotocols: readonly string[] | SubprotocolProvider,
+  given?: HoldfastWebSocketOptions,
+): Plan {
   const options = withDefaults('HoldfastWebSocket', given, DEFAULTS)
   const { reconnect, closeTimeoutMs, hello, welcome, ping, pong, ...core } = options
   // What is undefined is not given, whatever its type says.
@@ -97,5 +103,5 @@ export function planOf(url: string, subprotocols: readonly string[], given?: Hol
   } as ClientOptions
   const dialect = plain(talk)
   resolveOptions(client, () => dialect)
-  return { url, client, dialect: plain(talk), reconnect, closeTimeoutMs }
+  return { url: typeof url === 'string' ? url : '', client, dialect: plain(talk), reconnect, closeTimeoutMs }
 }

@@ -17,6 +17,15 @@ describe('the WebSocket class', () => {
     socket.addEventListener('message', ({ data }) => expectTypeOf(data).toBeAny())
   })
 
+  test('takes functions for url and protocols', () => {
+    expectTypeOf(HoldfastWebSocket).toBeConstructibleWith(
+      async ({ attempt }) => new URL(`wss://example.com/${attempt}`),
+      ({ signal }) => (signal.aborted ? 'a' : ['b', 'c']),
+    )
+    // @ts-expect-error a promise is asked once, and for one attempt
+    new HoldfastWebSocket(Promise.resolve('wss://example.com')).close()
+  })
+
   test('refuses options that it does not have', () => {
     // @ts-expect-error no such option
     HoldfastWebSocket.with({ reconect: false })

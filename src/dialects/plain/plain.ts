@@ -15,6 +15,7 @@ import type { DialContext, Dialect, ProtocolEvent } from '../dialect.js'
 import { createListenerWaits, LISTEN_WAIT_MS } from '../listener-waits.js'
 import { createPlainProtocol } from './plain-protocol.js'
 import { pingOf, saysPong } from './pongs.js'
+import { offerOf, type SubprotocolProvider } from './subprotocols.js'
 
 /** After so many bad frames in a row the peer is not believed to speak our codec; closing loses what is in flight. */
 const BAD_FRAMES_MAX = 8
@@ -23,8 +24,12 @@ const BAD_FRAMES_MAX = 8
 export interface PlainOptions {
   /** How messages are written. Default: `json()`. */
   codec?: Codec
-  /** Subprotocols to offer. Default: none, since Chromium fails the connection when the server selects none of those offered. */
-  subprotocols?: readonly string[]
+  /**
+   * The subprotocol to offer, or several, best first. A function is asked at every attempt, so that it can offer a token of
+   * one use: a `RefusedError` that it throws stops the client, whatever else it throws fails the attempt.
+   * Default: none, since Chromium fails the connection when the server selects none of those offered.
+   */
+  subprotocols?: string | readonly string[] | SubprotocolProvider
   /**
    * Makes the first frame of each connection, such as a login: it goes before all that waits and all that a listener
    * sends. Asked anew at every attempt, within its `connectTimeoutMs`. Where it throws, or answers no text or bytes, the
@@ -65,7 +70,7 @@ export interface PlainOptions {
  * Any WebSocket server at all. Order is kept. What was queued, or had not left the browser's buffer when the link
  * died, is sent again; what had left it is not known to have arrived.
  *
- * @throws {TypeError} for an option of the wrong type, naming it
+ * @throws {TypeError} for an option of the wrong type, or a subprotocol that no handshake can carry, naming it
  * @example createClient({ url, dialect: plain({ codec: text(), ping: 'ping', pong: 'pong' }) })
  */
 export function plain(options?: PlainOptions): Dialect {
@@ -92,7 +97,7 @@ export function plain(options?: PlainOptions): Dialect {
     check(name, frame, 'a string or a function', ['string', 'function', 'undefined'].includes(typeof frame))
   return {
     name: 'plain',
-    subprotocols,
+    subprotocols: offerOf(subprotocols),
     acknowledges: false,
     hello: hello && (async (context) => checkedFrame('hello', await hello(context))),
     badFramesMax: BAD_FRAMES_MAX,

@@ -1,27 +1,34 @@
 import { describe, expect, test } from 'vitest'
 import { createDialer } from '../../../src/client/dialer.js'
-import type { HoldfastError } from '../../../src/shared/errors.js'
+import { RefusedError, type HoldfastError } from '../../../src/shared/errors.js'
 import type { AuthSource, UrlProvider } from '../../../src/client/options.js'
 import type { DialContext } from '../../../src/dialects/dialect.js'
+import { plain } from '../../../src/dialects/plain/plain.js'
+import type { SubprotocolProvider } from '../../../src/dialects/plain/subprotocols.js'
 import { createFakePlatform } from '../../support/fake-platform.js'
 
 interface SetUp {
   url?: UrlProvider
   auth?: AuthSource
+  subprotocols?: string | readonly string[] | SubprotocolProvider
 }
 
-function setUp({ url = () => 'ws://server/', auth }: SetUp = {}) {
+function setUp({ url = () => 'ws://server/', auth, subprotocols = [] }: SetUp = {}) {
   const platform = createFakePlatform()
   const opened: [url: string, credential: unknown][] = []
+  const offers: (readonly string[])[] = []
   const failed: HoldfastError[] = []
   const dialer = createDialer(
-    { url, auth, platform },
+    { url, auth, dialect: plain({ subprotocols }), platform },
     {
-      open: (target) => opened.push([target, dialer.credential]),
+      open(target, offered) {
+        opened.push([target, dialer.credential])
+        offers.push(offered)
+      },
       failed: (error) => failed.push(error),
     },
   )
-  return { dialer, opened, failed, settle: () => platform.settle() }
+  return { dialer, opened, offers, failed, settle: () => platform.settle() }
 }
 
 /** A question that is answered when the test says so. */
@@ -68,6 +75,9 @@ describe('dialing', () => {
     expect(opened).toEqual([['ws://server/', undefined]])
   })
 
+  const throwing = (): never => {
+    throw new Error('no')
+  }
   const cycle: Record<string, unknown> = {}
   cycle['self'] = cycle
 
@@ -77,6 +87,13 @@ describe('dialing', () => {
     ['the source of credentials throws', { auth: () => Promise.reject(new Error('no')) }, 'AUTH_FAILED'],
     ['the credential is a BigInt', { auth: () => 5n }, 'AUTH_FAILED'],
     ['the credential is a cycle', { auth: async () => cycle }, 'AUTH_FAILED'],
+    [
+      'the provider of subprotocols throws',
+      { subprotocols: () => Promise.reject(new Error('no')) },
+      'SUBPROTOCOLS_FAILED',
+    ],
+    ['it answers nothing', { subprotocols: () => undefined as never }, 'SUBPROTOCOLS_FAILED'],
+    ['it throws at once', { subprotocols: throwing }, 'SUBPROTOCOLS_FAILED'],
   ])('fails once when %s', async (_, options, code) => {
     const { dialer, opened, failed, settle } = setUp(options)
     dialer.dial(1)
@@ -96,6 +113,40 @@ describe('dialing', () => {
     await settle()
 
     expect(failed).toHaveLength(1)
+  })
+
+  test('offers what the provider of subprotocols answers for this attempt', async () => {
+    const { dialer, offers, settle } = setUp({
+      subprotocols: async ({ attempt, signal }) => (signal.aborted ? [] : attempt === 1 ? 'one' : ['two', 'three']),
+    })
+    dialer.dial(1)
+    await settle()
+    dialer.dial(2)
+    await settle()
+
+    expect(offers).toEqual([['one'], ['two', 'three']])
+  })
+
+  test.each<[answer: unknown]>([[null], [5], [''], ['a b'], [['a', 'a']], [['a', 5]], [[['a']]]])(
+    'is refused where the provider of subprotocols answers %j, without showing what may be a credential',
+    async (answer) => {
+      const { dialer, opened, failed, settle } = setUp({ subprotocols: () => answer as string })
+      dialer.dial(1)
+      await settle()
+
+      expect(opened).toEqual([])
+      expect(failed).toMatchObject([{ name: 'RefusedError', code: 'BAD_SUBPROTOCOLS' }])
+      expect(failed[0]?.message).toMatch(/^No subprotocols to connect with: .* got "an answer"$/)
+    },
+  )
+
+  test('is refused by a RefusedError of the provider of subprotocols', async () => {
+    const refusal = new RefusedError('UNAUTHORIZED', 'no')
+    const { dialer, failed, settle } = setUp({ subprotocols: () => Promise.reject(refusal) })
+    dialer.dial(1)
+    await settle()
+
+    expect(failed).toEqual([refusal])
   })
 
   test('forgets an earlier attempt, and tells it so', async () => {

@@ -48,6 +48,25 @@ describe('plain', () => {
     expect(plain({ subprotocols: ['b', 'a'] }).subprotocols).toEqual(['b', 'a'])
   })
 
+  test('offers a single one as it is, as the native constructor does', () => {
+    expect(plain({ subprotocols: 'graphql-transport-ws' }).subprotocols).toEqual(['graphql-transport-ws'])
+  })
+
+  test.each<[value: unknown, shown: string]>([
+    ['', '""'],
+    ['a b', '"a b"'],
+    [5, '5'],
+    [null, 'null'],
+    [{}, '[object Object]'],
+    [['a', 'a'], 'a,a'],
+    [['a', 5], 'a,5'],
+    [['ä'], 'ä'],
+  ])('refuses the subprotocols %j at the call', (subprotocols, shown) => {
+    expect(() => plain({ subprotocols: subprotocols as string })).toThrow(
+      new TypeError(`subprotocols must be a token, a list of different tokens or a function, got ${shown}`),
+    )
+  })
+
   test('takes advice from the close code', () => {
     const dialect = plain()
 

@@ -43,8 +43,8 @@ describe('socketUrl', () => {
     expect(thrownBy(() => socketUrl(url, PAGE))).toBe('DOMException SyntaxError')
   })
 
-  test('needs one', () => {
-    expect(thrownBy(() => socketUrl(undefined, PAGE))).toBe('TypeError')
+  test.each([undefined, null, 5, {}, Promise.resolve('ws://example.com')])('refuses %s with a TypeError', (url) => {
+    expect(thrownBy(() => socketUrl(url, PAGE))).toBe('TypeError')
   })
 
   test('refuses a relative URL where there is no page', () => {

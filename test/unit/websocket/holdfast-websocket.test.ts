@@ -110,6 +110,43 @@ describe('an instance', () => {
   })
 })
 
+describe('functions for url and protocols', () => {
+  test('are asked at every attempt, and the url is the one that was dialled last', async () => {
+    const offered: unknown[] = []
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    cleanups.push(() => server.close())
+    server.on('connection', (peer, { url, headers }) => {
+      offered.push([url, headers['sec-websocket-protocol']])
+      if (offered.length < 3) peer.terminate()
+      else peer.on('message', () => peer.send('hi'))
+    })
+    await once(server, 'listening')
+    const base = `ws://127.0.0.1:${(server.address() as { port: number }).port}`
+    const Quick = Socket.with({ WebSocket: Native as unknown as WebSocketClass, retryDelayMs: { min: 1, max: 2 } })
+    let asked = 0
+    const socket = new Quick(
+      async () => `${base}/?ticket=${++asked}`,
+      ({ attempt }) => [`token.${asked}`, `attempt.${attempt}`],
+    )
+    cleanups.push(() => socket.close())
+    const before = socket.url
+    socket.onopen = () => offered.length === 3 && socket.send('hello')
+    const { origin } = await next(socket, 'message')
+
+    expect([before, socket.url, origin]).toEqual(['', `${base}/?ticket=3`, base])
+    expect(offered).toEqual([1, 2, 3].map((count) => [`/?ticket=${count}`, `token.${count},attempt.${count}`]))
+  })
+
+  test('end in CLOSED where they refuse', async () => {
+    const socket = new Socket(() => null)
+    const seen: string[] = []
+    socket.onerror = () => seen.push('error')
+    const { code, wasClean } = await next(socket, 'close')
+
+    expect([seen, code, wasClean, socket.readyState, socket.url]).toEqual([['error'], 1006, false, 3, ''])
+  })
+})
+
 describe('the class', () => {
   test('has the constants, and so have its instances, for good', () => {
     const constants = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 }
