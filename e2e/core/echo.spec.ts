@@ -1,3 +1,4 @@
+import type * as Msgpack from '../../src/msgpack.js'
 import { createFaultProxy } from '../../test/support/fault-proxy.js'
 import { startEchoProcess } from '../support/echo-process.js'
 import { expect, test as base } from '../support/test.js'
@@ -132,20 +133,20 @@ for (const [path, message] of Object.entries(MESSAGES)) {
 }
 
 test('bytes, dates and BigInts come back in MessagePack, and after a reload', async ({ page, origin, url }) => {
-  const start = `
-    import { msgpack } from 'holdfast/msgpack'
-    harness.start(${JSON.stringify(url)}, { codec: msgpack(), store: 'msgpack' })
-  `
-  const nowhere = start.replace(url, 'ws://127.0.0.1:1')
+  /** In the page: its import map knows the door's name. */
+  const start = async ([door, target]: readonly [string, string]): Promise<void> => {
+    const { msgpack } = (await import(door)) as typeof Msgpack
+    harness.start(target, { codec: msgpack(), store: 'msgpack' })
+  }
   await page.goto(`${origin}/esm.html`)
-  await page.addScriptTag({ type: 'module', content: nowhere })
+  await page.evaluate(start, ['holdfast/msgpack', 'ws://127.0.0.1:1'] as const)
   await page.evaluate(async () => {
     const data = { bytes: new Uint8Array([0, 255]), at: new Date(1_700_000_000_123), large: 2n ** 63n, none: NaN }
     await harness.client.send('message', data).stored
   })
 
   await page.reload()
-  await page.addScriptTag({ type: 'module', content: start })
+  await page.evaluate(start, ['holdfast/msgpack', url] as const)
 
   await page.evaluate(() => harness.until(({ received }) => received.length === 1))
   const shown = await page.evaluate(() => {
