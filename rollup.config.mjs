@@ -46,26 +46,22 @@ const doors = (input, dir, plugin) => ({
   output: { dir, format: 'es', sourcemap: true, chunkFileNames: 'chunks/[name].js', hoistTransitiveImports: false },
 })
 
-/** A script tag, in one file for people to read and in one for pages to load. Both give a global `Holdfast`. */
-const tag = (input, name) => ({
-  input,
-  plugins: [compile('ES2020'), ...packages],
-  output: [
-    { file: `dist/${name}.js`, format: 'iife', name: 'Holdfast', sourcemap: true },
-    {
-      file: `dist/${name}.min.js`,
-      format: 'iife',
-      name: 'Holdfast',
-      sourcemap: true,
-      // Without `unsafe_methods` and `unsafe_arrows`: they change functions into some that `new` refuses.
-      plugins: [terseErrors(), terser({ ecma: 2020, compress: { passes: 3, pure_getters: true } })],
-    },
-  ],
-})
+/** Without `unsafe_methods` and `unsafe_arrows`: they change functions into some that `new` refuses. */
+const minify = () => [terseErrors(), terser({ ecma: 2020, compress: { passes: 3, pure_getters: true } })]
+
+/** All of it in one file for people to read, and in one for pages to load. A script tag gives a global `Holdfast`. */
+const files = (name, format) => [
+  { file: `dist/${name}.js`, format, name: 'Holdfast', sourcemap: true },
+  { file: `dist/${name}.min.js`, format, name: 'Holdfast', sourcemap: true, plugins: minify() },
+]
+
+/** For pages without a bundler. */
+const alone = (input, output) => ({ input, plugins: [compile('ES2020'), ...packages], output })
 
 export default [
   doors({ ...pageDoors, server: 'src/server.ts', cli: 'src/server/echo/cli.ts' }, 'dist', thirdPartyLicenses()),
   doors(pageDoors, 'dist/production', terseErrors()), // Where package.json sees neither Node nor development.
-  tag('src/global.ts', 'holdfast.global'), // All that a page may need.
-  tag('src/global-plain.ts', 'holdfast.plain.global'), // The plain dialect, in memory.
+  // All that a page may need.
+  alone('src/browser.ts', [...files('holdfast.global', 'iife'), ...files('holdfast.esm', 'es')]),
+  alone('src/global-plain.ts', files('holdfast.plain.global', 'iife')), // The plain dialect, in memory.
 ]

@@ -77,10 +77,10 @@ async function importDoors() {
 
 /** A page's bundler takes these doors, unless it builds for development. Each has what the door with words has. */
 async function importProductionDoors() {
-  for (const [door, { default: path }] of Object.entries(manifest.exports)) {
-    if (!path?.includes('/production/')) continue
+  for (const [door, paths] of Object.entries(manifest.exports)) {
+    if (!paths.development) continue
     const [terse, wordy] = await Promise.all(
-      [path, path.replace('/production/', '/')].map(async (file) => Object.keys(await import(join(installed, file)))),
+      [paths.default, paths.development].map(async (file) => Object.keys(await import(join(installed, file)))),
     )
     if (terse.join() !== wordy.join())
       throw new Error(`${door} has ${terse.join()} in production, otherwise ${wordy.join()}`)

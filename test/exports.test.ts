@@ -19,9 +19,10 @@ const core = [
   'text',
 ]
 
-/** What the package promises by name. A name that goes, or comes, is a change for users: it needs a changeset. */
+/** What the package promises by name; the script tag has the names of `holdfast/browser`. A name that goes, or comes, is a change for users: it needs a changeset. */
 const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast', () => import('../src/index.js'), core],
+  ['holdfast/browser', () => import('../src/browser.js'), [...core, 'indexedDbStore', 'HoldfastWebSocket']],
   ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['indexedDbStore']],
   ['holdfast/msgpack', () => import('../src/msgpack.js'), ['msgpack']],
   ['holdfast/reliable', () => import('../src/reliable.js'), ['createClient', 'reliable']],
@@ -33,7 +34,6 @@ const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
     ['RejectedError', 'RetryError', 'createEchoServer', 'createServer', 'memoryStreams'],
   ],
   ['holdfast/websocket', () => import('../src/websocket.js'), ['HoldfastWebSocket']],
-  ['the script tag', () => import('../src/global.js'), [...core, 'indexedDbStore', 'HoldfastWebSocket']],
   ['the small script tag', () => import('../src/global-plain.js'), ['createClient', 'memoryStore', 'plain']],
 ]
 

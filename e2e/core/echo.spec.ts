@@ -14,7 +14,7 @@ const test = base.extend<{ url: string }>({
   },
 })
 
-const PAGES = ['/esm.html', '/script-tag.html', '/script-tag-min.html']
+const PAGES = ['/esm.html', '/script-tag.html', '/script-tag-min.html', '/module.html', '/import-map.html']
 
 for (const path of [...PAGES, '/esm-production.html', '/script-tag-plain.html']) {
   test(`${path}: JSON comes back as it was sent`, async ({ page, origin, url }) => {
@@ -111,8 +111,10 @@ test('nothing is opened before connect', async ({ page, server }) => {
 const MESSAGES = {
   '/esm.html': /^Cannot encode the payload of "chat": .*BigInt/,
   '/script-tag.html': /^Cannot encode the payload of "chat": .*BigInt/,
+  '/import-map.html': /^Cannot encode the payload of "chat": .*BigInt/,
   '/esm-production.html': /^NOT_ENCODABLE chat .*BigInt/,
   '/script-tag-min.html': /^NOT_ENCODABLE chat .*BigInt/,
+  '/module.html': /^NOT_ENCODABLE chat .*BigInt/,
 }
 
 for (const [path, message] of Object.entries(MESSAGES)) {

@@ -9,7 +9,12 @@ const root = join(import.meta.dirname, '../..')
 /** What a page may ask for: the built package. */
 const FILES = /^\/dist\/[\w./-]+$/
 
-const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.map': 'application/json' }
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.map': 'application/json',
+}
 
 /** A web server of the fixture pages. */
 export interface PageServer {
@@ -18,7 +23,7 @@ export interface PageServer {
   close(): Promise<void>
 }
 
-/** Serves `e2e/fixtures/*.html`, their scripts (bundled on demand) and the built package, on a free port of 127.0.0.1. */
+/** Serves `e2e/fixtures/*.{html,mjs}`, their scripts (bundled on demand) and the built package, on a free port of 127.0.0.1. */
 export async function createPageServer(): Promise<PageServer> {
   const bundles = new Map<string, Promise<string>>()
   const server = createServer((request, response) => {
@@ -31,7 +36,7 @@ export async function createPageServer(): Promise<PageServer> {
 
   function contentOf(path: string): Promise<string> {
     if (FILES.test(path)) return readFile(join(root, path), 'utf8')
-    if (/^\/[\w-]+\.html$/.test(path)) return readFile(join(root, 'e2e/fixtures', path), 'utf8')
+    if (/^\/[\w-]+\.(html|mjs)$/.test(path)) return readFile(join(root, 'e2e/fixtures', path), 'utf8')
     const name = /^\/([\w-]+)\.js$/.exec(path)?.[1]
     if (name === undefined) return Promise.reject(new Error(`There is no ${path}`))
     const bundle = bundles.get(name) ?? bundleOf(name)

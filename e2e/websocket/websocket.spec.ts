@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test'
-import type * as Package from '../../src/global.js'
+import type * as Package from '../../src/browser.js'
 import { ascending, unique } from '../support/numbers.js'
 import { expect, test as base } from '../support/test.js'
 

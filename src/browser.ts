@@ -1,4 +1,7 @@
-/** The script tag's global `Holdfast`: the core, the IndexedDB store and the WebSocket class. */
+/**
+ * For pages without a bundler, in one file each, as an ES module and as the script tag's global `Holdfast`: the core, the
+ * IndexedDB store and the WebSocket class.
+ */
 export * from './index.js'
 export { indexedDbStore } from './outbox/stores/indexeddb-store.js'
 export { HoldfastWebSocket } from './websocket/holdfast-websocket.js'
