@@ -194,7 +194,7 @@ export const MUTANTS = [
   {
     name: 'server does not notice that its store went back in time',
     file: 'src/server/session/stream-writer.ts',
-    from: "if (result.sequence !== ++this.#stored) return this.#incomplete('lost')",
+    from: "if (message.sequence !== ++this.#stored) return this.#incomplete('lost')",
     to: '',
   },
   {

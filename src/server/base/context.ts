@@ -6,6 +6,7 @@ import type { Deadlines } from './deadlines.js'
 import type { ResolvedOptions } from './options.js'
 import type { ServerPlatform } from './platform.js'
 import type { Rooms } from './rooms.js'
+import type { StreamFrames } from './stream-frames.js'
 import type { StreamEntry, Streams } from '../stores/stream-store.js'
 
 /** A session, as the receiver of replies. */
@@ -25,6 +26,7 @@ export interface EngineContext {
   readonly codec: FrameCodec
   /** The first frame of every connection, encoded once. */
   readonly greeting: Body
+  readonly streamFrames: StreamFrames
   readonly streams: Streams
   readonly deadlines: Deadlines
   readonly lanes: WriterLanes<ReplyTarget>

@@ -1,6 +1,6 @@
 import { isThenable, type MaybePromise } from '../../shared/maybe-promise.js'
 import { Fifo } from '../ordering/fifo.js'
-import type { Streams } from '../stores/stream-store.js'
+import type { StreamEntry, Streams } from '../stores/stream-store.js'
 import type { Deadline, Deadlines, Timed } from './deadlines.js'
 
 interface Operation {
@@ -36,8 +36,8 @@ export class TimedStreams implements Streams, Timed {
     return this.#timed(this.#inner.attach(...args))
   }
 
-  append(...args: Parameters<Streams['append']>): ReturnType<Streams['append']> {
-    return this.#timed(this.#inner.append(...args))
+  append(id: string, epoch: number, entry: StreamEntry, isTaking: boolean): ReturnType<Streams['append']> {
+    return this.#timed(this.#inner.append(id, epoch, entry, isTaking))
   }
 
   acknowledge(...args: Parameters<Streams['acknowledge']>): MaybePromise<boolean> {

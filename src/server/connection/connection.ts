@@ -105,8 +105,11 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   }
 
   deliver(message: StreamMessage): void {
-    if (this.#isAttached()) this.#sender.deliver(message)
-    this.schedule()
+    if (!this.#isAttached()) return
+    const { deadline } = this.#sender
+    this.#sender.deliver(message)
+    // It moves only where the socket is full, or no longer is.
+    if (this.#sender.deadline !== deadline) this.schedule()
   }
 
   writeVolatile(frame: Body): void {

@@ -31,7 +31,7 @@ const LONG_FRAME_BYTES = 4 * 1024
 
 /** What one connection writes. While its socket is full, the messages of the stream wait, and volatile ones are dropped. */
 export class Sender {
-  readonly #context: Pick<EngineContext, 'platform' | 'options'>
+  readonly #context: Pick<EngineContext, 'platform' | 'options' | 'streamFrames'>
   readonly #codec: FrameCodec
   readonly #socket: ServerSocket
   /** Messages of the stream that were not written yet. */
@@ -40,7 +40,7 @@ export class Sender {
   #deadline = Infinity
   #fullSince = Infinity
 
-  constructor(context: Pick<EngineContext, 'platform' | 'options' | 'codec'>, socket: ServerSocket) {
+  constructor(context: Pick<EngineContext, 'platform' | 'options' | 'codec' | 'streamFrames'>, socket: ServerSocket) {
     this.#context = context
     this.#codec = context.codec
     this.#socket = socket
@@ -73,8 +73,12 @@ export class Sender {
 
   /** Writes a message of the stream as soon as the socket has room. */
   deliver(message: StreamMessage): void {
-    this.#backlog.push(message)
-    this.pump()
+    if (this.#backlog.size > 0 || this.#isFull()) {
+      this.#backlog.push(message)
+      return this.pump()
+    }
+    this.#writeMessage(message)
+    this.#watch()
   }
 
   /** Writes an encoded frame, unless the socket is full. */
@@ -107,15 +111,14 @@ export class Sender {
     this.#deadline = Infinity
   }
 
-  #writeMessage({ head, payload, sequence, tag }: StreamMessage): void {
-    this.#sequence = sequence
-    // A head with these two fields is a frame of its type.
-    const frame = { ...head, s: sequence, g: tag } as DownFrame
-    this.#send(this.#codec.write(frame, payload))
+  #writeMessage(message: StreamMessage): void {
+    this.#sequence = message.sequence
+    this.#send(this.#context.streamFrames.write(message))
   }
 
   #send(frame: Body): void {
-    const bytes = Buffer.byteLength(frame)
+    // A UTF-16 code unit has three bytes at most.
+    const bytes = frame.length < LONG_FRAME_BYTES / 3 ? 0 : Buffer.byteLength(frame)
     if (bytes >= LONG_FRAME_BYTES) this.write({ t: 'o', next: bytes })
     this.#socket.send(frame)
   }

@@ -19,6 +19,7 @@ import { resolveOptions, type EngineOptions, type ResolvedOptions, type UpgradeR
 import type { ServerPlatform } from '../base/platform.js'
 import { TimedStreams } from '../base/timed-streams.js'
 import { createRooms } from '../base/rooms.js'
+import { StreamFrames } from '../base/stream-frames.js'
 import type { ServerSession } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
 
@@ -106,6 +107,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
       options,
       codec: jsonFrames,
       greeting: jsonFrames.write(greetingOf(options)),
+      streamFrames: new StreamFrames(),
       streams: new TimedStreams(streams, options.storeTimeoutMs, () => platform.now(), deadlines),
       deadlines,
       lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),

@@ -6,6 +6,7 @@ import type { Body, Received } from '../../protocol/codec.js'
 import type { ServerSocket } from '../connection/sender.js'
 import type { Engine } from '../engine/engine.js'
 import type { UpgradeRequest } from '../base/options.js'
+import { TurnCork } from './cork.js'
 
 /**
  * Binds a WebSocket of ws to the engine, until it is closed. Failures of the socket are counted and reported, never thrown.
@@ -47,10 +48,12 @@ const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddre
 class WsSocket implements ServerSocket {
   readonly #client: WebSocket
   readonly #tcp: Socket
+  readonly #cork: TurnCork
 
   constructor(client: WebSocket, tcp: Socket) {
     this.#client = client
     this.#tcp = tcp
+    this.#cork = new TurnCork(tcp)
   }
 
   get bytesRead(): number {
@@ -67,7 +70,9 @@ class WsSocket implements ServerSocket {
 
   send(frame: Body): void {
     // ws counts a frame that is sent to a closing socket as buffered for ever.
-    if (this.#client.readyState === WebSocket.OPEN) this.#client.send(frame)
+    if (this.#client.readyState !== WebSocket.OPEN) return
+    this.#cork.cork()
+    this.#client.send(frame)
   }
 
   close(code: number, reason: string): void {

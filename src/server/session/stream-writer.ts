@@ -1,9 +1,10 @@
+import { isThenable } from '../../shared/maybe-promise.js'
 import { DeliveryError, HoldfastError, StorageError } from '../../shared/errors.js'
 import type { EndReason } from '../base/api.js'
 import type { EngineContext } from '../base/context.js'
 import { whenDone } from '../base/when-done.js'
 import { Fifo } from '../ordering/fifo.js'
-import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
+import type { Attached, StreamEntry, StreamMessage, Streams } from '../stores/stream-store.js'
 import { Unacknowledged } from './unacknowledged.js'
 
 /** A session, from its stream writer's side. */
@@ -25,10 +26,6 @@ export interface StreamOwner {
 export interface StreamPosition {
   readonly sequence: number
   readonly acknowledged: number
-}
-
-interface Pending {
-  readonly entry: StreamEntry
 }
 
 interface Flush {
@@ -58,7 +55,7 @@ export class StreamWriter {
   /** The server has stopped: the next one on this store resumes the stream, unless something turns out to be missing. */
   #isLeft = false
   /** The entries that the store has not answered for. */
-  #pending: Fifo<Pending> | undefined = undefined
+  #pending: Fifo<{ readonly entry: StreamEntry }> | undefined = undefined
   #flushes: Flush[] | undefined = undefined
   /** Made for the first message. */
   #unacknowledged: Unacknowledged | undefined = undefined
@@ -74,19 +71,27 @@ export class StreamWriter {
 
   /** Puts an entry at the end. Entries keep their order, whatever becomes of the session's connections. */
   append(entry: StreamEntry): void {
-    const { streams } = this.#context
     const epoch = this.#epoch
-    const mine: Pending = { entry }
-    this.#pending ??= new Fifo()
-    this.#pending.push(mine)
     const isTaking = this.#isTaking()
     this.#measure().add(entry.payload)
+    let result: ReturnType<Streams['append']> = 'gone'
+    let thrown: { cause: unknown } | undefined
+    try {
+      if (epoch) result = this.#context.streams.append(this.#owner.id, epoch, entry, isTaking)
+    } catch (cause) {
+      thrown = { cause }
+    }
+    // A store that answers at once needs no queue.
+    if (!this.#pending?.size && isMessage(result) && this.#isCurrent(epoch)) return this.#appended(result)
+    const mine = { entry }
+    ;(this.#pending ??= new Fifo()).push(mine)
     if (!epoch) return // No connection was attached yet: `renew` appends it.
+    if (thrown) return this.#refused(epoch, thrown.cause)
     whenDone(
-      () => streams.append(this.#owner.id, epoch, entry, isTaking),
-      (result) => {
-        if (this.#isCurrent(epoch)) this.#answered(mine, result)
-        else if (typeof result === 'string' && this.#isLeftUnder(epoch)) this.#lost(1)
+      () => result,
+      (answer) => {
+        if (this.#isCurrent(epoch)) this.#answered(mine, answer)
+        else if (typeof answer === 'string' && this.#isLeftUnder(epoch)) this.#lost(1)
       },
       (cause) => this.#refused(epoch, cause),
     )
@@ -138,7 +143,7 @@ export class StreamWriter {
 
   /** A connection was attached: entries appended under the older epoch had no effect, and are appended anew. */
   renew({ epoch, messages }: Pick<Attached, 'epoch' | 'messages'>, handled: number): void {
-    const again = this.#pending
+    const again = this.#pending ?? []
     this.#pending = undefined
     this.#epoch = epoch
     this.#isDoubted = false
@@ -148,7 +153,7 @@ export class StreamWriter {
     this.#unacknowledged?.shrinkTo(0)
     for (const { payload } of messages) this.#measure().add(payload)
     this.#resolveFlushes()
-    for (const { entry } of again ?? []) this.append(entry)
+    for (const { entry } of again) this.append(entry)
   }
 
   /** An attach failed, and may have taken effect: an operation that fails now may succeed after the next attach. */
@@ -196,7 +201,7 @@ export class StreamWriter {
     this.#endInStore()
   }
 
-  #answered(mine: Pending, result: StreamMessage | 'overflow' | 'gone'): void {
+  #answered(mine: object, result: StreamMessage | 'overflow' | 'gone'): void {
     const waiting = this.#pending?.size ?? 0
     if (result === 'gone' && this.#isDoubted && waiting <= PENDING_MAX) return
     if (result === 'gone') return this.#gone(waiting)
@@ -204,8 +209,12 @@ export class StreamWriter {
     if (this.#pending?.first === mine) this.#pending.shift()
     else this.#pending?.takeOut((one) => one === mine)
     if (result === 'overflow') return this.#incomplete('overflow')
-    if (result.sequence !== ++this.#stored) return this.#incomplete('lost')
-    this.#owner.onAppended(result)
+    this.#appended(result)
+  }
+
+  #appended(message: StreamMessage): void {
+    if (message.sequence !== ++this.#stored) return this.#incomplete('lost')
+    this.#owner.onAppended(message)
   }
 
   /** A message is missing, whatever the store says of the stream when it goes back in time. */
@@ -224,8 +233,7 @@ export class StreamWriter {
   }
 
   #lost(count: number): void {
-    const message = `${count} messages were sent to a session that has ended`
-    this.#context.report(new DeliveryError('SESSION_ENDED', message))
+    this.#context.report(new DeliveryError('SESSION_ENDED', `${count} messages were sent to a session that has ended`))
   }
 
   #isCurrent(epoch: number): boolean {
@@ -278,6 +286,9 @@ export class StreamWriter {
     this.#context.report(new StorageError('STORAGE_FAILED', `The store failed to ${operation} a stream`, cause))
   }
 }
+
+const isMessage = (result: ReturnType<Streams['append']>): result is StreamMessage =>
+  typeof result === 'object' && !isThenable(result)
 
 const ended = (how: string): DeliveryError => new DeliveryError('SESSION_ENDED', `The session has ended ${how}`)
 

@@ -1,3 +1,4 @@
+import type { Body } from '../../protocol/codec.js'
 import type { Cursor } from './stream-store.js'
 import { createCursorTable, type CursorTable } from './memory-cursors.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
@@ -44,6 +45,11 @@ const DEFAULTS: Limits = {
   cursorBytesMax: 256 * 2 ** 20,
 }
 
+interface KeptMessage extends StreamMessage {
+  /** What it costs, counted once. */
+  readonly bytes: number
+}
+
 interface Stream {
   readonly user: string
   /** How often the memory had gone back in time at the last attach: entries appended before a later one may be gone. */
@@ -54,7 +60,7 @@ interface Stream {
   /** The last message acknowledged, and its tag. */
   base: number
   baseTag: string | undefined
-  messages: StreamMessage[]
+  messages: KeptMessage[]
   bytes: number
   touchedAt: number
   status: 'live' | 'overflow'
@@ -118,7 +124,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
 
   const drop = (stream: Stream, count: number): void => {
     const dropped = stream.messages.splice(0, count)
-    const bytes = dropped.reduce((sum, message) => sum + bytesOf(message), 0)
+    const bytes = dropped.reduce((sum, message) => sum + message.bytes, 0)
     stream.bytes -= bytes
     totalBytes -= bytes
   }
@@ -156,6 +162,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
 
   function open({ now, createId, onOverflow = () => {} }: StreamsPlatform): Streams {
     const life = createId()
+    const sizes = new Sizes()
     let tags = 0
 
     const held = (id: string, epoch: number): Stream | undefined => {
@@ -213,10 +220,11 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
         const stream = held(id, epoch)
         const ended = stream ? undefined : streams.get(id)
         if (!stream) return ended?.status === 'overflow' && ended.epoch === epoch ? 'overflow' : 'gone'
-        const tag = `${life.slice(-8)}.${generation}-${(++tags).toString(36)}`
-        const message = { ...entry, sequence: stream.base + stream.messages.length + 1, tag }
-        const bytes = bytesOf(message)
+        const { head, payload } = entry
         const count = stream.messages.length
+        const bytes = sizes.bytesOf(payload)
+        const tag = `${life.slice(-8)}.${generation}-${(++tags).toString(36)}`
+        const message = { head, payload, sequence: stream.base + count + 1, tag, bytes }
         const isOver = count >= limits.messagesMax || (count > 0 && stream.bytes + bytes > limits.bytesMax)
         if ((isOver && !isTaking) || !makeRoom(stream, bytes, onOverflow)) {
           overflow(stream)
@@ -274,7 +282,17 @@ function lostReason(
   return s > 0 && g !== (index === 0 ? stream.baseTag : stream.messages[index - 1]?.tag) ? 'rollback' : undefined
 }
 
-const bytesOf = ({ payload }: StreamMessage): number => Buffer.byteLength(payload) + OVERHEAD_BYTES
+/** What payloads cost. One that goes to a whole room is counted once. */
+class Sizes {
+  #payload: Body = ''
+  #bytes = OVERHEAD_BYTES
+
+  bytesOf(payload: Body): number {
+    if (payload === this.#payload) return this.#bytes
+    this.#payload = payload
+    return (this.#bytes = Buffer.byteLength(payload) + OVERHEAD_BYTES)
+  }
+}
 
 const copy = (streams: ReadonlyMap<string, Stream>): Map<string, Stream> =>
   new Map([...streams].map(([id, stream]) => [id, { ...stream, messages: [...stream.messages] }]))

@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { Sender } from '../../../src/server/connection/sender.js'
 import type { StreamMessage } from '../../../src/server/stores/stream-store.js'
+import { StreamFrames } from '../../../src/server/base/stream-frames.js'
 import { resolveOptions } from '../../../src/server/base/options.js'
 import { nodePlatform } from '../../../src/server/base/platform.js'
 import { jsonFrames } from '../../../src/protocol/frame-codec.js'
@@ -25,7 +26,7 @@ function open(): {
   }
   const options = resolveOptions({ limits: { bufferedBytesMax: 100, stalledMs: 1_000 } })
   const platform = { ...nodePlatform, now: () => clock.now }
-  const sender = new Sender({ platform, options, codec: jsonFrames }, socket)
+  const sender = new Sender({ platform, options, codec: jsonFrames, streamFrames: new StreamFrames() }, socket)
   return { sender, written, socket, clock }
 }
 
