@@ -3,6 +3,6 @@
  * IndexedDB store and the WebSocket class.
  */
 export * from './index.js'
-export { indexedDbStore } from './outbox/stores/indexeddb-store.js'
+export { deleteOutbox, indexedDbStore } from './outbox/stores/indexeddb-store.js'
 export { HoldfastWebSocket } from './websocket/holdfast-websocket.js'
 export type { HoldfastWebSocketOptions } from './websocket/options.js'

@@ -1,1 +1,1 @@
-export { indexedDbStore, type IndexedDbStoreOptions } from './outbox/stores/indexeddb-store.js'
+export { deleteOutbox, indexedDbStore, type IndexedDbStoreOptions } from './outbox/stores/indexeddb-store.js'

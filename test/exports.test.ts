@@ -22,8 +22,12 @@ const core = [
 /** What the package promises by name; the script tag has the names of `holdfast/browser`. A name that goes, or comes, is a change for users: it needs a changeset. */
 const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   ['holdfast', () => import('../src/index.js'), core],
-  ['holdfast/browser', () => import('../src/browser.js'), [...core, 'indexedDbStore', 'HoldfastWebSocket']],
-  ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['indexedDbStore']],
+  [
+    'holdfast/browser',
+    () => import('../src/browser.js'),
+    [...core, 'deleteOutbox', 'indexedDbStore', 'HoldfastWebSocket'],
+  ],
+  ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['deleteOutbox', 'indexedDbStore']],
   ['holdfast/msgpack', () => import('../src/msgpack.js'), ['msgpack']],
   ['holdfast/reliable', () => import('../src/reliable.js'), ['createClient', 'reliable']],
   ['holdfast/react', () => import('../src/react.js'), ['useConnection', 'useEvent', 'usePending']],

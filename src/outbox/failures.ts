@@ -10,6 +10,7 @@ export interface Failures {
   record(entry: Entry): void
   /** The last 100, oldest first. */
   list(): OutboxItem[]
+  clear(): void
   /** One error for all that fail for the same reason: to make one, with its stack, takes longer than to fail a message. */
   shared(code: ErrorCode, words: string): DeliveryError
 }
@@ -26,6 +27,7 @@ export function createFailures(told: (entry: Entry) => void): Failures {
       if (failed.length > 2 * FAILED_MAX) failed.splice(0, FAILED_MAX) // One at a time would move all the others.
       told(entry)
     },
+    clear: () => void (failed.length = 0),
     list: () => failed.slice(-FAILED_MAX).map(show),
     shared(code, words) {
       // In production the error itself has not these words.

@@ -51,6 +51,16 @@ export function createOutbox(
       for (const entry of waiting()) if (!entry.isRequest) discard(entry, error, false) // Requests need no store.
       progressed()
     },
+    deleted() {
+      for (let entry = queue.first; entry;) {
+        const { after } = entry
+        if (entry.place === 'waiting') removeAll([entry])
+        else if (!entry.isRequest) store.remove(entry) // It goes its way, from memory.
+        entry = after
+      }
+      failures.clear()
+      progressed()
+    },
     report(error) {
       report(error)
       progressed()
@@ -155,8 +165,6 @@ export function createOutbox(
     }
     return count
   }
-
-  // What is done.
 
   /** Takes an entry out that is done with: delivered, or failed. */
   function complete(entry: Entry, receipt: Receipt, error?: HoldfastError): void {

@@ -101,6 +101,7 @@ export function createPersistence(
       return store.open(
         writer,
         ifMine((messages) => listener.adopted(messages, stage !== 'opening')),
+        ifMine(listener.deleted),
       )
     }
     try {

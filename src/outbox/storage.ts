@@ -15,6 +15,8 @@ export interface StorageListener {
   refused(entries: readonly Entry[], error: HoldfastError): void
   /** There is no storage: nothing that waits can be kept. */
   unavailable(error: HoldfastError): void
+  /** Somebody has deleted the outbox: what is in it is not wanted any more. */
+  deleted(): void
   /** The storage failed, and no message fails with it. */
   report(error: HoldfastError): void
 }

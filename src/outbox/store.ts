@@ -52,9 +52,12 @@ export interface OutboxStore {
    * writer first; those of pages that end later whenever they end. Whoever was handed a writer's messages owns that
    * writer: nobody else is handed them while this page lives.
    *
+   * `deleted` is for stores that others can empty: called after that, it fails what waits in this page, with `REMOVED`.
+   * What was handed over or committed before it must not be handed over later.
+   *
    * @throws {StorageError} `STORAGE_UNAVAILABLE` (as a rejection) when there is no such storage here.
    */
-  open(writer: string, adopt: (messages: StoredMessage[]) => void): MaybePromise<void>
+  open(writer: string, adopt: (messages: StoredMessage[]) => void, deleted?: () => void): MaybePromise<void>
 
   /**
    * Applies the whole batch or nothing of it. When it settles the messages survive what the store promises to survive.

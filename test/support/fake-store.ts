@@ -26,6 +26,8 @@ export interface FakeStore extends OutboxStore {
   leave(...messages: StoredMessage[]): void
   /** Another page ends: its messages are handed over now. */
   adoptLate(...messages: StoredMessage[]): void
+  /** Somebody deletes everything. */
+  deleteAll(): void
 }
 
 /** @param isAsync whether it answers at once, as memory does, or later, as a disk does */
@@ -33,6 +35,7 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
   let kept: StoredMessage[] = []
   let left: StoredMessage[][] = []
   let adopt: (messages: StoredMessage[]) => void = () => {}
+  let deleted: (() => void) | undefined
   let held: (() => void)[] | undefined
   let commitFailures: unknown[] = []
   let openFailure: { error: unknown } | undefined
@@ -118,9 +121,14 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
       kept = [...kept, ...messages]
       adopt(messages)
     },
+    deleteAll() {
+      kept = []
+      deleted?.()
+    },
 
-    open(writer, adoptMessages): MaybePromise<void> {
+    open(writer, adoptMessages, wasDeleted): MaybePromise<void> {
       opens.push(writer)
+      deleted = wasDeleted
       adopt = adoptMessages
       if (isAsync || held) return whenReleased().then(start)
       start()

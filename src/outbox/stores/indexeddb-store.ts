@@ -45,18 +45,14 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStor
   check('durability', durability, "'strict' or 'relaxed'", isDurability)
   let session: Session | undefined
 
-  const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError => {
-    const isOld = nameOf(cause) === 'VersionError'
-    const why = isOld ? 'a newer version of this page has changed it: reload the page' : textOf(cause)
-    return new StorageError(isOld ? 'STORAGE_UNAVAILABLE' : code, `Outbox '${name}' cannot be ${verb}: ${why}`, cause)
-  }
+  const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError => failureOf(name, code, verb, cause)
 
   return {
-    async open(writer, adopt) {
+    async open(writer, adopt, deleted = () => {}) {
       let opening: Session | undefined
       try {
         if (session) throw new Error('it is open already; give each client a store of its own')
-        session = opening = createSession(`holdfast:${name}`, adopt)
+        session = opening = createSession(PREFIX + name, { adopt, deleted })
         await opening.start(writer)
       } catch (cause) {
         if (session === opening) session = undefined
@@ -81,6 +77,61 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStor
   }
 }
 
+/**
+ * Deletes what an outbox in IndexedDB holds, as at logout, whichever pages have written it and whether they are open. Once
+ * it settles, nothing that was stored before the call is left, and no page adopts any of it.
+ *
+ * Every open page with an outbox of this name is told, in this tab or another. Then all that waits there fails with
+ * `REMOVED`, requests too, and `outbox.failed()` is empty. What is in flight may still arrive: its page alone has it, in
+ * memory. A page that sends later stores again: close the client of the user who has gone.
+ *
+ * Not told are pages that have not opened the database, and closed clients: what the database never took stays in their
+ * memory. The places of `resumeKey` stay too, each in its tab; the server lets only their own user go on there.
+ *
+ * Where there is no IndexedDB there is nothing to delete. An empty database of this name stays.
+ *
+ * @throws {TypeError} for a name that is no text, or empty (as a rejection, like the others)
+ * @throws {StorageError} `STORAGE_FAILED` when the browser cannot write, or does not answer within 10 s; `STORAGE_UNAVAILABLE`
+ * when a newer version of the page has changed the database. Then nothing was deleted.
+ * @example await client.close(); await deleteOutbox(`chat:${userId}`)
+ */
+export async function deleteOutbox(name: string): Promise<void> {
+  requireText('name', name)
+  const { indexedDB, BroadcastChannel }: Partial<typeof globalThis> = globalThis
+  if (!indexedDB) return
+  const ending = new AbortController()
+  try {
+    await createSegmentedLog(PREFIX + name, ending.signal).clear()
+  } catch (cause) {
+    throw failureOf(name, 'STORAGE_FAILED', 'deleted', cause)
+  } finally {
+    ending.abort()
+  }
+  if (!BroadcastChannel) return // Then no page has an outbox open.
+  const channel = new BroadcastChannel(PREFIX + name)
+  // After the rows are gone: what a page hands over later it has read later.
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
+  channel.postMessage(DELETED)
+  channel.close()
+}
+
+/** Of databases, locks and channels. */
+const PREFIX = 'holdfast:'
+
+/** No writer's id: these have no colon. */
+const DELETED = ':deleted'
+
+function failureOf(name: string, code: ErrorCode, verb: string, cause: unknown): StorageError {
+  const isOld = nameOf(cause) === 'VersionError'
+  const why = isOld ? 'a newer version of this page has changed it: reload the page' : textOf(cause)
+  return new StorageError(isOld ? 'STORAGE_UNAVAILABLE' : code, `Outbox '${name}' cannot be ${verb}: ${why}`, cause)
+}
+
+interface SessionListener {
+  adopt(messages: StoredMessage[]): void
+  deleted(): void
+}
+
 /** The time from one `open` to its `close`. */
 interface Session {
   readonly log: SegmentedLog
@@ -93,7 +144,7 @@ interface Session {
  * A page owns a writer while it holds the writer's lock, which the browser takes from it when it ends. It queues for
  * the locks of all others; whoever gets a dead page's lock reads what is left under that lock, and hands it over.
  */
-function createSession(name: string, adopt: (messages: StoredMessage[]) => void): Session {
+function createSession(name: string, { adopt, deleted }: SessionListener): Session {
   const { indexedDB, navigator, BroadcastChannel }: Partial<typeof globalThis> = globalThis
   const locks = navigator?.locks
   if (!indexedDB) throw new Error('there is no IndexedDB here')
@@ -107,6 +158,9 @@ function createSession(name: string, adopt: (messages: StoredMessage[]) => void)
   const prefix = `${name}:`
   const known = new Set<unknown>()
   let channel: BroadcastChannel | undefined
+  let deletions = 0
+  /** What others have left, until it is handed over. */
+  let found: StoredMessage[][] = []
 
   /** Answers what `work` does, keeping the lock until the end if that is something; `null` if the lock is taken. */
   const underLock = <T>(writer: string, options: LockOptions, work: () => T): Promise<Awaited<T> | null> =>
@@ -124,9 +178,28 @@ function createSession(name: string, adopt: (messages: StoredMessage[]) => void)
     // An id has no colon: with one it is a writer of an outbox whose longer name begins like ours.
     typeof writer === 'string' && !writer.includes(':') && !known.has(writer) && !!known.add(writer)
 
+  /** What was read while somebody deleted it is read again. */
+  async function load(writer: string): Promise<StoredMessage[] | undefined> {
+    for (;;) {
+      const before = deletions
+      const left = await log.load(writer)
+      if (before === deletions) return left
+    }
+  }
+
+  function hear(data: unknown): void {
+    if (data === DELETED) {
+      deletions++
+      found = []
+      deleted()
+    } else if (isNews(data)) {
+      void follow(data)
+    }
+  }
+
   /** If this fails the lock goes to the next page in the queue, and so does the task. */
   const follow = (writer: string): Promise<unknown> =>
-    underLock(writer, { signal }, () => log.load(writer)).then(
+    underLock(writer, { signal }, () => load(writer)).then(
       (left) => left && !signal.aborted && adopt(left),
       () => {},
     )
@@ -140,15 +213,14 @@ function createSession(name: string, adopt: (messages: StoredMessage[]) => void)
       // Listen, then look: a page that has its lock by now is found, one that gets it later announces itself. And look
       // for locks, then for rows: what a page wrote that has lost its lock by now is there.
       channel = new BroadcastChannel(name)
-      channel.addEventListener('message', ({ data }) => void (isNews(data) && follow(data)))
+      channel.addEventListener('message', ({ data }) => hear(data))
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
       channel.postMessage(writer)
       const { held = [] } = await locks.query()
       const alive = held.map((lock) => lock.name?.startsWith(prefix) && lock.name.slice(prefix.length))
-      const found: StoredMessage[][] = []
       await Promise.all(
         [...alive, ...(await log.writers())].filter(isNews).map(async (other) => {
-          const left = await underLock(other, { ifAvailable: true }, () => log.load(other))
+          const left = await underLock(other, { ifAvailable: true }, () => load(other))
           if (left) found.push(left)
           else if (left === null) void follow(other)
         }),

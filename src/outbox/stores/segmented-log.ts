@@ -22,6 +22,7 @@ export interface SegmentedLog {
   writers(): Promise<string[]>
   /** What `writer` has left, if anything; otherwise its rows are deleted. */
   load(writer: string): Promise<StoredMessage[] | undefined>
+  clear(): Promise<void>
 }
 
 /** Removing a message rewrites its segment, which at this size takes some 10 ms. */
@@ -124,6 +125,8 @@ export function createSegmentedLog(name: string, signal: AbortSignal): Segmented
         await rows.delete(range(writer))
         return undefined
       }),
+
+    clear: () => transact((rows) => rows.clear(), 'strict'),
   }
 }
 

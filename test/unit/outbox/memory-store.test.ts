@@ -18,6 +18,7 @@ function setUp() {
             log.push(`${messages.map(({ writer, sequence }) => `${writer}:${sequence}`).join(' ')} ${isOpen}`),
           stored: () => log.push('stored'),
           refused: () => log.push('refused'),
+          deleted: () => log.push('deleted'),
           unavailable: () => log.push('unavailable'),
           report: () => log.push('report'),
         },

@@ -32,6 +32,7 @@ function setUp({ isAsync = true, isFallingBack = false, ...given }: Given = {}) 
       },
       refused: (entries, { code }) => log.push(`refused ${names(entries)} ${code}`),
       unavailable: ({ code }) => log.push(`unavailable ${code}`),
+      deleted: () => log.push('deleted'),
       report: ({ code }) => log.push(`reported ${code}`),
     },
     isFallingBack,
