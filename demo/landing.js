@@ -5,7 +5,7 @@ import { record } from './record.js'
 import { countdownOf, describe, detailOf, LABELS } from './words.js'
 
 /** The first page's own connection: it says something every second, so that there is a queue to see. */
-const link = crypto.randomUUID()
+const link = Math.random().toString(36).slice(2)
 const client = createClient({
   url: () => `/echo?link=${link}`,
   dialect: plain({ ping: 'ping' }),

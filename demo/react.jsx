@@ -19,7 +19,7 @@ import {
 } from './words.js'
 
 // The client lives beside the components, not in them: StrictMode mounts twice, and connects once.
-const link = crypto.randomUUID()
+const link = Math.random().toString(36).slice(2)
 const client = createClient({
   url: () => `/echo?link=${link}`,
   dialect: reliable({ resumeKey: 'demo:react' }),

@@ -1,7 +1,8 @@
-import { test as base, expect, type Locator, type Page } from '@playwright/test'
+import { test as base, chromium, expect, type Locator, type Page } from '@playwright/test'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { launchOptions } from '../support/browser.js'
 
 /** The longest wait before a retry is 30 s, drawn at random, and the demo's server is away for up to 10 s. */
 const BACK_WITHIN_MS = 45_000
@@ -179,6 +180,29 @@ for (const path of ['/', ...PAGES]) {
     expect(scrollWidth).toBe(clientWidth)
   })
 }
+
+test('works over plain http', async ({ demoUrl }) => {
+  // A page at 127.0.0.1 is trusted as one over https is. One at another host is not.
+  const rule = '--host-resolver-rules=MAP holdfast.test 127.0.0.1'
+  const browser = await chromium.launch({ ...launchOptions, args: [...(launchOptions.args ?? []), rule] })
+  try {
+    const page = await browser.newPage({ baseURL: demoUrl.replace('127.0.0.1', 'holdfast.test') })
+    const problems: string[] = []
+    page.on('pageerror', ({ message }) => problems.push(message))
+    await open(page, '/')
+    expect(await page.evaluate(() => isSecureContext)).toBe(false)
+
+    for (const path of PAGES) {
+      await open(page, path)
+      await button(page, 'Send').click()
+
+      await expect(part(page, 'echoes').getByText('Hello')).toBeVisible()
+    }
+    expect(problems).toEqual([])
+  } finally {
+    await browser.close()
+  }
+})
 
 test('serves nothing beside the pages and the packages that they need', async ({ request }) => {
   const paths = [
