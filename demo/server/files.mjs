@@ -38,6 +38,7 @@ export async function bundleReactPage() {
     bundle: true,
     format: 'esm',
     jsx: 'automatic',
+    conditions: ['development'], // Whole sentences as error messages, as the other pages have them.
     define: { 'process.env.NODE_ENV': '"development"' },
     write: false,
   })
