@@ -304,7 +304,7 @@ const locksEveryMachine: Rule = (files) =>
 
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
   .split('\n')
-  .filter((path) => path && existsSync(path))
+  .filter((path) => path && !path.endsWith('.png') && existsSync(path))
   .map((path): File => ({ path, text: readFileSync(path, 'utf8') }))
 const under = (folder: string): File[] => tracked.filter(({ path }) => path.startsWith(folder) && /\.tsx?$/.test(path))
 const sources = under('src/')
