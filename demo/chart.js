@@ -15,6 +15,9 @@ const GUTTER = { left: 76, right: 60 }
 const GUTTER_NARROW = { left: 12, right: 12 }
 const NARROW = 560
 
+/** Labels that are closer than this would touch. */
+const LABEL_HEIGHT = 14
+
 /** The round trip's axis is logarithmic: a local server takes tenths of a millisecond, a stalled one seconds. */
 const ROUND_TRIP_MIN_MS = 0.1
 const ROUND_TRIP_MAX_MS = 10_000
@@ -28,11 +31,11 @@ const GAP_MS = 2_500
 
 /** The chart as SVG, for a width in pixels. Every text in it is ours, so nothing is escaped. */
 export function drawChart(history, { now, width, pending }) {
-  return paint(layOut(history, now, width), pending)
+  return paint(layOut(history, { now, width, pending }), pending)
 }
 
 /** Where everything is, given what happened, the time and the width. */
-function layOut(history, now, width) {
+function layOut(history, { now, width, pending }) {
   const isNarrow = width < NARROW
   const gutter = isNarrow ? GUTTER_NARROW : GUTTER
   const ageMs = now - history.states[0].at
@@ -48,7 +51,7 @@ function layOut(history, now, width) {
     right,
     bands: layOutBands(history.states, now, x, left, right),
     marks: layOutMarks(history.faults, x, left, right),
-    queue: layOutQueue(history.depths, now, visible),
+    queue: layOutQueue(history.depths, pending, now, visible),
     roundTrip: layOutRoundTrips(history.roundTrips, x, left),
     ticks: layOutTicks(windowMs, now, x, left),
   }
@@ -95,15 +98,16 @@ function layOutMarks(faults, x, left, right) {
   })
 }
 
-function layOutQueue(depths, now, x) {
+function layOutQueue(depths, current, now, x) {
   const { top, height } = ROWS.queue
-  const max = niceMax(Math.max(0, ...depths.map(({ pending }) => pending)))
+  const max = niceMax(Math.max(current, ...depths.map(({ pending }) => pending)))
   const y = (pending) => top + height - (pending / max) * height
   const bottom = top + height
-  if (depths.length === 0) return { max, area: '', line: '', bottom }
+  const end = y(current)
+  if (depths.length === 0) return { max, area: '', line: '', bottom, end }
   const steps = depths.map(({ at, pending }) => `H${round(x(at))}V${round(y(pending))}`).join('')
   const line = `M${round(x(depths[0].at))} ${bottom}${steps}H${round(x(now))}`
-  return { max, area: `${line}V${bottom}Z`, line, bottom }
+  return { max, area: `${line}V${bottom}Z`, line, bottom, end }
 }
 
 function layOutRoundTrips(roundTrips, x, left) {
@@ -166,8 +170,10 @@ function paint({ isNarrow, left, right, bands, marks, queue, roundTrip, ticks },
     ...(isNarrow ? [] : roundTrip.grid).map(
       ({ y, label }) => `<text class="scale" x="${right + 8}" y="${y + 4}">${label}</text>`,
     ),
-    isNarrow ? '' : `<text class="scale" x="${right + 8}" y="${queueRow.top + 8}">${formatCount(queue.max)}</text>`,
-    isNarrow ? '' : `<text class="now" x="${right + 8}" y="${queue.bottom}">${formatCount(pending)}</text>`,
+    isNarrow || queue.end < queueRow.top + LABEL_HEIGHT
+      ? ''
+      : `<text class="scale" x="${right + 8}" y="${queueRow.top + 4}">${formatCount(queue.max)}</text>`,
+    isNarrow ? '' : `<text class="now" x="${right + 8}" y="${queue.end + 4}">${formatCount(pending)}</text>`,
     ...ticks.map(
       ({ x, label, anchor }) =>
         `<text class="scale" x="${x}" y="${axis.top + 14}" text-anchor="${anchor}">${label}</text>`,

@@ -3,22 +3,22 @@ export const FAULTS = [
   {
     name: 'cut',
     label: 'Cut',
-    explanation: 'The server destroys this page’s TCP connection. No close frame, no goodbye.',
+    explanation: 'The server destroys the TCP connection, without a close frame.',
   },
   {
     name: 'stall',
     label: 'Stall',
-    explanation: 'The server stops reading, and says nothing. The link looks open; only a missing pong betrays it.',
+    explanation: 'The server stops reading and answering. Only a missing pong tells.',
   },
   {
     name: 'restart',
     label: 'Restart',
-    explanation: 'The echo server sends everybody away, stays down for 3 s and starts again. Every open page notices.',
+    explanation: 'The server closes the links of all pages, and is down for 3 s.',
   },
   {
     name: 'refuse',
     label: 'Refuse for 10 s',
-    explanation: 'Cuts this page off and turns it away for a while. Watch the retries back off.',
+    explanation: 'Cuts the link and refuses each retry. Watch the waits grow.',
   },
 ]
 

@@ -5,11 +5,14 @@ import {
   countdownOf,
   describe,
   detailOf,
+  durabilityOf,
   formatCount,
   formatMs,
   formatTime,
   LABELS,
+  moreOf,
   notesOn,
+  queuedOf,
   wantsConnection,
 } from './words.js'
 
@@ -29,7 +32,7 @@ export function showPanel(root, client, link) {
   let isStalled = false
 
   onClick(part('reconnect'), () => client.reconnect())
-  onClick(part('toggle'), () => (wantsConnection(client) ? void client.close() : client.connect()))
+  onClick(part('toggle'), () => (wantsConnection(client) ? history.close() : client.connect()))
   onClick(part('clear'), () => client.outbox.clear())
   onClick(part('send-many'), () => {
     for (let number = 1; number <= 100; number++) history.send(`${number} of 100`)
@@ -37,8 +40,7 @@ export function showPanel(root, client, link) {
   part('form').addEventListener('submit', (event) => {
     event.preventDefault()
     const input = part('text')
-    history.send(input.value.trim() || input.placeholder)
-    input.value = ''
+    if (history.send(input.value.trim() || input.placeholder)) input.value = ''
   })
   for (const fault of FAULTS) part('faults').append(faultRow(fault))
 
@@ -57,53 +59,53 @@ export function showPanel(root, client, link) {
   function draw() {
     const now = Date.now()
     const state = client.getState()
+    const queued = queuedOf(state, history)
     if (state.status !== 'connected') isStalled = false
-    showStatus(state, now)
-    showCounts(state)
-    showChart(state, now)
-    showQueue(state)
+    showStatus(state, now, queued)
+    showCounts(state, queued)
+    showChart(now, queued)
+    showQueue(state, queued)
     showLists()
   }
 
-  function showStatus(state, now) {
+  function showStatus(state, now, queued) {
     root.dataset.status = state.status
     write(part('status'), LABELS[state.status])
     write(part('countdown'), countdownOf(state, now))
-    write(part('detail'), detailOf(state, now))
+    write(part('detail'), detailOf(state, now, queued))
     write(part('toggle'), wantsConnection(client) ? 'Close' : 'Connect')
     part('reconnect').disabled = !wantsConnection(client)
     write(part('stall'), isStalled ? 'Un-stall' : 'Stall')
     part('stall').setAttribute('aria-pressed', isStalled)
-    const queued = state.pending > 0 ? `, ${formatCount(state.pending)} queued` : ''
-    document.title = `${LABELS[state.status]}${queued} · Holdfast`
+    document.title = `${LABELS[state.status]}${queued > 0 ? `, ${formatCount(queued)} queued` : ''} · Holdfast`
   }
 
-  function showCounts(state) {
+  function showCounts(state, queued) {
     const { counts } = history
-    const figures = { ...counts, pending: state.pending, errors: state.errorCount }
+    const figures = { ...counts, pending: queued, errors: state.errorCount }
     for (const name of ['sent', 'delivered', 'echoed', 'pending', 'outages', 'errors']) {
       write(part(name), formatCount(figures[name]))
     }
-    write(part('notes'), notesOn(history, state.pending).join(' '))
+    write(part('notes'), notesOn(history, queued).join(' '))
   }
 
-  function showChart(state, now) {
+  function showChart(now, queued) {
     const svg = part('chart')
     if (!svg.clientWidth) return
-    svg.setAttribute('aria-label', describe(history, state.pending))
+    svg.setAttribute('aria-label', describe(history, queued))
     svg.setAttribute('viewBox', `0 0 ${svg.clientWidth} ${HEIGHT}`)
-    svg.innerHTML = drawChart(history, { now, width: svg.clientWidth, pending: state.pending })
+    svg.innerHTML = drawChart(history, { now, width: svg.clientWidth, pending: queued })
   }
 
-  function showQueue(state) {
+  function showQueue(state, queued) {
     // Only what is shown is worth a list of up to 10,000.
     const items = state.pending > 0 ? client.outbox.list() : []
-    const more = items.length - QUEUE_SHOWN
     syncList(part('queue'), items.slice(0, QUEUE_SHOWN), queueRow, (row, { status }) => {
       write(row.querySelector('.badge'), status)
       row.querySelector('.badge').dataset.status = status
     })
-    write(part('more'), more > 0 ? `and ${formatCount(more)} more` : items.length === 0 ? 'Nothing is waiting.' : '')
+    write(part('more'), moreOf(queued, Math.min(items.length, QUEUE_SHOWN)))
+    write(part('durability'), durabilityOf(state))
     part('clear').disabled = items.length === 0
   }
 
@@ -195,6 +197,20 @@ const TEMPLATE = `
     </div>
   </section>
 
+  <section aria-labelledby="break">
+    <h2 id="break">Break the link</h2>
+    <ul class="faults" data-part="faults"></ul>
+  </section>
+
+  <form class="send" data-part="form">
+    <label for="text">Message</label>
+    <input id="text" data-part="text" placeholder="Hello" maxlength="200" autocomplete="off" />
+    <button class="primary">Send</button>
+    <button type="button" data-part="send-many">Send 100</button>
+  </form>
+
+  <svg class="chart" data-part="chart" role="img" height="${HEIGHT}"></svg>
+
   <section aria-label="Counts">
     <dl class="counts">
       <div><dt>Sent</dt><dd data-part="sent"></dd></div>
@@ -207,35 +223,16 @@ const TEMPLATE = `
     <p class="hint" data-part="notes"></p>
   </section>
 
-  <svg class="chart" data-part="chart" role="img" height="${HEIGHT}"></svg>
-
-  <div class="columns">
-    <section aria-labelledby="break">
-      <h2 id="break">Break the link</h2>
-      <ul class="faults" data-part="faults"></ul>
-    </section>
+  <div class="columns lists">
     <section aria-labelledby="queue">
-      <h2 id="queue">Send</h2>
-      <form class="send" data-part="form">
-        <label for="text">Message</label>
-        <input id="text" data-part="text" placeholder="Hello" maxlength="200" autocomplete="off" />
-        <button class="primary">Send</button>
-        <button type="button" data-part="send-many">Send 100</button>
-      </form>
       <div class="bar">
-        <h3>The queue</h3>
+        <h2 id="queue">The queue</h2>
         <button type="button" class="quiet" data-part="clear">Clear</button>
       </div>
-      <ol class="rows queue" data-part="queue" aria-label="Queue"></ol>
+      <ol class="rows queue" data-part="queue" aria-labelledby="queue"></ol>
       <p class="more" data-part="more"></p>
-      <p class="hint">
-        Crash-proof: press <b>Refuse</b>, send a few, reload the page. They are in IndexedDB, and go out when the link is
-        back.
-      </p>
+      <p class="hint" data-part="durability"></p>
     </section>
-  </div>
-
-  <div class="columns">
     <section aria-labelledby="echoes">
       <h2 id="echoes">Echoes</h2>
       <ol class="rows scroll" data-part="echoes" tabindex="0" aria-labelledby="echoes"></ol>

@@ -2,7 +2,7 @@ import { StrictMode, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { createClient, reliable } from 'holdfast'
 import { indexedDbStore } from 'holdfast/indexeddb'
-import { useConnection, useEvent, usePending } from 'holdfast/react'
+import { useConnection, useEvent } from 'holdfast/react'
 import { drawChart, HEIGHT } from './chart.js'
 import { FAULTS, inflict } from './faults.js'
 import { record } from './record.js'
@@ -10,11 +10,14 @@ import {
   countdownOf,
   describe,
   detailOf,
+  durabilityOf,
   formatCount,
   formatMs,
   formatTime,
   LABELS,
+  moreOf,
   notesOn,
+  queuedOf,
   wantsConnection,
 } from './words.js'
 
@@ -39,16 +42,12 @@ function App() {
   return (
     <div data-status={status}>
       <Status />
-      <Counts />
+      <Faults />
+      <Send />
       <Chart />
-      <div className="columns">
-        <Faults />
-        <section aria-labelledby="send">
-          <Send />
-          <Queue />
-        </section>
-      </div>
-      <div className="columns">
+      <Counts />
+      <div className="columns lists">
+        <Queue />
         <Echoes />
         <Log />
       </div>
@@ -59,12 +58,12 @@ function App() {
 function Status() {
   const state = useConnection(client)
   const now = useClock()
-  const pending = usePending(client)
+  const queued = queuedOf(state, history)
   const isWanted = wantsConnection(client)
 
   useEffect(() => {
-    document.title = `${LABELS[state.status]}${pending > 0 ? `, ${formatCount(pending)} queued` : ''} · Holdfast`
-  }, [state.status, pending])
+    document.title = `${LABELS[state.status]}${queued > 0 ? `, ${formatCount(queued)} queued` : ''} · Holdfast`
+  }, [state.status, queued])
 
   return (
     <section className="status" aria-label="Connection">
@@ -76,14 +75,14 @@ function Status() {
           <span data-part="countdown">{countdownOf(state, now)}</span>
         </p>
         <p className="detail" data-part="detail">
-          {detailOf(state, now)}
+          {detailOf(state, now, queued)}
         </p>
       </div>
       <div className="actions">
         <button type="button" disabled={!isWanted} onClick={client.reconnect}>
           Reconnect now
         </button>
-        <button type="button" onClick={() => (isWanted ? void client.close() : client.connect())}>
+        <button type="button" onClick={() => (isWanted ? history.close() : client.connect())}>
           {isWanted ? 'Close' : 'Connect'}
         </button>
       </div>
@@ -92,8 +91,8 @@ function Status() {
 }
 
 function Counts() {
-  const { errorCount } = useConnection(client)
-  const pending = usePending(client)
+  const state = useConnection(client)
+  const queued = queuedOf(state, history)
   useClock()
 
   const { sent, delivered, echoed, outages } = history.counts
@@ -101,9 +100,9 @@ function Counts() {
     Sent: sent,
     Delivered: delivered,
     Echoed: echoed,
-    'In the queue': pending,
+    'In the queue': queued,
     Outages: outages,
-    Errors: errorCount,
+    Errors: state.errorCount,
   }
   return (
     <section aria-label="Counts">
@@ -116,7 +115,7 @@ function Counts() {
         ))}
       </dl>
       <p className="hint" data-part="notes">
-        {notesOn(history, pending).join(' ')}
+        {notesOn(history, queued).join(' ')}
       </p>
     </section>
   )
@@ -162,8 +161,7 @@ function Send() {
 
   function submit(event) {
     event.preventDefault()
-    history.send(text.trim() || 'Hello')
-    setText('')
+    if (history.send(text.trim() || 'Hello')) setText('')
   }
 
   function sendMany() {
@@ -171,54 +169,51 @@ function Send() {
   }
 
   return (
-    <>
-      <h2 id="send">Send</h2>
-      <form className="send" onSubmit={submit}>
-        <label htmlFor="text">Message</label>
-        <input
-          id="text"
-          placeholder="Hello"
-          maxLength={200}
-          autoComplete="off"
-          value={text}
-          onChange={(event) => setText(event.target.value)}
-        />
-        <button className="primary">Send</button>
-        <button type="button" onClick={sendMany}>
-          Send 100
-        </button>
-      </form>
-    </>
+    <form className="send" onSubmit={submit}>
+      <label htmlFor="text">Message</label>
+      <input
+        id="text"
+        placeholder="Hello"
+        maxLength={200}
+        autoComplete="off"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+      />
+      <button className="primary">Send</button>
+      <button type="button" onClick={sendMany}>
+        Send 100
+      </button>
+    </form>
   )
 }
 
 function Queue() {
-  const pending = usePending(client)
+  const state = useConnection(client)
   // The number may stay while a status changes, from queued to stored to sent.
   useClock()
 
-  const items = pending > 0 ? client.outbox.list() : []
-  const more = items.length - QUEUE_SHOWN
+  const items = state.pending > 0 ? client.outbox.list() : []
+  const more = moreOf(queuedOf(state, history), Math.min(items.length, QUEUE_SHOWN))
   return (
-    <>
+    <section aria-labelledby="queue">
       <div className="bar">
-        <h3>The queue</h3>
+        <h2 id="queue">The queue</h2>
         <button type="button" className="quiet" disabled={items.length === 0} onClick={client.outbox.clear}>
           Clear
         </button>
       </div>
-      <ol className="rows queue" data-part="queue" aria-label="Queue">
+      <ol className="rows queue" data-part="queue" aria-labelledby="queue">
         {items.slice(0, QUEUE_SHOWN).map((item) => (
           <QueueItem key={item.id} {...item} />
         ))}
       </ol>
-      {items.length === 0 && <p className="more">Nothing is waiting.</p>}
-      {more > 0 && <p className="more">and {formatCount(more)} more</p>}
-      <p className="hint">
-        Crash-proof: press <b>Refuse</b>, send a few, reload the page. They are in IndexedDB, and go out when the link
-        is back.
+      <p className="more" data-part="more">
+        {more}
       </p>
-    </>
+      <p className="hint" data-part="durability">
+        {durabilityOf(state)}
+      </p>
+    </section>
   )
 }
 
@@ -295,7 +290,7 @@ function Chart() {
   const svg = useRef(null)
   const [width, setWidth] = useState(0)
   const now = useClock()
-  const pending = usePending(client)
+  const queued = queuedOf(useConnection(client), history)
 
   useLayoutEffect(() => {
     const measure = () => setWidth(svg.current.clientWidth)
@@ -305,14 +300,14 @@ function Chart() {
   }, [])
 
   // What chart.js draws is numbers and our own words: there is nothing in it to escape.
-  const drawing = width > 0 ? drawChart(history, { now, width, pending }) : ''
+  const drawing = width > 0 ? drawChart(history, { now, width, pending: queued }) : ''
   return (
     <svg
       ref={svg}
       className="chart"
       data-part="chart"
       role="img"
-      aria-label={describe(history, pending)}
+      aria-label={describe(history, queued)}
       height={HEIGHT}
       viewBox={`0 0 ${width || 1} ${HEIGHT}`}
       dangerouslySetInnerHTML={{ __html: drawing }}

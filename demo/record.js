@@ -1,4 +1,4 @@
-import { explain, GAPS, LABELS } from './words.js'
+import { explain, GAPS, LABELS, queuedOf } from './words.js'
 
 /** How far back the chart reaches. */
 export const WINDOW_MS = 120_000
@@ -26,8 +26,11 @@ export function record(client) {
     echoes: [],
     /** What the log shows, newest first. */
     log: [],
+    /** How many messages the last `close` left in the outbox, for the next connection. */
+    left: 0,
     counts: { sent: 0, delivered: 0, echoed: 0, failed: 0, outages: 0, unanswered: 0 },
     send,
+    close,
     fault,
   }
   const { states, roundTrips, depths, faults, echoes, log, counts } = history
@@ -50,13 +53,22 @@ export function record(client) {
     echoes.length = Math.min(echoes.length, ECHOES_MAX)
   })
 
+  /** Says whether the client took the message. */
   function send(text) {
     try {
       client.send('message', { text, sentAt: Date.now() })
       counts.sent++
+      return true
     } catch (error) {
       noteLog('error', error.code, error.message)
+      return false
     }
+  }
+
+  /** A closed client shows nothing of what it has left. */
+  function close() {
+    history.left = client.getState().pending
+    void client.close()
   }
 
   function fault(label) {
@@ -78,7 +90,7 @@ export function record(client) {
   }
 
   function noteDepth() {
-    const { pending } = client.getState()
+    const pending = queuedOf(client.getState(), history)
     if (pending !== depths.at(-1)?.pending) keep(depths, { at: Date.now(), pending })
   }
 

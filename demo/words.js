@@ -15,8 +15,11 @@ export const wantsConnection = (client) => !['idle', 'closed'].includes(client.g
 /** How long until the next attempt, where one is due: `6.8 s`. */
 export const countdownOf = ({ retryAt }, now) => (retryAt ? `${Math.max(0, (retryAt - now) / 1000).toFixed(1)} s` : '')
 
+/** How many messages wait: those that the client knows of, or those that it left in the outbox when it was closed. */
+export const queuedOf = ({ status, pending }, { left }) => (status === 'closed' && pending === 0 ? left : pending)
+
 /** The line under the state: what happens next, and why. */
-export function detailOf(state, now) {
+export function detailOf(state, now, queued) {
   switch (state.status) {
     case 'idle':
       return 'Not asked to connect yet.'
@@ -32,9 +35,26 @@ export function detailOf(state, now) {
     case 'suspended':
       return 'The page is frozen.'
     default:
-      return state.error ? state.error.message : 'Closed by you. What is queued stays in the outbox.'
+      return state.error ? state.error.message : `Closed by you.${queued > 0 ? ` ${whatStays(queued)}` : ''}`
   }
 }
+
+const whatStays = (queued) => `${countOf(queued)} in the outbox until you press Connect.`
+
+const countOf = (messages) => (messages === 1 ? '1 message stays' : `${formatCount(messages)} messages stay`)
+
+/** The line under the list of the queue, which shows so many of those that wait. */
+export function moreOf(queued, shown) {
+  if (queued === 0) return 'Nothing is waiting.'
+  if (shown === 0) return `${countOf(queued)} for the next connection.`
+  return queued > shown ? `and ${formatCount(queued - shown)} more` : ''
+}
+
+/** What becomes of the queue when the page ends. */
+export const durabilityOf = ({ storageError }) =>
+  storageError
+    ? `A reload loses the queue: it is in memory alone. ${storageError.message}.`
+    : 'Crash-proof: press “Refuse for 10 s”, send a few, reload the page. They are in IndexedDB, and go out when the link is back.'
 
 /** What a delivery means, by who vouches for it. */
 const VOUCHERS = {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { launchOptions } from '../support/browser.js'
+import { lowContrasts } from '../support/contrast.js'
 
 /** The longest wait before a retry is 30 s, drawn at random, and the demo's server is away for up to 10 s. */
 const BACK_WITHIN_MS = 45_000
@@ -156,6 +157,47 @@ for (const path of INTERFACES) {
 
     await expect(part(page, 'status')).toHaveText('Connected')
   })
+
+  test(`${path} counts what stays when it is closed, and takes what is typed meanwhile`, async ({ page }) => {
+    let isServerSilent = true
+    await page.routeWebSocket(/\/echo/, (socket) => void (isServerSilent || socket.connectToServer()))
+    await page.goto(path)
+    await button(page, 'Send 100').click()
+    await expect(count(page, 'In the queue')).toHaveText('100')
+
+    await button(page, 'Close').click()
+    await expect(part(page, 'status')).toHaveText('Closed')
+    await expect(part(page, 'detail')).toHaveText(
+      'Closed by you. 100 messages stay in the outbox until you press Connect.',
+    )
+    await expect(count(page, 'In the queue')).toHaveText('100')
+    await expect(part(page, 'more')).toContainText('100 messages')
+    await expect(page).toHaveTitle(/^Closed, 100 queued/)
+    await page.getByLabel('Message').fill('Typed while closed')
+    await page.getByLabel('Message').press('Enter')
+    await expect(count(page, 'In the queue')).toHaveText('101')
+    isServerSilent = false
+    await button(page, 'Connect').click()
+
+    await expect(part(page, 'echoes').getByText('Typed while closed')).toBeVisible({ timeout: BACK_WITHIN_MS })
+    await expect(count(page, 'In the queue')).toHaveText('0')
+    await expect(part(page, 'notes')).not.toContainText('restored')
+  })
+
+  test(`${path} keeps text that the client does not take`, async ({ page }) => {
+    await open(page, path)
+    await button(page, 'Close').click()
+    // The outbox holds 10,000. All in one task, as nobody waits for a page to draw each hundred.
+    await button(page, 'Send 100').evaluate((sendHundred: HTMLElement) => {
+      for (let hundreds = 0; hundreds < 100; hundreds++) sendHundred.click()
+    })
+
+    await page.getByLabel('Message').fill('One too many')
+    await page.getByLabel('Message').press('Enter')
+
+    await expect(part(page, 'log')).toContainText('OUTBOX_FULL')
+    await expect(page.getByLabel('Message')).toHaveValue('One too many')
+  })
 }
 
 test('the first page shows a queue that grows and drains, and leads to the others', async ({ page }) => {
@@ -181,7 +223,46 @@ for (const path of ['/', ...PAGES]) {
   })
 }
 
-test('works over plain http', async ({ demoUrl }) => {
+/** What is pressed on each page, and changes the state that stands above it. */
+const CONTROLS = ['Reconnect now', 'Close', 'Cut', 'Stall', 'Restart', 'Refuse for 10 s', 'Send', 'Send 100']
+const SCREENS = [
+  { width: 1280, height: 720 },
+  { width: 390, height: 844 },
+]
+
+for (const path of ['/', ...PAGES]) {
+  test(`${path} shows the state beside all that changes it, on a laptop and on a phone`, async ({ page }) => {
+    for (const screen of SCREENS) {
+      await page.setViewportSize(screen)
+      await open(page, path)
+
+      const controls = path === '/' ? ['Refuse for 10 s', 'Cut', 'Stall'] : CONTROLS
+      for (const shown of [part(page, 'status'), part(page, 'detail'), ...controls.map((name) => button(page, name))]) {
+        await expect(shown).toBeInViewport({ ratio: 1 })
+      }
+    }
+  })
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`all text has enough contrast, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await open(page, '/')
+    expect(await page.evaluate(lowContrasts)).toEqual([])
+
+    await open(page, '/esm.html')
+    await button(page, 'Cut').click()
+    await expect(count(page, 'Outages')).toHaveText('1')
+    await button(page, 'Send 100').click()
+    expect(await page.evaluate(lowContrasts)).toEqual([])
+    await button(page, 'Close').click()
+
+    await expect(part(page, 'log')).toContainText('Closed')
+    expect(await page.evaluate(lowContrasts)).toEqual([])
+  })
+}
+
+test('works over plain http, and says that the queue is in memory there', async ({ demoUrl }) => {
   // A page at 127.0.0.1 is trusted as one over https is. One at another host is not.
   const rule = '--host-resolver-rules=MAP holdfast.test 127.0.0.1'
   const browser = await chromium.launch({ ...launchOptions, args: [...(launchOptions.args ?? []), rule] })
@@ -197,6 +278,7 @@ test('works over plain http', async ({ demoUrl }) => {
       await button(page, 'Send').click()
 
       await expect(part(page, 'echoes').getByText('Hello')).toBeVisible()
+      await expect(part(page, 'durability')).toContainText('in memory')
     }
     expect(problems).toEqual([])
   } finally {
