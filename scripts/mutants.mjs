@@ -164,7 +164,7 @@ export const MUTANTS = [
   {
     name: 'server gives up a client whose long message comes in',
     file: 'src/server/connection/heartbeat.ts',
-    from: 'if (progress > this.#progressed) {',
+    from: 'if (progressMs > 0) {',
     to: 'if (false) {',
   },
   {

@@ -170,6 +170,7 @@ function walkServer(): { receive: string[]; send: string[] } {
     bufferedAmount: 0,
     bytesRead: 0,
     bytesWritten: 0,
+    bytesLeft: 0,
     send(frame: unknown) {
       if (String(frame).includes('"down"')) ways.send = callsNow()
     },

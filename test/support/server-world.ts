@@ -135,6 +135,9 @@ function connect(engine: Engine, request: Partial<UpgradeRequest>): FakeClient {
       get bytesWritten() {
         return client.bytesWritten
       },
+      get bytesLeft() {
+        return client.bytesWritten - client.bufferedAmount
+      },
     },
     { url: '/', headers: {}, ...request },
   )

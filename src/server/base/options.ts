@@ -68,9 +68,10 @@ export interface Limits {
   /** How many bytes may wait in a socket; then nothing more is written until it drains. Default: 4 MiB. */
   readonly bufferedBytesMax: number
   /**
-   * How long they may wait, in milliseconds; then the client does not read, and is closed with 1013. A client that has
-   * acknowledged nothing for so long, and has everything that was written, takes nothing: from then on the limits count
-   * that the store has for one stream. Default: 15,000.
+   * How long they may wait, in milliseconds, while nothing leaves the socket, or less than a link of 64 kbit/s carries;
+   * then the client does not read, and is closed with 1013. A client that has acknowledged nothing for so long, and has
+   * everything that was written, takes nothing: from then on the limits count that the store has for one stream.
+   * Default: 15,000.
    */
   readonly stalledMs: number
   /** How much of a session's stream may be unacknowledged while it is `writable`. Default: 1,000 messages, 1 MiB. */

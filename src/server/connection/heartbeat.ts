@@ -2,12 +2,13 @@ import { carryMs, isLate, OPEN_PINGS_MAX, type Heartbeat } from '../../protocol/
 import type { ServerSocket } from './sender.js'
 
 /** How the bytes of a socket move. */
-type Moving = Pick<ServerSocket, 'bytesRead' | 'bytesWritten' | 'bufferedAmount'>
+type Moving = Pick<ServerSocket, 'bytesRead' | 'bytesWritten' | 'bytesLeft'>
 
 /**
- * The server's pings on one connection. Any frame of the client counts as life, and so do bytes that move: those of a
- * frame which is not whole yet, and those before our ping which leave this process. A client that has not answered a ping
- * in time is dead, where a slow link would have carried by then what is not known to have arrived.
+ * The server's pings on one connection. Any frame of the client counts as life, and so do bytes that move, those of a
+ * frame which is not whole yet, and those before our ping which leave this process, for as long as a slow link takes for
+ * them. A client that has not answered a ping in time is dead, where a slow link would have carried by then what is not
+ * known to have arrived.
  */
 export class ClientHeartbeat {
   readonly #heartbeat: Heartbeat
@@ -20,7 +21,7 @@ export class ClientHeartbeat {
   /** How much was written before the first ping of this silence, and how much of all the client has. */
   #asked = 0
   #arrived = 0
-  /** How many bytes had moved by then, and how long is waited for more. */
+  /** How many bytes had moved by then, and how long is waited for more at most. */
   #progressed = 0
   #waitMs = 0
   /** Whether the answer to a ping may be late once more. */
@@ -57,9 +58,10 @@ export class ClientHeartbeat {
   elapsed(now: number): 'ping' | 'dead' | undefined {
     if (now >= this.#pongBy) {
       const progress = this.#progress()
-      if (progress > this.#progressed) {
+      const progressMs = carryMs(progress - this.#progressed)
+      if (progressMs > 0) {
         this.#progressed = progress
-        this.#pongBy = now + this.#waitMs
+        this.#pongBy = now + Math.min(this.#waitMs, progressMs)
         return undefined
       }
       // A timer that runs late may run before the frames that wait behind it.
@@ -86,7 +88,7 @@ export class ClientHeartbeat {
 
   /** Bytes that came, and bytes before the ping that have left this process. */
   #progress(): number {
-    const { bytesRead, bytesWritten, bufferedAmount } = this.#socket
-    return bytesRead + Math.min(bytesWritten - bufferedAmount, this.#asked)
+    const { bytesRead, bytesLeft } = this.#socket
+    return bytesRead + Math.min(bytesLeft, this.#asked)
   }
 }

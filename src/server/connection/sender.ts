@@ -1,6 +1,7 @@
 import type { Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import type { DownFrame } from '../../protocol/frames.js'
+import { carryMs } from '../../protocol/heartbeat.js'
 import type { EngineContext } from '../base/context.js'
 import { Fifo } from '../ordering/fifo.js'
 import type { StreamMessage } from '../stores/stream-store.js'
@@ -12,12 +13,14 @@ export interface ServerSocket {
   close(code: number, reason: string): void
   /** Ends the connection at once. */
   terminate(): void
-  /** Bytes that were sent and have not left this process. */
+  /** Bytes that were sent and have not left this process; all of a frame as long as any of it has not. */
   readonly bufferedAmount: number
   /** Bytes that have come, also of a frame that is not whole yet. */
   readonly bytesRead: number
   /** Bytes that were sent, also those that have not left this process. */
   readonly bytesWritten: number
+  /** Bytes that have left this process, also of a frame that has not left as a whole. */
+  readonly bytesLeft: number
 }
 
 /** How often the buffer of a full socket is measured, in milliseconds: there is no event for a buffer that has drained. */
@@ -38,7 +41,10 @@ export class Sender {
   readonly #backlog = new Fifo<StreamMessage>()
   #sequence = 0
   #deadline = Infinity
-  #fullSince = Infinity
+  /** Since when the socket is full, and less has left it than a slow link carries. */
+  #stuckSince = Infinity
+  /** What had left it when that was last looked at. */
+  #left = 0
 
   constructor(context: Pick<EngineContext, 'platform' | 'options' | 'codec' | 'streamFrames'>, socket: ServerSocket) {
     this.#context = context
@@ -86,18 +92,18 @@ export class Sender {
     if (!this.#isFull()) this.#send(frame)
   }
 
-  /** `stalled`: the socket has been full for too long, and no byte has left it. */
+  /** `stalled`: the socket has been full for too long, and nothing has left it, or less than a slow link carries. */
   elapsed(now: number): 'stalled' | undefined {
     if (now < this.#deadline) return undefined
     this.#deadline = Infinity
     this.pump()
-    return now - this.#fullSince >= this.#context.options.limits.stalledMs ? 'stalled' : undefined
+    return now - this.#stuckSince >= this.#context.options.limits.stalledMs ? 'stalled' : undefined
   }
 
   /** Writes what the socket has room for. */
   pump(): void {
     // It may be full again at once, of other bytes: the client reads.
-    if (!this.#isFull()) this.#fullSince = Infinity
+    if (!this.#isFull()) this.#stuckSince = Infinity
     while (this.#backlog.size > 0 && !this.#isFull()) {
       const message = this.#backlog.shift()
       if (message) this.#writeMessage(message)
@@ -129,10 +135,17 @@ export class Sender {
 
   #watch(): void {
     const isFull = this.#isFull()
-    if (!isFull) this.#fullSince = Infinity
-    else if (this.#fullSince === Infinity) this.#fullSince = this.#context.platform.now()
+    if (isFull) this.#look()
+    else this.#stuckSince = Infinity
     // The frames of a client that does not read must not postpone the next measurement.
     const isWaiting = isFull || this.#backlog.size > 0
     this.#deadline = isWaiting ? Math.min(this.#deadline, this.#context.platform.now() + POLL_MS) : Infinity
+  }
+
+  /** Counts what has left the full socket as the time that a slow link takes for it. */
+  #look(): void {
+    const { bytesLeft } = this.#socket
+    this.#stuckSince = Math.min(this.#context.platform.now(), this.#stuckSince + carryMs(bytesLeft - this.#left))
+    this.#left = bytesLeft
   }
 }

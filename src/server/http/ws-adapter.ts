@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { WebSocket, type RawData } from 'ws'
 import { ConnectionLostError, RemoteProtocolError } from '../../shared/errors.js'
 import type { Body, Received } from '../../protocol/codec.js'
+import { isObject } from '../../shared/validate.js'
 import type { ServerSocket } from '../connection/sender.js'
 import type { Engine } from '../engine/engine.js'
 import type { UpgradeRequest } from '../base/options.js'
@@ -64,6 +65,10 @@ class WsSocket implements ServerSocket {
     return this.#tcp.bytesWritten
   }
 
+  get bytesLeft(): number {
+    return bytesLeftOf(this.#tcp) ?? this.#tcp.bytesWritten - this.#client.bufferedAmount
+  }
+
   get bufferedAmount(): number {
     return this.#client.bufferedAmount
   }
@@ -82,6 +87,24 @@ class WsSocket implements ServerSocket {
   terminate(): void {
     this.#client.terminate()
   }
+}
+
+/**
+ * Node writes all that waits at once, and counts nothing of that as written before it has left as a whole: megabytes, which
+ * take a slow link minutes. What the system has taken of it is known by the handle, which Node looks at for its own idle
+ * timeout (`Socket.prototype._onTimeout`) and has no public way to; that of TLS has the one of TCP beneath it.
+ */
+function bytesLeftOf(tcp: Socket): number | undefined {
+  const handle: unknown = Reflect.get(tcp, '_handle')
+  if (!isObject(handle)) return undefined
+  const beneath: unknown = Reflect.get(handle, '_parent')
+  const { bytesWritten, writeQueueSize }: Partial<WriteHandle> = isObject(beneath) ? beneath : handle
+  return bytesWritten === undefined || writeQueueSize === undefined ? undefined : bytesWritten - writeQueueSize
+}
+
+interface WriteHandle {
+  readonly bytesWritten: number
+  readonly writeQueueSize: number
 }
 
 const upgradeOf = ({ headers, url = '/', socket }: IncomingMessage): UpgradeRequest => ({

@@ -7,6 +7,7 @@ export interface Socket {
   readonly bufferedAmount: number
   readonly bytesRead: number
   readonly bytesWritten: number
+  readonly bytesLeft: number
   send(frame: Body): void
   close(code: number, reason: string): void
   terminate(): void
@@ -232,6 +233,9 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
       },
       get bytesWritten() {
         return link.down.carried
+      },
+      get bytesLeft() {
+        return link.down.arrived
       },
       send(body) {
         if (!link.isServerThere || isClosing) return

@@ -97,6 +97,7 @@ function createStage({ answersPings }: { answersPings: boolean }) {
           bufferedAmount: 0,
           bytesRead: 0,
           bytesWritten: 0,
+          bytesLeft: 0,
           send: (frame) => hear(said, JSON.parse(String(frame)) as Frame, () => line.connection),
           close(code, reason) {
             said.push(code)

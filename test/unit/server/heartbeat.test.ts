@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ClientHeartbeat } from '../../../src/server/connection/heartbeat.js'
 
 /** What the socket says of the bytes on their way. */
-const still = { bytesRead: 0, bytesWritten: 0, bufferedAmount: 0 }
+const still = { bytesRead: 0, bytesWritten: 0, bytesLeft: 0 }
 
 const open = (socket = still): ClientHeartbeat => new ClientHeartbeat({ interval: 1_000, timeout: 300 }, socket, 0)
 
@@ -60,20 +60,33 @@ test('does not suspect a client whose long message comes in, until no more of it
   expect(heartbeat.elapsed(1_600)).toBe('dead')
 })
 
-test('does not suspect a client that has yet to be sent the ping, while it reads what stands before', () => {
-  const socket = { ...still, bytesWritten: 800, bufferedAmount: 800 }
+test('does not wait longer for a few bytes now and then than a link of 64 kbit/s takes for them', () => {
+  const socket = { ...still }
   const heartbeat = open(socket)
   heartbeat.elapsed(1_000)
-  socket.bufferedAmount = 400
-  const moving = heartbeat.elapsed(1_400)
-  socket.bytesWritten = 900
-  socket.bufferedAmount = 0
-  heartbeat.elapsed(1_800)
-  socket.bytesWritten = 1_000
+  socket.bytesRead = 80
+  const extended = heartbeat.elapsed(1_300)
+  socket.bytesRead += 1
 
-  expect(moving).toBeUndefined()
-  expect(heartbeat.deadline).toBe(2_000)
-  expect([heartbeat.elapsed(2_000), heartbeat.elapsed(2_200)]).toEqual(['ping', 'dead'])
+  expect([extended, heartbeat.deadline]).toEqual([undefined, 1_310])
+  expect(heartbeat.elapsed(1_310)).toBe('dead')
+})
+
+test('does not suspect a client that has yet to be sent the ping, while it reads what stands before', () => {
+  const socket = { ...still, bytesWritten: 8_000 }
+  const heartbeat = open(socket)
+  heartbeat.elapsed(1_000)
+  const givesUpAt = heartbeat.deadline === 2_000 && heartbeat.elapsed(2_000) && heartbeat.deadline
+  socket.bytesLeft = 4_000
+  const moving = heartbeat.elapsed(2_300)
+  const extended = heartbeat.deadline
+  socket.bytesWritten = 9_000
+  socket.bytesLeft = 9_000
+  heartbeat.elapsed(2_800)
+
+  expect([givesUpAt, moving, extended]).toEqual([2_300, undefined, 2_800])
+  expect(heartbeat.deadline).toBe(3_000)
+  expect([heartbeat.elapsed(3_000), heartbeat.elapsed(3_300)]).toEqual(['ping', 'dead'])
 })
 
 test('gives a slow client as long as 64 kbit/s take for what it is not known to have, a mebibyte at most', () => {

@@ -11,7 +11,7 @@ import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 function open(): {
   sender: Sender
   written: string[]
-  socket: { bufferedAmount: number; send(frame: unknown): void }
+  socket: { bufferedAmount: number; bytesLeft: number; send(frame: unknown): void }
   clock: { now: number }
 } {
   const written: string[] = []
@@ -20,6 +20,7 @@ function open(): {
     bufferedAmount: 0,
     bytesRead: 0,
     bytesWritten: 0,
+    bytesLeft: 0,
     send: (frame: unknown) => void written.push(String(frame)),
     close: () => {},
     terminate: () => {},
@@ -129,6 +130,38 @@ test('goes on for who reads slowly but steadily, though the socket is full at ev
 
   expect(verdict).toBeUndefined()
   expect(written.length).toBeGreaterThan(50)
+})
+
+test.each([
+  ['goes on for who reads a long message as fast as a slow link carries it', 400, undefined],
+  ['does not take a few bytes now and then for reading', 40, 'stalled'],
+])('%s', (_title, bytesPerLook, wanted) => {
+  const { sender, socket, clock } = open()
+  // Of a long frame a socket counts all as buffered until the last byte has left.
+  socket.bufferedAmount = 1e6
+  sender.deliver(message(1))
+  let verdict: string | undefined
+  for (; !verdict && clock.now < 5_000; clock.now += 50) {
+    socket.bytesLeft += bytesPerLook
+    verdict = sender.elapsed(clock.now)
+  }
+
+  expect(verdict).toBe(wanted)
+})
+
+test('says in time that nothing leaves any more, however much has left before', () => {
+  const { sender, socket, clock } = open()
+  socket.bufferedAmount = 1e6
+  socket.bytesLeft = 1e6
+  sender.deliver(message(1))
+  socket.bytesLeft = 2e6
+  clock.now = 500
+  sender.elapsed(500)
+
+  clock.now = 1_499
+  const before = sender.elapsed(1_499)
+  clock.now = 1_549
+  expect([before, sender.elapsed(1_549)]).toEqual([undefined, 'stalled'])
 })
 
 test('lets go of what it has written, while other messages wait', async () => {

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { afterEach, expect, test, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import type { HoldfastError } from '../../../src/shared/errors.js'
@@ -14,8 +15,13 @@ afterEach(() => {
   for (const cleanUp of cleanups.splice(0)) cleanUp()
 })
 
+/** TLS with a key that both sides know: without certificates. */
+const PSK = Buffer.alloc(32)
+const TLS = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const
+const TLS_CLIENT = { ...TLS, pskCallback: () => ({ psk: PSK, identity: '' }), checkServerIdentity: () => false }
+
 /** A socket that is bound to an engine which only takes notes. */
-async function bind() {
+async function bind(isTls = false) {
   const errors: HoldfastError[] = []
   const received: unknown[] = []
   const closed = vi.fn()
@@ -27,7 +33,7 @@ async function bind() {
     },
     report: (error: HoldfastError) => void errors.push(error),
   }
-  const http = createServer().listen(0, '127.0.0.1')
+  const http = (isTls ? createTlsServer({ ...TLS, pskCallback: () => PSK }) : createServer()).listen(0, '127.0.0.1')
   const sockets = new WebSocketServer({ server: http, maxPayload: 1_000 })
   sockets.on('connection', (client, request) => bindSocket(engine, client, request))
   cleanups.push(
@@ -35,7 +41,8 @@ async function bind() {
     () => sockets.clients.forEach((client) => client.terminate()),
   )
   const { url } = await addressOf(http, new AbortController().signal)
-  const opened = await openClient(`${url}/live?a=1`, { origin: 'https://example.com' })
+  const origin = 'https://example.com'
+  const opened = await openClient(`${url}/live?a=1`, isTls ? { ...TLS_CLIENT, origin } : { origin })
   await vi.waitUntil(() => accepted.length > 0)
   const [first] = accepted
   return { client: opened.client, tcp: opened.socket, errors, received, closed, ...first! }
@@ -70,6 +77,28 @@ test('sends and closes, and is silent after that', async () => {
   expect(await message).toBe('hi')
   expect(await close).toEqual({ closeCode: 4321, reason: 'enough' })
   expect(socket.bufferedAmount).toBe(0)
+})
+
+test.each([
+  ['TCP', false],
+  ['TLS', true],
+])('knows over %s how much of a long frame has left', async (_name, isTls) => {
+  const { client, tcp, socket } = await bind(isTls)
+  const length = 32 * 2 ** 20
+  let unread = length / 8
+  client.pause()
+  socket.send('x'.repeat(length))
+  await vi.waitUntil(() => socket.bytesLeft > 0)
+  const before = socket.bytesLeft
+  tcp.on('data', (bytes) => {
+    unread -= bytes.length
+    if (unread < 0) client.pause()
+  })
+  client.resume()
+  await vi.waitUntil(() => unread < 0 && socket.bytesLeft > before)
+
+  expect(socket.bytesLeft).toBeLessThan(length)
+  expect(socket.bufferedAmount).toBeGreaterThan(length)
 })
 
 test('tells the code and reason of a close', async () => {
