@@ -32,6 +32,9 @@ export interface Transport {
 /** `WebSocket.OPEN`. */
 const OPEN = 1
 
+/** The time of an event that is heard now is no further from ours, in milliseconds; else it is on another clock. */
+const EVENT_LAG_MS = 100
+
 /** The window, or the worker; in Node there are no such events. */
 const page = globalThis as Partial<Pick<Window, 'addEventListener' | 'removeEventListener'>>
 
@@ -61,8 +64,11 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
         if (native === socket) tell(event as never)
       })
     let isUnanswered = true
-    hear('open', () => {
+    /** Whether events have their time on our clock: DOM Level 3 had the time since 1970 there, and some classes still have. */
+    let isOnOurClock = false
+    hear('open', ({ timeStamp }: Event) => {
       isUnanswered = false
+      isOnOurClock = Math.abs(timeStamp - performance.now()) < EVENT_LAG_MS
       listener.opened()
     })
     // A socket that is forbidden may fire `error` and never `close`.
@@ -74,7 +80,7 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
     hear('close', ({ code, reason }: CloseEvent) => listener.closed(code, reason))
     native.addEventListener('message', (event: MessageEvent<Received>) => {
       event.stopImmediatePropagation?.() // The package "ws" has events without it; partysocket then hears them too.
-      if (native === socket) listener.frame(event.data, event.timeStamp)
+      if (native === socket) listener.frame(event.data, isOnOurClock ? event.timeStamp : undefined)
     })
     return native
   }

@@ -568,3 +568,31 @@ describe('a client on a real socket', () => {
     expect(await closed).toMatchObject({ closeCode: 4403, closeReason: 'forbidden' })
   })
 })
+
+test.each([
+  ['hands on when a frame came', 'our clock', () => performance.now(), expect.any(Number)],
+  ['leaves it open', 'the time since 1970, as DOM Level 3 had it', () => Date.now(), undefined],
+  ['leaves it open', 'no time', () => undefined, undefined],
+])('%s, where events have %s', async (_does, _has, timeStamp, wanted) => {
+  const timed = (event: Event): Event => Object.defineProperty(event, 'timeStamp', { value: timeStamp() })
+  const sockets: EventTarget[] = []
+  class Stub extends EventTarget {
+    readonly readyState = 0
+    constructor() {
+      super()
+      sockets.push(this)
+    }
+    close(): void {}
+  }
+  const frame = vi.fn()
+  const listener = { opened: () => {}, frame, closed: () => {}, blocked: () => {} }
+  const transport = createTransport(Stub as unknown as WebSocketClass, listener)
+  cleanups.push(() => transport.drop(1000, ''))
+  transport.open('ws://127.0.0.1', [])
+  await vi.waitUntil(() => sockets.length > 0)
+
+  sockets[0]?.dispatchEvent(timed(new Event('open')))
+  sockets[0]?.dispatchEvent(timed(new MessageEvent('message', { data: 'hi' })))
+
+  expect(frame).toHaveBeenCalledExactlyOnceWith('hi', wanted)
+})
