@@ -47,6 +47,8 @@ export function createPlainProtocol(rules: PlainRules): ClientProtocol {
   /** When the first ping of a connection should be answered. */
   let pongBy = Infinity
   let kept: Kept[] = []
+  /** The events of what is kept. */
+  const keptEvents = new Set<string>()
   let left = KEPT_MAX
 
   function ready(): ReadyEvent {
@@ -73,12 +75,13 @@ export function createPlainProtocol(rules: PlainRules): ClientProtocol {
         return [event]
       }
       const name = event.message.event
-      const isLate = kept.some(({ event: { message } }) => message.event === name) // Behind one that is due.
-      if (!isLate && !waits.isAwaited(name, now)) return [event]
+      // Also behind one that is kept and due.
+      if (!keptEvents.has(name) && !waits.isAwaited(name, now)) return [event]
       const length = typeof frame === 'string' ? frame.length : frame.byteLength
       if (length > left) return NOTHING
       left -= length
       kept.push({ event, length })
+      keptEvents.add(name)
       return NOTHING
     },
     release(now) {
@@ -88,7 +91,10 @@ export function createPlainProtocol(rules: PlainRules): ClientProtocol {
       const isDue = ({ event }: Kept): boolean => !waits.isAwaited(event.message.event, now)
       const due = kept.filter(isDue)
       kept = kept.filter((one) => !isDue(one))
-      for (const { length } of due) left += length
+      for (const { event, length } of due) {
+        left += length
+        keptEvents.delete(event.message.event)
+      }
       return [...(isIgnored ? [NO_PONG] : NOTHING), ...due.map(({ event }) => event)]
     },
     nextFrame(outbox, room, now) {
@@ -114,6 +120,7 @@ export function createPlainProtocol(rules: PlainRules): ClientProtocol {
       hello = ping = undefined
       pongBy = Infinity
       kept = []
+      keptEvents.clear()
       left = KEPT_MAX
       waits.clear()
     },

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { createListenerWaits } from '../../../src/dialects/listener-waits.js'
+import { createPlainProtocol } from '../../../src/dialects/plain/plain-protocol.js'
 import { plain } from '../../../src/dialects/plain/plain.js'
 import { json } from '../../../src/protocol/codec.js'
 import { NOTHING, setUp } from '../../support/client-stage.js'
@@ -17,6 +19,32 @@ async function setDeaf(options: Parameters<typeof plain>[0] = {}) {
 }
 
 describe('a message of a plain server whose event never had a listener', () => {
+  test('costs those that pass it nothing, however many are kept', () => {
+    let looks = 0
+    const protocol = createPlainProtocol({
+      read: (frame) => ({
+        type: 'message',
+        message: {
+          get event() {
+            looks++
+            return String(frame)
+          },
+          data: null,
+        },
+      }),
+      makePing: undefined,
+      pongWithinMs: undefined,
+      isWelcome: undefined,
+      waits: createListenerWaits({ isKnown: (event) => event === 'known', forgo() {} }, 10_000),
+    })
+    protocol.opened(undefined)
+    for (let count = 0; count < 100; count++) protocol.receive('unknown', 0)
+    looks = 0
+
+    expect(protocol.receive('known', 0)).toHaveLength(1)
+    expect(looks).toBe(1)
+  })
+
   test('is kept for the first one, and others pass it', async () => {
     const { say, listen, got, platform } = await setDeaf()
     listen('known')
