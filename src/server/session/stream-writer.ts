@@ -150,10 +150,11 @@ export class StreamWriter {
     // Not the last acknowledgement of an older connection: the store may have ignored it under the epoch of that one.
     this.#acknowledged = handled
     this.#takenAt = this.#context.platform.now()
-    this.#unacknowledged?.shrinkTo(0)
+    this.#unacknowledged?.clear()
     for (const { payload } of messages) this.#measure().add(payload)
     this.#resolveFlushes()
     for (const { entry } of again) this.append(entry)
+    this.#unacknowledged?.shrinkTo(this.#last - handled)
   }
 
   /** An attach failed, and may have taken effect: an operation that fails now may succeed after the next attach. */

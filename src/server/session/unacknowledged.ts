@@ -34,6 +34,12 @@ export class Unacknowledged {
     this.#bytes += size
   }
 
+  /** Counts anew, and tells nobody: what is not acknowledged is about to be added again. */
+  clear(): void {
+    this.#sizes.clear()
+    this.#bytes = 0
+  }
+
   /** The client has acknowledged all but the last `count` messages. */
   shrinkTo(count: number): void {
     while (this.#sizes.size > count) this.#bytes -= this.#sizes.shift() ?? 0

@@ -221,15 +221,33 @@ describe('pressure', () => {
     await room
   })
 
-  test('counts what the store holds for a client that comes back', () => {
+  test('counts what the store holds for a client that comes back', async () => {
     const { writer, attach } = open()
     for (const payload of 'abcd') writer.append(entry(payload))
 
+    const room = writer.whenWritable()
+    let isResolved = false
+    void room?.then(() => (isResolved = true))
+
     writer.renew(attach(), 0)
-    expect(writer.isWritable).toBe(false)
+    await Promise.resolve()
+    expect([writer.isWritable, isResolved]).toEqual([false, false])
     writer.acknowledge(3)
 
     expect(writer.isWritable).toBe(true)
+    await room
+  })
+
+  test('lets those go on who wait for room, when a client comes back that has made some', async () => {
+    const { writer, attach } = open()
+    for (const payload of 'abcd') writer.append(entry(payload))
+    const room = writer.whenWritable()
+
+    writer.acknowledge(2)
+    writer.renew({ ...attach(), messages: [] }, 4)
+
+    expect(writer.isWritable).toBe(true)
+    await room
   })
 
   test('ends with the stream, for those who wait and for those who come later', async () => {
