@@ -144,14 +144,6 @@ export interface DialContext {
   readonly signal: AbortSignal
 }
 
-/** What a provider is told of the attempt that asks it. */
-export interface DialContext {
-  /** From 1; grows with each attempt in a row that failed. */
-  readonly attempt: number
-  /** Aborts when the answer is no longer wanted: the attempt timed out, or the client was closed. */
-  readonly signal: AbortSignal
-}
-
 /** How one kind of server is spoken to: what goes on the wire, what comes off it, and who confirms a message. */
 export interface Dialect {
   readonly name: string
