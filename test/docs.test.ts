@@ -47,6 +47,20 @@ test('documents every client option with its true default', () => {
   }
 })
 
+test("names the sizes that package.json's budgets allow", () => {
+  const budgets: { name: string; limit: string }[] = JSON.parse(read('package.json'))['size-limit']
+  const sentence = /has to pay for it is size: (.*?) \(`npm run size`\)/.exec(read('README.md'))?.[1]
+  const named = [...(sentence ?? '').matchAll(/(\d+\.\d) kB/g)].map(([, size]) => size)
+  const wanted = ['createClient with plain', 'createClient with reliable', 'sample', 'script tag', 'script tag, plain']
+
+  expect(named).toEqual(
+    wanted.map((part) => {
+      const budget = budgets.find(({ name }) => name === part) ?? budgets.find(({ name }) => name.includes(part))
+      return (Math.ceil(parseFloat(budget?.limit ?? '') * 10) / 10).toFixed(1)
+    }),
+  )
+})
+
 /** For people who read the repository. */
 const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'src/protocol/PROTOCOL.md'].concat(
   ['bench/README.md', 'test/vectors/README.md'],
