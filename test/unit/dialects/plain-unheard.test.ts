@@ -27,7 +27,7 @@ describe('a message of a plain server whose event never had a listener', () => {
         message: {
           get event() {
             looks++
-            return String(frame)
+            return typeof frame === 'string' ? frame : ''
           },
           data: null,
         },
