@@ -174,6 +174,18 @@ export const MUTANTS = [
     to: 'timeout',
   },
   {
+    name: 'server handles what comes before its listeners are done',
+    file: 'src/server/session/handler-queue.ts',
+    from: '!this.target.isReady || this.#current',
+    to: 'this.#current',
+  },
+  {
+    name: 'a session whose listener has failed handles what it has no handler for',
+    file: 'src/server/session/readiness.ts',
+    from: "? 'ready' : 'incomplete')\n      this",
+    to: "? 'ready' : 'ready')\n      this",
+  },
+  {
     name: 'message that is to be handled later counts as handled',
     file: 'src/server/session/handler-queue.ts',
     from: 'this.#later(call, outcome.afterMs)',

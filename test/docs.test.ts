@@ -90,14 +90,14 @@ test('finds names that do not exist', () => {
 })
 
 test('documents every limit with its true default', () => {
-  const { handlerTimeoutMs, authTimeoutMs, storeTimeoutMs, ...options } = resolveServerOptions({})
+  const { handlerTimeoutMs, listenerTimeoutMs, authTimeoutMs, storeTimeoutMs, ...options } = resolveServerOptions({})
   const { window, highWaterMark, ...limits } = options.limits
   const inGroups = Object.entries({ window, highWaterMark }).flatMap(([group, values]) =>
     Object.entries(values).map(([name, value]): [string, number] => [`${group}.${name}`, value as number]),
   )
   const inCode: [string, number][] = [
     ...[...Object.entries(limits), ...inGroups].map(([name, value]): [string, number] => [`limits.${name}`, value]),
-    ...Object.entries({ handlerTimeoutMs, authTimeoutMs, storeTimeoutMs }),
+    ...Object.entries({ handlerTimeoutMs, listenerTimeoutMs, authTimeoutMs, storeTimeoutMs }),
     ...memoryStreamsDefaults(),
   ]
   const documented = [...read('SECURITY.md').matchAll(/^\| `([\w.]+)` +\| ([\d,]+) +\|/gm)].map(

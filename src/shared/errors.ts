@@ -64,6 +64,7 @@ export type ErrorCode =
   | 'SESSION_ENDED'
   | 'SERVER_FAILED'
   | 'HANDLER_TIMEOUT'
+  | 'LISTENER_TIMEOUT'
   | 'RETRY_LATER'
 
 /** What was thrown, in words: whatever it is, since even an error may refuse to be printed. */

@@ -24,6 +24,7 @@ const SOMETIMES = [
   ...['gap down: overflow', 'gap down: rollback', 'gap down: superseded', 'gap down and up: unknown'],
   ...['failed REJECTED', 'failed EXPIRED', 'failed SUPERSEDED', 'failed REMOVED', 'failed TOO_LARGE'],
   ...['failed STORAGE_FAILED', 'failed NOT_CONNECTED', 'unanswered REJECTED', 'unanswered REQUEST_TIMEOUT'],
+  ...['listener awaited', 'listener failed'],
   ...['client error STORAGE_UNAVAILABLE', 'sent from memory'],
   ...['unanswered REQUEST_ABORTED', 'unanswered RESULT_LOST'],
 ]

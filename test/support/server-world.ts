@@ -45,13 +45,16 @@ export interface FakeWorld {
   welcome(hello?: Partial<Frame>): FakeClient
 }
 
-/** @param clock shared by the servers of one test */
-export function createFakeWorld(options: EngineOptions = {}, clock = createFakeClock()): FakeWorld {
+/**
+ * @param clock shared by the servers of one test
+ * @param isListening false where nobody listens to `session` yet
+ */
+export function createFakeWorld(options: EngineOptions = {}, clock = createFakeClock(), isListening = true): FakeWorld {
   const platform = createServerPlatform(clock)
   const engine = createEngine(options, platform)
   const sessions: Session[] = []
   const errors: HoldfastError[] = []
-  engine.on('session', (session) => sessions.push(session))
+  if (isListening) engine.on('session', (session) => sessions.push(session))
   engine.on('error', (error) => errors.push(error))
 
   const world: FakeWorld = {

@@ -48,8 +48,8 @@ export interface HandleOptions {
 /**
  * Why a session ended: the client ended it (`bye`) or did not come back in time (`expired`), the application closed
  * it (`closed`), more was unacknowledged than is kept (`overflow`), the client could not resume it (`lost`), another
- * server has it (`superseded`), it made room for others (`evicted`), the store failed (`failed`), or the server stopped:
- * then the store has its stream still (`stopped`).
+ * server has it (`superseded`), it made room for others (`evicted`), the store or a listener of `session` failed
+ * (`failed`), or the server stopped: then the store has its stream still (`stopped`).
  */
 export type EndReason =
   'bye' | 'expired' | 'closed' | 'overflow' | 'lost' | 'superseded' | 'evicted' | 'failed' | 'stopped'
@@ -82,8 +82,8 @@ export interface Target<C extends Contract = Untyped> {
 }
 
 /**
- * One page, through all its connections. Its handlers must be bound at once, in the listener of `session`: its first
- * message may follow right behind. One message of it is handled at a time, in the order in which they were sent.
+ * One page, through all its connections. Its handlers are bound in the listener of `session`, before that is done: its
+ * first message may follow right behind. One message of it is handled at a time, in the order in which they were sent.
  */
 export interface Session<C extends Contract = Untyped> extends Omit<Target<C>, 'send'> {
   /** Secret: a client of this user that knows it may resume the session. */
@@ -161,7 +161,13 @@ export interface Session<C extends Contract = Untyped> extends Omit<Target<C>, '
 
 /** What happens at a server. */
 export interface ServerEvents<C extends Contract = Untyped> {
-  /** A client is here for the first time, or for the first time with this server. */
+  /**
+   * A client is here for the first time, or for the first time with this server. What it sends is handled when all
+   * listeners, and the promises that they return, are done: so a listener may await before it binds the handlers, and must
+   * not return a promise that lasts as long as the session. Without a listener, sessions wait for one. Both ends after
+   * `listenerTimeoutMs`. Where one throws, or its promise is rejected, the session ends with `failed` at the first message
+   * that it has no handler for; the client keeps the message, and comes back with it to a new session.
+   */
   session: Session<C>
   /** A client broke the protocol, a handler or listener threw, the store failed. Counted in `errorCount`. */
   error: HoldfastError

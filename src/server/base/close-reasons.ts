@@ -84,6 +84,8 @@ export function endError(reason: EndReason): HoldfastError | undefined {
   return reason === 'failed' ? serverFailed() : undefined
 }
 
+export const notReady = (): HoldfastError => new HoldfastError('SERVER_FAILED', 'The server is not ready')
+
 export const serverFailed = (): HoldfastError => new HoldfastError('STORAGE_FAILED', 'The server failed')
 
 export const notReading = (peer: string, bytes: number): ConnectionLostError =>

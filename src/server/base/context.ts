@@ -2,6 +2,7 @@ import type { HoldfastError } from '../../shared/errors.js'
 import type { Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import type { WriterLanes } from '../ordering/writer-lane.js'
+import type { BoundNames } from './bound-names.js'
 import type { Deadlines } from './deadlines.js'
 import type { ResolvedOptions } from './options.js'
 import type { ServerPlatform } from './platform.js'
@@ -31,9 +32,12 @@ export interface EngineContext {
   readonly deadlines: Deadlines
   readonly lanes: WriterLanes<ReplyTarget>
   readonly rooms: Rooms<Member>
+  /** What handlers were bound to. */
+  readonly names: BoundNames
   /** After this nothing has any effect: for its clients the process is dead. */
   isStopped(): boolean
   /** Counts a handler that begins, 1, or ends, -1. */
   countRunning(change: 1 | -1): void
-  report(error: HoldfastError): void
+  /** @param advice is printed too, also where somebody listens to `error` */
+  report(error: HoldfastError, advice?: string): void
 }

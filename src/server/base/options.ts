@@ -101,6 +101,12 @@ export interface EngineOptions {
    */
   readonly handlerTimeoutMs?: number
   /**
+   * How long a connected session waits for a listener of `session`, and then for the promises that its listeners return,
+   * in milliseconds. Meanwhile nothing of it is handled or acknowledged. Then `LISTENER_TIMEOUT` is reported and the client
+   * closed with 1011: it comes back, to the same session where nobody listened, else to a new one. Default: 30,000.
+   */
+  readonly listenerTimeoutMs?: number
+  /**
    * How long `authenticate` may take, in milliseconds; then the client is closed with 1011 and comes back. Default: 10,000.
    */
   readonly authTimeoutMs?: number
@@ -135,6 +141,7 @@ export interface ResolvedOptions {
   readonly authenticate: NonNullable<EngineOptions['authenticate']>
   readonly streams: StreamStore
   readonly handlerTimeoutMs: number
+  readonly listenerTimeoutMs: number
   readonly authTimeoutMs: number
   readonly storeTimeoutMs: number
   readonly exposeErrors: boolean
@@ -174,6 +181,7 @@ export const ENGINE_DEFAULTS = {
   streams: undefined,
   limits: { ...LIMITS, window: WINDOW, highWaterMark: HIGH_WATER_MARK },
   handlerTimeoutMs: 120_000,
+  listenerTimeoutMs: 30_000,
   authTimeoutMs: 10_000,
   storeTimeoutMs: 10_000,
   exposeErrors: false,
@@ -185,7 +193,7 @@ export const ENGINE_DEFAULTS = {
 export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
   const options = withDefaults('createServer', engineOptions, ENGINE_DEFAULTS, requireInteger)
   const { authenticate = () => ({ user: '' }), streams = memoryStreams(), limits, origins } = options
-  const { handlerTimeoutMs, authTimeoutMs, storeTimeoutMs, exposeErrors } = options
+  const { handlerTimeoutMs, listenerTimeoutMs, authTimeoutMs, storeTimeoutMs, exposeErrors } = options
   check('authenticate', authenticate, 'a function', typeof authenticate === 'function')
   const isStore = isObject(streams) && typeof streams.open === 'function'
   check('streams', streams, 'a store such as memoryStreams()', isStore)
@@ -193,6 +201,7 @@ export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
     authenticate,
     streams,
     handlerTimeoutMs,
+    listenerTimeoutMs,
     authTimeoutMs,
     storeTimeoutMs,
     exposeErrors,

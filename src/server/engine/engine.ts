@@ -1,5 +1,4 @@
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
-import { createEmitter, type EventNames, type Events } from '../../shared/emitter.js'
 import { HoldfastError, ListenerError, RefusedError, textOf } from '../../shared/errors.js'
 import { FORBIDDEN, GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
@@ -8,9 +7,11 @@ import { WriterLanes } from '../ordering/writer-lane.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
 import { closingOf } from '../base/close-reasons.js'
+import { ServerEmitter } from './server-emitter.js'
 import { SessionRegistry } from './session-registry.js'
 import type { ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
 import { Connection } from '../connection/connection.js'
+import { BoundNames } from '../base/bound-names.js'
 import type { EngineContext, Member, ReplyTarget } from '../base/context.js'
 import { createDeadlines } from '../base/deadlines.js'
 import type { ServerSocket } from '../connection/sender.js'
@@ -75,27 +76,20 @@ export const createEngine = <C extends Contract = Untyped>(
   platform: ServerPlatform,
 ): Engine<C> => new CompanionEngine<C>(resolveOptions(options), platform)
 
-const SERVER_EVENTS: EventNames<ServerEvents> = { session: true, error: true }
-
 class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   readonly #context: EngineContext
   readonly #connections = new Set<EngineConnection>()
   readonly #sessions: SessionRegistry
-  readonly #events: Events<ServerEvents>
-  #errorCount = 0
-  readonly #warned = new Set<string>()
+  readonly #events: ServerEmitter
   #runningCount = 0
   #status: 'open' | 'draining' | 'closed' | 'stopped' = 'open'
   #drained: (() => void) | undefined = undefined
   #draining = Promise.resolve()
 
   constructor(options: ResolvedOptions, platform: ServerPlatform) {
-    this.#events = createEmitter<ServerEvents>((error, event) => {
-      // Never report an error thrown by an `error` listener to the `error` listeners: it would loop.
-      if (event !== 'error') return this.report(error)
-      this.#errorCount++
-      this.#warnOnce(error)
-    }, SERVER_EVENTS)
+    this.#events = new ServerEmitter(platform, (event) => {
+      if (event === 'session') this.#sessions.announceSoon()
+    })
     const deadlines = createDeadlines(platform)
     const streams = options.streams.open({
       now: () => platform.now(),
@@ -112,14 +106,15 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
       deadlines,
       lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
       rooms: createRooms<Member>(),
+      names: new BoundNames(),
       isStopped: () => this.#status === 'stopped',
       countRunning: (change) => {
         this.#runningCount += change
         this.#checkDrained()
       },
-      report: (error) => this.report(error),
+      report: (error, advice) => this.report(error, advice),
     }
-    this.#sessions = new SessionRegistry(this.#context)
+    this.#sessions = new SessionRegistry(this.#context, this.#events)
   }
 
   get connectionCount(): number {
@@ -131,7 +126,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   }
 
   get errorCount(): number {
-    return this.#errorCount
+    return this.#events.errorCount
   }
 
   get spreadMs(): number | undefined {
@@ -165,20 +160,8 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
     this.#target(() => this.#sessions.all()).send(event, ...data)
   }
 
-  report(error: HoldfastError): void {
-    if (this.#status === 'stopped') return
-    this.#errorCount++
-    if (!this.#events.emit('error', error)) this.#warnOnce(error)
-  }
-
-  /** An error that nobody hears is not lost; one that comes with every message floods nobody. */
-  #warnOnce(error: HoldfastError): void {
-    if (this.#warned.has(error.code)) return
-    this.#warned.add(error.code)
-    this.#context.platform.warn?.(
-      `Holdfast server: ${error.code}, and server.on('error') has no listener that took it. This kind is printed once.`,
-      error,
-    )
+  report(error: HoldfastError, advice?: string): void {
+    if (this.#status !== 'stopped') this.#events.report(error, advice)
   }
 
   drain(drainOptions?: DrainOptions): Promise<void> {
@@ -232,7 +215,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   }
 
   announce(session: ServerSession): void {
-    if (this.#sessions.announce(session)) this.#events.emit('session', session.publicSession)
+    this.#sessions.announce(session)
   }
 
   gone(connection: EngineConnection): void {

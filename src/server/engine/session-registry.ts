@@ -4,6 +4,7 @@ import type { Deadline, Timed } from '../base/deadlines.js'
 import { whenDone } from '../base/when-done.js'
 import { ServerSession, type SessionHost, type SessionState } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
+import type { ServerEmitter } from './server-emitter.js'
 import { createTombstones, type Tombstones } from './tombstones.js'
 
 /** The sessions of one engine, and which streams may become one. */
@@ -18,10 +19,14 @@ export class SessionRegistry implements SessionHost, Timed {
   /** The sessions whose streams the store has ended. */
   readonly #overflowed = new Set<string>()
   readonly #deadline: Deadline
+  readonly #events: ServerEmitter
+  /** Whether those that wait for a listener of `session` are announced next. */
+  #isMeeting = false
 
-  constructor(context: EngineContext) {
+  constructor(context: EngineContext, events: ServerEmitter) {
     const { platform, options, streams } = context
     this.#context = context
+    this.#events = events
     this.#deadline = context.deadlines.create(this)
     // An attach that is under way may keep a stream for twice its `ttlMs`.
     const limits = { max: options.limits.sessionsMax, forMs: 2 * streams.ttlMs }
@@ -55,6 +60,15 @@ export class SessionRegistry implements SessionHost, Timed {
     const ids = [...this.#overflowed]
     this.#overflowed.clear()
     for (const id of ids) this.#sessions.get(id)?.overflowed()
+    if (this.#isMeeting) for (const session of [...this.#unannounced]) this.announce(session)
+    this.#isMeeting = false
+  }
+
+  /** Somebody listens to `session`: soon, since others may be bound behind it. */
+  announceSoon(): void {
+    if (!this.#unannounced.size) return
+    this.#isMeeting = true
+    this.#deadline.set(this.#context.platform.now())
   }
 
   /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
@@ -91,9 +105,10 @@ export class SessionRegistry implements SessionHost, Timed {
     else this.#tombstones.renew(id)
   }
 
-  /** False when the application knows the session already. */
-  announce(session: ServerSession): boolean {
-    return this.#unannounced.delete(session)
+  /** Tells the application of a session, unless it knows it already. Without a listener the session waits for one. */
+  announce(session: ServerSession): void {
+    if (this.#events.isMeeting && this.#unannounced.delete(session))
+      session.met(this.#events.meet(session.publicSession))
   }
 
   /** Ends a stream that must not be resumed; with its session, where a message is missing in it. */

@@ -23,6 +23,8 @@ export interface MessageSource {
 /** A session, from its handler queue's side. */
 export interface QueueOwner extends ReplyTarget {
   readonly user: string
+  /** Whether its handlers are bound: nothing is handled before. */
+  readonly isReady: boolean
   /** How many of these requests may run beside each other. */
   concurrencyOf(request: string): number
   /** Calls the handlers; `ended` is called once. */
@@ -112,7 +114,7 @@ export class HandlerQueue implements CallOwner {
   /** Nothing runs, and nothing waits but for what is to be handled later. */
   #isIdle(): boolean {
     if (this.#current) return this.#current.retryAt < Infinity
-    return !this.#beside?.size && this.#source?.incoming.size === 0
+    return !this.target.isReady || (!this.#beside?.size && this.#source?.incoming.size === 0)
   }
 
   #calls(): HandlerCall[] {
@@ -123,7 +125,7 @@ export class HandlerQueue implements CallOwner {
   #begin(): boolean {
     const source = this.#source
     const item = source?.incoming.first()
-    if (!source || !item || this.#current || this.#context.isStopped()) return false
+    if (!source || !item || !this.target.isReady || this.#current || this.#context.isStopped()) return false
     const lane = source.incoming.lane(item.type === 'skip' ? item.writer : item.message.writer)
     // Its subscribers are notified when it is free again.
     if (!lane || lane.running) return false

@@ -42,20 +42,21 @@ const DONE: Outcome = { status: 'done', payload: '' }
 
 /** The handlers of one session. */
 export class Handlers {
-  readonly #context: Pick<EngineContext, 'codec' | 'report' | 'options'>
+  readonly #context: Pick<EngineContext, 'codec' | 'report' | 'options' | 'names'>
   readonly #listeners = new Map<string, Binding<Handler>[]>()
   readonly #responders = new Map<string, Responder>()
   #anyListeners: readonly Binding<AnyHandler>[] = []
   #anyResponder: AnyHandler | undefined = undefined
 
   /** @param context its `report` hears of each handler that threw no `HoldfastError`, and of names without a handler */
-  constructor(context: Pick<EngineContext, 'codec' | 'report' | 'options'>) {
+  constructor(context: Pick<EngineContext, 'codec' | 'report' | 'options' | 'names'>) {
     this.#context = context
   }
 
   on(event: string, handler: Handler): () => void {
     requireName(event)
     requireFunction(handler)
+    this.#context.names.add(event)
     const binding = { handler }
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), binding])
     return () => {
@@ -82,6 +83,7 @@ export class Handlers {
     if (this.#responders.has(request)) {
       throw new TypeError(`The request "${request}" has a handler; it must have only one`)
     }
+    this.#context.names.add(request)
     const responder = { handler, concurrency }
     this.#responders.set(request, responder)
     return () => {
@@ -102,6 +104,12 @@ export class Handlers {
   /** How many of these requests may run beside each other. */
   concurrencyOf(request: string): number {
     return this.#responders.get(request)?.concurrency ?? 1
+  }
+
+  /** Whether something handles it. */
+  has({ event, isRequest }: Incoming): boolean {
+    if (isRequest) return this.#responders.has(event) || this.#anyResponder !== undefined
+    return this.#listeners.has(event) || this.#anyListeners.length > 0
   }
 
   /** Calls the handlers; `ended` is called once, at once unless a handler gives a promise. */
@@ -155,7 +163,7 @@ export class Handlers {
 
   #unhandled(event: string): Outcome {
     const message = `There is no handler of "${event.slice(0, 80)}"`
-    this.#context.report(new HoldfastError('NO_HANDLER', message))
+    this.#context.report(new HoldfastError('NO_HANDLER', message), this.#context.names.adviceFor(event))
     return { status: 'rejected', code: 'NO_HANDLER', message }
   }
 

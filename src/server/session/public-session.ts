@@ -2,12 +2,14 @@ import { NORMAL_CLOSURE } from '../../protocol/close-codes.js'
 import { check } from '../../shared/validate.js'
 import type { Session } from '../base/api.js'
 import type { Handlers } from './handlers.js'
+import type { SessionRooms } from './session-rooms.js'
 
-type Shared = 'id' | 'user' | 'isConnected' | 'writable' | 'rooms' | 'lifecycle' | 'flush' | 'join' | 'leave'
+type Shared = 'id' | 'user' | 'isConnected' | 'writable' | 'lifecycle' | 'flush'
 
 /** A session, from the side of its public face. */
 interface SessionCore extends Pick<Session, Shared> {
   readonly handlers: Handlers
+  readonly rooms: SessionRooms
   send(event: string, data: unknown): PromiseLike<void> | undefined
   volatile(event: string, data: unknown): void
   close(code: number, reason: string): void
@@ -34,7 +36,7 @@ export class PublicSession implements Session {
   }
 
   get rooms(): ReadonlySet<string> {
-    return this.#session.rooms
+    return this.#session.rooms.names
   }
 
   get lifecycle(): Session['lifecycle'] {
@@ -70,11 +72,11 @@ export class PublicSession implements Session {
   }
 
   join(room: string): void {
-    this.#session.join(room)
+    this.#session.rooms.join(room)
   }
 
   leave(room: string): void {
-    this.#session.leave(room)
+    this.#session.rooms.leave(room)
   }
 
   close(code = NORMAL_CLOSURE, reason = 'closed'): void {

@@ -1,27 +1,20 @@
-import { createEmitter, type EventNames, type Events } from '../../shared/emitter.js'
 import { DeliveryError, type HoldfastError, type StorageError } from '../../shared/errors.js'
 import { INTERNAL_ERROR, SUPERSEDED } from '../../protocol/close-codes.js'
 import type { Body } from '../../protocol/codec.js'
-import type { EndReason, Session, SessionEvents } from '../base/api.js'
-import { endError, serverFailed, SESSION_CLOSE_CODES, superseded } from '../base/close-reasons.js'
+import type { EndReason, Session } from '../base/api.js'
+import { endError, notReady, serverFailed, SESSION_CLOSE_CODES, superseded } from '../base/close-reasons.js'
 import type { EngineContext, Member } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
 import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
 import { HandlerContext } from './handler-context.js'
-import { HandlerQueue, type MessageSource, type QueueOwner } from './handler-queue.js'
+import { HandlerQueue, type QueueOwner } from './handler-queue.js'
 import { Handlers, requireName, type Incoming, type Outcome } from './handlers.js'
 import { PublicSession } from './public-session.js'
+import { Readiness, type ReadinessOwner, type Reception } from './readiness.js'
+import { SessionLifecycle } from './session-lifecycle.js'
+import type { SessionLink } from './session-link.js'
+import { SessionRooms } from './session-rooms.js'
 import { StreamWriter, type StreamOwner, type StreamPosition } from './stream-writer.js'
-
-/** The connection that has a session, from the session's side. */
-export interface SessionLink extends MessageSource {
-  deliver(message: StreamMessage): void
-  writeVolatile(frame: Body): void
-  /** Closes the connection; the session is notified of nothing more. */
-  close(code: number, reason: string, error?: HoldfastError): void
-  /** Whether something is on its way into the socket. */
-  readonly isSending: boolean
-}
 
 /** `incomplete`: a message is missing in its stream, which must not be resumed even if the store can. */
 export type SessionState = 'connected' | 'away' | 'ended' | 'incomplete'
@@ -31,27 +24,22 @@ export interface SessionHost {
   sessionChanged(session: ServerSession, state: SessionState): void
 }
 
-const SESSION_EVENTS: EventNames<SessionEvents> = { connected: true, disconnected: true, ended: true }
-const NO_ROOMS: ReadonlySet<string> = new Set()
-
 /** A session, through all its connections. Of its parts, those that many sessions never need are made when needed. */
-export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
+export class ServerSession implements Member, QueueOwner, ReadinessOwner, StreamOwner, Timed {
   readonly id: string
   readonly user: string
   readonly publicSession: Session
+  readonly rooms: SessionRooms
   readonly #context: EngineContext
   readonly #host: SessionHost
   readonly #stream: StreamWriter
   readonly #queue: HandlerQueue
   readonly #deadline: Deadline
+  readonly #lifecycle: SessionLifecycle
+  readonly #readiness: Readiness
   #handlers: Handlers | undefined = undefined
-  #events: Events<SessionEvents> | undefined = undefined
-  #lifecycle: Session['lifecycle'] | undefined = undefined
-  #rooms: Set<string> | undefined = undefined
   #link: SessionLink | undefined = undefined
   #hasEnded = false
-  /** Whether `connected` was told, so that `disconnected` follows. */
-  #isToldConnected = false
   #touchAt = Infinity
   #expiresAt = Infinity
 
@@ -70,6 +58,9 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     this.#stream = new StreamWriter(context, this, start)
     this.#queue = new HandlerQueue(context, this)
     this.#deadline = context.deadlines.create(this)
+    this.#lifecycle = new SessionLifecycle(context)
+    this.#readiness = new Readiness(context, this)
+    this.rooms = new SessionRooms(context, this)
     // Until a connection is attached, which may never be.
     this.#expireLater()
   }
@@ -83,17 +74,8 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     return this.#handlers
   }
 
-  get rooms(): ReadonlySet<string> {
-    this.#rooms ??= new Set()
-    return this.#rooms
-  }
-
   get lifecycle(): Session['lifecycle'] {
-    if (!this.#lifecycle) {
-      const { on, once } = (this.#events = createEmitter<SessionEvents>(this.#context.report, SESSION_EVENTS))
-      this.#lifecycle = { on, once }
-    }
-    return this.#lifecycle
+    return this.#lifecycle.listeners
   }
 
   get writable(): boolean {
@@ -102,6 +84,10 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
 
   get isSending(): boolean {
     return this.#link?.isSending ?? false
+  }
+
+  get isReady(): boolean {
+    return this.#readiness.isReady
   }
 
   send(event: string, data: unknown): PromiseLike<void> | undefined {
@@ -133,18 +119,6 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     return this.#stream.flush()
   }
 
-  join(room: string): void {
-    if (this.#hasEnded) return
-    this.#rooms ??= new Set()
-    this.#rooms.add(room)
-    this.#context.rooms.join(room, this)
-  }
-
-  leave(room: string): void {
-    this.#rooms?.delete(room)
-    this.#context.rooms.leave(room, this)
-  }
-
   close(code: number, reason: string): void {
     this.end('closed', code, reason)
   }
@@ -157,14 +131,20 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     this.#queue.attach(link)
     old?.close(SUPERSEDED, 'superseded', superseded())
     this.#expiresAt = Infinity
+    this.#readiness.attached(true)
     this.#touchAt = platform.now() + streams.ttlMs / 3
     for (const message of attached.messages) link.deliver(message)
     this.#stream.renew(attached, handled)
     if (this.#hasEnded) return
     this.#schedule()
     this.#host.sessionChanged(this, 'connected')
-    this.#isToldConnected = true
-    this.#events?.emit('connected', undefined)
+    this.#lifecycle.connected()
+  }
+
+  /** The application has met the session: what comes is handled once what its listeners have promised has settled. */
+  met(reception: Reception): void {
+    this.#readiness.met(reception)
+    this.work()
   }
 
   /** A connection was attached in the store and is gone already. */
@@ -194,10 +174,11 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     if (link !== this.#link) return
     this.#link = undefined
     this.#queue.attach(undefined)
+    this.#readiness.attached(false)
     this.#touchAt = Infinity
     this.#expireLater()
     this.#host.sessionChanged(this, 'away')
-    this.#tellDisconnected(closeCode, closeReason)
+    this.#lifecycle.disconnected(closeCode, closeReason)
     // Last, since it may end the session.
     if (!this.#hasEnded) this.#stream.touch()
   }
@@ -210,8 +191,9 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   }
 
   receiveVolatile(event: string, data: unknown): void {
-    const context = HandlerContext.ofVolatile(this.#context.platform.wallNow())
-    this.runHandlers({ event, data, isRequest: false }, context, () => {})
+    const incoming = { event, data, isRequest: false }
+    if (!this.isReady || this.#readiness.isMissing(incoming)) return
+    this.handlers.run(incoming, HandlerContext.ofVolatile(this.#context.platform.wallNow()), () => {})
   }
 
   concurrencyOf(request: string): number {
@@ -219,7 +201,10 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
   }
 
   runHandlers(incoming: Incoming, context: HandlerContext, ended: (outcome: Outcome) => void): void {
-    this.handlers.run(incoming, context, ended)
+    if (!this.#readiness.isMissing(incoming)) return this.handlers.run(incoming, context, ended)
+    // The client brings the message to its next session, which has listeners of its own.
+    this.#fail()
+    ended({ status: 'later', afterMs: 0 })
   }
 
   work(): void {
@@ -229,28 +214,34 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
 
   elapsed(now: number): void {
     if (now >= this.#expiresAt) this.end('expired')
+    this.#readiness.elapsed(now)
     if (now >= this.#touchAt) this.#touch()
     // Also when the session has ended: a handler outlives it.
     if (now >= this.#queue.deadline) this.#queue.elapsed(now)
     this.#schedule()
   }
 
-  end(reason: EndReason, closeCode = SESSION_CLOSE_CODES[reason], closeReason: string = reason): void {
+  end(
+    reason: EndReason,
+    closeCode = SESSION_CLOSE_CODES[reason],
+    closeReason: string = reason,
+    error = endError(reason),
+  ): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.#readiness.end()
     this.#touchAt = this.#expiresAt = Infinity
     const link = this.#link
     this.#link = undefined
     this.#queue.attach(undefined)
     this.#queue.end()
     this.#schedule()
-    link?.close(closeCode, closeReason, endError(reason))
-    for (const room of this.#rooms ?? NO_ROOMS) this.#context.rooms.leave(room, this)
-    this.#rooms?.clear()
+    link?.close(closeCode, closeReason, error)
+    this.rooms.end()
     this.#stream.end(reason)
     this.#host.sessionChanged(this, 'ended')
-    this.#tellDisconnected(closeCode, closeReason)
-    this.#events?.emit('ended', { reason })
+    this.#lifecycle.disconnected(closeCode, closeReason)
+    this.#lifecycle.ended(reason)
   }
 
   onAppended(message: StreamMessage): void {
@@ -275,14 +266,20 @@ export class ServerSession implements Member, QueueOwner, StreamOwner, Timed {
     this.#link?.close(INTERNAL_ERROR, error.code, error)
   }
 
-  #tellDisconnected(closeCode: number, closeReason: string): void {
-    if (!this.#isToldConnected) return
-    this.#isToldConnected = false
-    this.#events?.emit('disconnected', { closeCode, closeReason })
+  onUnready(error: HoldfastError, isFinal: boolean): void {
+    this.#context.report(error)
+    if (isFinal) this.#fail()
+    // Somebody may listen when the client comes back, and the stream goes on.
+    else this.#link?.close(INTERNAL_ERROR, error.code, notReady())
+  }
+
+  #fail(): void {
+    this.end('failed', INTERNAL_ERROR, 'SERVER_FAILED', notReady())
   }
 
   #schedule(): void {
-    this.#deadline.set(Math.min(this.#touchAt, this.#expiresAt, this.#queue.deadline))
+    const { deadline } = this.#readiness
+    this.#deadline.set(Math.min(this.#touchAt, this.#expiresAt, this.#queue.deadline, deadline))
   }
 
   #touch(): void {

@@ -26,6 +26,8 @@ export interface Setup {
   readonly overflow?: 'reject' | 'drop-oldest' | 'drop-newest'
   /** How long after it is opened a page binds its listener, in milliseconds; absent: at once. */
   readonly listensAfterMs?: number
+  /** How long after its start a server binds its listener of `session`, and how long that may take; absent: it is done at once. */
+  readonly meetsAfterMs?: number
   /** What becomes of messages that the outbox's store does not take; absent: they fail. */
   readonly whenUnavailable?: 'memory'
 }
@@ -141,7 +143,8 @@ export function drawPlan(seed: number): Plan {
   const slow = createChance(mix(seed, 9))
   if (slow.chance(SLOW_CHANCE)) return drawSlowPlan(seed, slow)
   const chance = createChance(mix(seed, 1))
-  const setup = drawSetup(chance)
+  const late = createChance(mix(seed, 10))
+  const setup = { ...drawSetup(chance), ...(late.chance(0.2) && { meetsAfterMs: late.between(1, 2_000) }) }
   const acts = [...drawTraffic(chance), ...drawFaults(chance)]
   const steps = acts.map((act, id) => ({ id, at: Math.floor(chance.random() * FAULTY_MS), ...act }))
   const scene = drawScene(createChance(mix(seed, 2)), setup).map((act, index) => ({ id: acts.length + index, ...act }))

@@ -10,6 +10,7 @@ import type { MessageContext, Session } from '../../../src/server/base/api.js'
 import type { MaybePromise } from '../../../src/shared/maybe-promise.js'
 import type { Streams, StreamStore } from '../../../src/server/stores/stream-store.js'
 import { createChance, mix, type World } from '../world.js'
+import { FAULTY_MS } from './acts.js'
 import type { Downs, StreamsSnapshot } from './downs.js'
 import type { Setup } from './plan.js'
 import type { Ups } from './ups.js'
@@ -128,7 +129,9 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
         },
       },
     )
-    engine.on('session', (session) => meet(session, number, me))
+    const listen = (): void => void engine?.on('session', (session) => meet(session, number, me))
+    if (setup.meetsAfterMs === undefined) listen()
+    else world.after(setup.meetsAfterMs, () => me.isAlive && listen())
     engine.on('error', ({ code, message }) => {
       count(`server error ${code}`)
       world.note(() => `server reports ${code}: ${message}`)
@@ -194,9 +197,29 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
     }
   }
 
-  /** The application: handlers that do as they are told. */
-  function meet(session: Session, number: number, me: typeof mortal): void {
+  /** The application learns of a session, and looks something up before it binds its handlers. */
+  function meet(session: Session, number: number, me: typeof mortal): unknown {
     sessions.push(session)
+    session.lifecycle.on('ended', ({ reason }) => {
+      count(`session ${reason}`)
+      if (EXCUSES.has(reason)) downs.excuse(session.id, reason)
+      world.note(() => `session ${session.id} has ended: ${reason}`)
+      sessions = sessions.filter((one) => one !== session)
+    })
+    if (setup.meetsAfterMs === undefined) return bind(session, number, me)
+    const [isFailing, takesMs] = [world.now < FAULTY_MS && chance.chance(0.2), chance.between(0, setup.meetsAfterMs)]
+    count(isFailing ? 'listener failed' : 'listener awaited')
+    return new Promise<void>((resolve, reject) => {
+      world.after(takesMs, () => {
+        if (isFailing) return reject(new Error('the look-up failed'))
+        bind(session, number, me)
+        resolve()
+      })
+    })
+  }
+
+  /** Handlers that do as they are told. */
+  function bind(session: Session, number: number, me: typeof mortal): void {
     const handle = (order: Order, context: MessageContext): unknown => {
       if (order.n % 5 === 0 && !me.postponed.has(context.id)) {
         me.postponed.add(context.id)
@@ -229,12 +252,6 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
     session.on('up', (data, context) => handle(data as Order, context))
     session.handle('ask', (data, context) => handle(data as Order, context))
     session.on('flash', (data, context) => void ups.handling((data as Order).n, number, context))
-    session.lifecycle.on('ended', ({ reason }) => {
-      count(`session ${reason}`)
-      if (EXCUSES.has(reason)) downs.excuse(session.id, reason)
-      world.note(() => `session ${session.id} has ended: ${reason}`)
-      sessions = sessions.filter((one) => one !== session)
-    })
   }
 
   const choose = (choice: number): Session | undefined => sessions[choice % sessions.length]

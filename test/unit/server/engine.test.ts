@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { HoldfastError } from '../../../src/shared/errors.js'
 import { createEngine } from '../../../src/server/engine/engine.js'
+import { ServerEmitter } from '../../../src/server/engine/server-emitter.js'
 import { createMemoryStreams, memoryStreams } from '../../../src/server/stores/memory-streams.js'
 import type { StreamStore } from '../../../src/server/stores/stream-store.js'
 import { createFakeClock } from '../../support/fake-platform.js'
@@ -673,6 +674,21 @@ describe('an error that nobody listens for', () => {
 
     expect(warn).not.toHaveBeenCalled()
   })
+})
+
+test('prints what it is advised to, also where somebody listens for errors', () => {
+  const warn = vi.fn<(text: string, error: Error) => void>()
+  const emitter = new ServerEmitter({ ...createServerPlatform(createFakeClock()), warn }, () => {})
+  const heard = vi.fn()
+  emitter.on('error', heard)
+  const error = new HoldfastError('NO_HANDLER', 'nobody')
+
+  emitter.report(error, 'no session has ever had a handler of "nots"')
+
+  expect(heard).toHaveBeenCalledExactlyOnceWith(error)
+  expect(warn.mock.calls).toEqual([
+    ['Holdfast server: no session has ever had a handler of "nots". This name is printed once.', error],
+  ])
 })
 
 describe('a server with many clients', () => {

@@ -2,16 +2,26 @@ import { describe, expect, test, vi } from 'vitest'
 import { HoldfastError } from '../../../src/shared/errors.js'
 import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 import { resolveOptions, type EngineOptions } from '../../../src/server/base/options.js'
+import { BoundNames } from '../../../src/server/base/bound-names.js'
 import { RejectedError } from '../../../src/server/base/handler-errors.js'
 import { HandlerContext } from '../../../src/server/session/handler-context.js'
 import { Handlers, type Outcome } from '../../../src/server/session/handlers.js'
 
 const context = new HandlerContext({ writer: 'A', sequence: 1, isRetransmitted: false, enqueuedAt: 0 }, false)
 
-function open(options: EngineOptions = {}): { handlers: Handlers; errors: HoldfastError[] } {
+function open(options: EngineOptions = {}): { handlers: Handlers; errors: HoldfastError[]; advice: string[] } {
   const errors: HoldfastError[] = []
-  const report = (error: HoldfastError): void => void errors.push(error)
-  return { handlers: new Handlers({ codec: jsonFrames, options: resolveOptions(options), report }), errors }
+  const advice: string[] = []
+  const report = (error: HoldfastError, text?: string): void => {
+    errors.push(error)
+    if (text) advice.push(text)
+  }
+  const names = new BoundNames()
+  return {
+    handlers: new Handlers({ codec: jsonFrames, options: resolveOptions(options), report, names }),
+    errors,
+    advice,
+  }
 }
 
 const run = (handlers: Handlers, event: string, data?: unknown, isRequest = false): Promise<Outcome> =>
@@ -109,6 +119,32 @@ describe('events', () => {
     expect(await run(handlers, 'constructor')).toMatchObject({ status: 'rejected', code: 'NO_HANDLER' })
     expect(await run(handlers, '__proto__', {}, true)).toMatchObject({ status: 'rejected', code: 'NO_HANDLER' })
     expect(errors).toMatchObject([{ code: 'NO_HANDLER' }, { code: 'NO_HANDLER' }])
+  })
+
+  test('are loud about names that no session has ever handled, once each', async () => {
+    const { handlers, advice } = open()
+    await run(handlers, 'nots\u001b[2J')
+    handlers.on('note', () => {})()
+    handlers.handle('sum', () => 0)
+
+    for (const event of ['nots', 'nots', 'note']) await run(handlers, event)
+    await run(handlers, 'nots', undefined, true)
+
+    expect(advice).toEqual([
+      'no session has ever had a handler of "nots\\u001b[2J"; no handler was bound yet',
+      'no session has ever had a handler of "nots"; handled are "note", "sum"',
+    ])
+  })
+
+  test('are loud about no more than a hundred names', async () => {
+    const { handlers, advice, errors } = open()
+    for (let n = 0; n < 12; n++) handlers.on(`event ${n}`, () => {})
+
+    for (let n = 0; n < 150; n++) await run(handlers, `unknown ${n}`)
+
+    expect(advice).toHaveLength(100)
+    expect(advice[0]).toMatch(/"event 9" and 2 more$/)
+    expect(errors).toHaveLength(150)
   })
 
   test('of any name go to the handler of any, unless they have their own', async () => {
