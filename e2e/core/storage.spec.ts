@@ -4,6 +4,12 @@ import { expect, test } from '../support/test.js'
 
 const devtools = (page: Page): Promise<CDPSession> => page.context().newCDPSession(page)
 
+/** As the user does, or a server with `Clear-Site-Data: "storage"`. */
+async function clearData(page: Page, origin: string): Promise<void> {
+  const session = await devtools(page)
+  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
+}
+
 /** Sends a number and says what became of it. */
 const outcomeOf = (page: Page, number: number, bytes = 0): Promise<string> =>
   page.evaluate(
@@ -19,7 +25,7 @@ const outcomeOf = (page: Page, number: number, bytes = 0): Promise<string> =>
   )
 
 for (const isOnline of [true, false]) {
-  test(`clearing the site's data while ${isOnline ? 'connected' : 'offline'} stops nothing`, async ({
+  test(`clearing the site's data while ${isOnline ? 'connected' : 'offline'} loses nothing, and the state says so`, async ({
     page,
     origin,
     server,
@@ -30,33 +36,96 @@ for (const isOnline of [true, false]) {
     expect(await outcomeOf(page, 0)).toBe('stored')
     if (isOnline) await page.evaluate(() => harness.until(({ client }) => client.getState().pending === 0))
 
-    const session = await devtools(page)
-    await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
+    await clearData(page, origin)
     const outcomes = [await outcomeOf(page, 1), await outcomeOf(page, 2)]
+    const { durable, storageError } = await page.evaluate(() => {
+      const state = harness.client.getState()
+      return { durable: state.durable, storageError: state.storageError?.message }
+    })
     await link.heal()
     await server.when(({ messages }) => messages.length >= 3)
 
-    expect(outcomes).toEqual(['stored', 'stored'])
+    expect(outcomes).toEqual(Array(2).fill('StorageError STORAGE_UNAVAILABLE'))
+    expect(durable).toBe(false)
+    expect(storageError).toMatch(/site's data was deleted: reload the page/)
     expect(server.messages.map(({ text }) => numberIn(text))).toEqual(numbers(3))
     await page.evaluate(() => harness.until(({ client }) => client.getState().pending === 0))
   })
 }
 
-test("what is written after the site's data was cleared survives a reload", async ({ page, origin, server, link }) => {
+test("a page from before and a page from after the site's data was cleared send each message once", async ({
+  page,
+  context,
+  origin,
+  server,
+  link,
+}) => {
+  link.refuse()
+  await page.evaluate((url) => harness.start(url, { store: 'divided' }), link.url)
+  expect(await outcomeOf(page, 0)).toBe('stored')
+  await clearData(page, origin)
+  await outcomeOf(page, 1)
+  const later = await context.newPage()
+  await later.goto(`${origin}/esm.html`)
+  await later.evaluate((url) => harness.start(url, { store: 'divided' }), link.url)
+  expect(await outcomeOf(later, 100)).toBe('stored')
+  await outcomeOf(page, 2)
+
+  await link.heal()
+  // Whatever would be sent twice would come before these.
+  await page.evaluate(() => harness.send(900).delivered)
+  await later.evaluate(() => harness.send(901).delivered)
+  await server.when(({ messages }) => messages.filter(({ text }) => numberIn(text) >= 900).length === 2)
+
+  const arrived = server.messages.map(({ text }) => numberIn(text))
+  expect(arrived.sort((one, other) => one - other)).toEqual([0, 1, 2, 100, 900, 901])
+})
+
+test("a client that connects anew after the site's data was cleared keeps its hands off what others store", async ({
+  page,
+  context,
+  origin,
+  server,
+  link,
+}) => {
+  link.refuse()
+  await page.evaluate((url) => harness.start(url, { store: 'anew' }), link.url)
+  expect(await outcomeOf(page, 0)).toBe('stored')
+  await page.evaluate(() => harness.client.close())
+  await clearData(page, origin)
+  const later = await context.newPage()
+  await later.goto(`${origin}/esm.html`)
+  await later.evaluate((url) => harness.start(url, { store: 'anew' }), link.url)
+  expect(await outcomeOf(later, 100)).toBe('stored')
+
+  await page.evaluate(() => harness.client.connect())
+  expect(await outcomeOf(page, 1)).toBe('StorageError STORAGE_UNAVAILABLE')
+  await link.heal()
+  await page.evaluate(() => harness.send(900).delivered)
+  await later.evaluate(() => harness.send(901).delivered)
+  await server.when(({ messages }) => messages.filter(({ text }) => numberIn(text) >= 900).length === 2)
+
+  const arrived = server.messages.map(({ text }) => numberIn(text))
+  expect(arrived.sort((one, other) => one - other)).toEqual([1, 100, 900, 901])
+})
+
+test("the next page after the site's data was cleared stores again", async ({ page, origin, server, link }) => {
   link.refuse()
   await page.evaluate((url) => harness.start(url, { store: 'rebuilt' }), link.url)
   expect(await outcomeOf(page, 0)).toBe('stored')
-  const session = await devtools(page)
-  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
-  expect(await outcomeOf(page, 1)).toBe('stored')
+  await clearData(page, origin)
+  await outcomeOf(page, 1)
 
-  await page.reload()
-  await page.evaluate((url) => harness.start(url, { store: 'rebuilt' }), link.url)
+  for (const number of [2, 3]) {
+    await page.reload()
+    await page.evaluate((url) => harness.start(url, { store: 'rebuilt' }), link.url)
+    expect(await outcomeOf(page, number)).toBe('stored')
+  }
   await link.heal()
-  await page.evaluate(() => harness.send(2).delivered)
-  await server.when(({ messages }) => messages.some(({ text }) => numberIn(text) === 2))
+  await page.evaluate(() => harness.send(4).delivered)
+  await server.when(({ messages }) => messages.some(({ text }) => numberIn(text) === 4))
 
-  expect(server.messages.map(({ text }) => numberIn(text))).toEqual([1, 2])
+  expect(server.messages.map(({ text }) => numberIn(text))).toEqual([2, 3, 4])
 })
 
 test("with `whenUnavailable: 'fail'` a full disk is STORAGE_FULL for the message that did not fit, and for no other", async ({

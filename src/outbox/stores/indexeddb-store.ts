@@ -1,6 +1,6 @@
 import { check, requireText, withDefaults } from '../../shared/validate.js'
 import { StorageError, textOf, type ErrorCode } from '../../shared/errors.js'
-import { createSegmentedLog, nameOf, type SegmentedLog } from './segmented-log.js'
+import { createSegmentedLog, nameOf, type Births, type SegmentedLog } from './segmented-log.js'
 import { keepIn, type PersistentOptions } from '../persistence.js'
 import type { OutboxStorage } from '../storage.js'
 import type { OutboxStore, StoredMessage } from '../store.js'
@@ -25,7 +25,8 @@ export interface IndexedDbStoreOptions extends PersistentOptions {
  * adopted by exactly one other page with the same outbox, at once or when one opens.
  *
  * Where there is no IndexedDB, it does not open within 10 s, or its disk is full, messages are sent from memory:
- * `whenUnavailable` says more.
+ * `whenUnavailable` says more. So too, until the page is loaded again, once the site's data was deleted, by its user or by
+ * `Clear-Site-Data`.
  *
  * Touches no global before `open`. Every client needs a store of its own; those of one name share a database.
  *
@@ -122,10 +123,20 @@ const PREFIX = 'holdfast:'
 const DELETED = ':deleted'
 
 function failureOf(name: string, code: ErrorCode, verb: string, cause: unknown): StorageError {
-  const isOld = nameOf(cause) === 'VersionError'
-  const why = isOld ? 'a newer version of this page has changed it: reload the page' : textOf(cause)
-  return new StorageError(isOld ? 'STORAGE_UNAVAILABLE' : code, `Outbox '${name}' cannot be ${verb}: ${why}`, cause)
+  const old = {
+    VersionError: 'a newer version of this page has changed it',
+    ResetError: "the site's data was deleted",
+  }[nameOf(cause)]
+  const why = old ? `${old}: reload the page` : textOf(cause)
+  return new StorageError(old ? 'STORAGE_UNAVAILABLE' : code, `Outbox '${name}' cannot be ${verb}: ${why}`, cause)
 }
+
+/**
+ * Chromium keeps locks for each storage bucket: when the site's data is deleted, those of the open pages stay behind in the
+ * old bucket, and pages that come later do not see them. So a page keeps its hands off a database that has taken the place
+ * of the one that it knew: it would send what others send. Source: Web Locks API, section 2.1; Storage Standard, section 4.
+ */
+const births = new WeakMap<LockManager, Births>()
 
 interface SessionListener {
   adopt(messages: StoredMessage[]): void
@@ -154,9 +165,11 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
   const ending = new AbortController()
   const { signal } = ending
   const ended = new Promise((resolve) => signal.addEventListener('abort', resolve))
-  const log = createSegmentedLog(name, signal)
+  const known = births.get(locks) ?? {}
+  births.set(locks, known)
+  const log = createSegmentedLog(name, signal, known)
   const prefix = `${name}:`
-  const known = new Set<unknown>()
+  const heard = new Set<unknown>()
   let channel: BroadcastChannel | undefined
   let deletions = 0
   /** What others have left, until it is handed over. */
@@ -176,7 +189,7 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
 
   const isNews = (writer: unknown): writer is string =>
     // An id has no colon: with one it is a writer of an outbox whose longer name begins like ours.
-    typeof writer === 'string' && !writer.includes(':') && !known.has(writer) && !!known.add(writer)
+    typeof writer === 'string' && !writer.includes(':') && !heard.has(writer) && !!heard.add(writer)
 
   /** What was read while somebody deleted it is read again. */
   async function load(writer: string): Promise<StoredMessage[] | undefined> {
@@ -208,7 +221,7 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
     log,
 
     async start(writer) {
-      known.add(writer)
+      heard.add(writer)
       await underLock(writer, { signal }, () => true)
       // Listen, then look: a page that has its lock by now is found, one that gets it later announces itself. And look
       // for locks, then for rows: what a page wrote that has lost its lock by now is there.

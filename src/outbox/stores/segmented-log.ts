@@ -1,4 +1,4 @@
-import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from 'idb'
+import { openDB, unwrap, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from 'idb'
 import { isError } from '../../shared/realms.js'
 import type { MessageReference, OutboxBatch, StoredMessage } from '../store.js'
 
@@ -11,6 +11,9 @@ import type { MessageReference, OutboxBatch, StoredMessage } from '../store.js'
 interface Schema extends DBSchema {
   log: { key: [writer: string, sequence: number]; value: StoredMessage[] | number }
 }
+
+/** The births of the databases that a page has opened, by the databases' names. */
+export type Births = Record<string, string>
 
 export type Durability = 'strict' | 'relaxed'
 
@@ -31,7 +34,8 @@ const SEGMENT_MESSAGES_MAX = 1000
 /** Between attempts. */
 const RETRY_DELAYS_MS = [100, 500]
 
-export function createSegmentedLog(name: string, signal: AbortSignal): SegmentedLog {
+/** @param births a database that is not the one it was is refused, with a `ResetError`, unless it was deleted under our eyes */
+export function createSegmentedLog(name: string, signal: AbortSignal, births: Births = {}): SegmentedLog {
   let handle: Promise<IDBPDatabase<Schema>> | undefined
   let newest: readonly MessageReference[] = []
 
@@ -45,12 +49,24 @@ export function createSegmentedLog(name: string, signal: AbortSignal): Segmented
   }
   signal.addEventListener('abort', drop)
 
-  const connect = (): Promise<IDBPDatabase<Schema>> =>
-    openDB(name, 1, {
-      upgrade: (database) => void database.createObjectStore('log'),
-      blocking: drop,
+  async function connect(): Promise<IDBPDatabase<Schema>> {
+    const database = await openDB<Schema>(name, 1, {
+      upgrade(created) {
+        created.createObjectStore('log')
+        // Stays empty: its name tells this database from one that takes its place, without a transaction.
+        unwrap(created).createObjectStore(`born:${Math.random()}`)
+      },
+      blocking() {
+        delete births[name]
+        drop()
+      },
       terminated: drop,
     })
+    const birth = [...database.objectStoreNames].join()
+    if ((births[name] ??= birth) === birth) return database
+    database.close()
+    throw new DOMException('another database has taken its place', 'ResetError')
+  }
 
   /** A handle may have died unnoticed: what fails is done again on a fresh one, so `work` must stand repetition. */
   async function transact<T>(work: (rows: Rows) => Promise<T>, durability: Durability = 'relaxed'): Promise<T> {
@@ -147,7 +163,7 @@ const idOf = ({ writer, sequence }: MessageReference): string => `${writer}:${se
 const range = (writer: string, from = 0, to = Infinity): IDBKeyRange => IDBKeyRange.bound([writer, from], [writer, to])
 
 /** What another attempt does not change. */
-const FINAL = /^(QuotaExceeded|Version|Timeout)Error$/
+const FINAL = /^(QuotaExceeded|Version|Timeout|Reset)Error$/
 
 export const nameOf = (error: unknown): string => (isError(error) ? error.name : '')
 

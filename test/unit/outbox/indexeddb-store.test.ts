@@ -458,6 +458,29 @@ describe('indexedDbStore when storage fails', () => {
     expect(await keysOf('chat')).toEqual([['a', 2]])
   })
 
+  test("keeps off the database of pages that came after the site's data was deleted, until its page is loaded again", async () => {
+    const databases = watchDatabases()
+    const page = origin.page()
+    const { store } = openPage(page)
+    await store.open('a', () => {})
+    await commit(store, { append: run('a', 1, 1) })
+    for (const database of databases) forceCloseDatabase(database as never)
+    await settled(indexedDB.deleteDatabase('holdfast:chat'))
+    const later = openPage(origin.page())
+    await later.store.open('b', () => {})
+    await commit(later.store, { append: run('b', 1, 1) })
+    const refusal = {
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(/the site's data was deleted: reload the page$/),
+      cause: { name: 'ResetError' },
+    }
+
+    await expect(commit(store, { append: run('a', 2, 2) })).rejects.toMatchObject(refusal)
+    await store.close()
+    await expect(openPage(page).store.open('c', () => {})).rejects.toMatchObject(refusal)
+    expect(await keysOf('chat')).toEqual([['b', 1]])
+  })
+
   test('waits to open while another connection blocks it', async () => {
     const blocker = await blockOpening('chat')
     const { store } = openPage(origin.page())
