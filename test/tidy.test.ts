@@ -260,6 +260,18 @@ const knowsOtherRealms: Rule = (files) =>
       .map((node) => `${file.path} asks ${node.getText()}, which is false in another realm: use src/shared/realms.ts`),
   )
 
+/** `import` and `require` may each load a copy of this package, with error classes of its own. */
+const knowsOtherCopies: Rule = (files) =>
+  files.flatMap((file) =>
+    nodesOf(file)
+      .filter(ts.isBinaryExpression)
+      .filter(({ operatorToken }) => operatorToken.kind === ts.SyntaxKind.InstanceOfKeyword)
+      .filter(({ right }) => /.Error$/.test(right.getText()))
+      .map(
+        (node) => `${file.path} asks ${node.getText()}, which is false of another copy: ask isHoldfastError, or name`,
+      ),
+  )
+
 const hasNoDeadFiles: Rule = (files) => {
   const alive = reachable(importsOf(files), doors)
   return files.filter(({ path }) => !alive.has(path)).map(({ path }) => `${path} is reached from no door: delete it`)
@@ -327,6 +339,7 @@ const rules: [claim: string, rule: Rule, files: File[]][] = [
   ['have functions that fit one screen', hasShortFunctions(LONG_FUNCTIONS), programs],
   ["use the field's words", usesPlainWords(FILES_WITH_WORDS), [...sources, ...helpers]],
   ['ask no value from outside for its class', knowsOtherRealms, sources],
+  ['ask no error for its class', knowsOtherCopies, sources],
   ['are all reached from a door', hasNoDeadFiles, sources],
   ['run every test', runsEveryTest, tests],
   ['leave nothing for later', leavesNoNotes, tracked],
@@ -374,6 +387,7 @@ const faults: [fault: string, rule: Rule, ...bad: File[]][] = [
   ['whenDone', usesPlainWords({}), file('src/server/a.ts', 'settle(1)')],
   ['free of "ring"', usesPlainWords({ 'src/a.ts': ['ring'] }), file('src/a.ts', 'const string = during.recurring')],
   ['is false in another realm', knowsOtherRealms, file('src/a.ts', 'const a = b instanceof Promise')],
+  ['is false of another copy', knowsOtherCopies, file('src/a.ts', 'const a = b instanceof StorageError')],
   ['reached from no door', hasNoDeadFiles, file('src/client/none.ts', 'export const a = 1')],
   ['test.only', runsEveryTest, file('test/a.test.ts', "test.only('a', () => {})")],
   ['describe.concurrent.skip', runsEveryTest, file('test/a.test.ts', "describe.concurrent.skip('a')")],

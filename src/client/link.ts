@@ -6,7 +6,13 @@ import type { Platform } from '../platform/platform.js'
 import type { Transport } from '../platform/transport.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
 import type { Traffic } from '../protocol/heartbeat.js'
-import { HoldfastError, LocalProtocolError, RemoteProtocolError, textOf } from '../shared/errors.js'
+import {
+  isHoldfastError,
+  LocalProtocolError,
+  RemoteProtocolError,
+  textOf,
+  type HoldfastError,
+} from '../shared/errors.js'
 
 /** The way from the outbox to the network: one socket at a time, filled with what the protocol wants to send. */
 export interface Link extends Traffic {
@@ -150,4 +156,4 @@ export function createLink(options: LinkOptions): Link {
 
 /** Whatever a dialect or a codec throws, it says that the two sides do not understand each other. */
 export const asProtocolError = (cause: unknown): HoldfastError =>
-  cause instanceof HoldfastError ? cause : new RemoteProtocolError('BAD_FRAME', textOf(cause), cause)
+  isHoldfastError(cause) ? cause : new RemoteProtocolError('BAD_FRAME', textOf(cause), cause)

@@ -1,5 +1,5 @@
 import type { Contract, FromServer, RequestOptions, SendOptions } from '../shared/contract.js'
-import { DeliveryError, ListenerError, LocalProtocolError, type HoldfastError } from '../shared/errors.js'
+import { DeliveryError, LocalProtocolError, type HoldfastError } from '../shared/errors.js'
 import { createEmitter, type EventNames } from '../shared/emitter.js'
 import { check, requireNumber, requireText, withDefaults } from '../shared/validate.js'
 import type { Dialect } from '../dialects/dialect.js'
@@ -70,7 +70,7 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
         return void lifecycle.emit('rtt', notice.rttMs)
       case 'error':
         // A bug in a listener must not pass unnoticed because nobody listens for it.
-        if (!lifecycle.emit('error', notice.error) && notice.error instanceof ListenerError) {
+        if (!lifecycle.emit('error', notice.error) && notice.error.name === 'ListenerError') {
           platform.throwLater(notice.error)
         }
         return

@@ -3,7 +3,6 @@ import {
   ConnectError,
   ConnectionLostError,
   isRefusal,
-  LocalProtocolError,
   RefusedError,
   type ErrorCode,
   type HoldfastError,
@@ -156,7 +155,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
 
   function broken(error: HoldfastError, now: number): void {
     // What our own side could not send says nothing of the server.
-    if (!(error instanceof LocalProtocolError)) liveness.received(now)
+    if (error.name !== 'LocalProtocolError') liveness.received(now)
     effects.push({ type: 'report', error })
     if (isRefusal(error)) lose(error, error.code === 'UNAUTHORIZED' ? 'unauthorized' : 'stop', now)
     else if (++badFrames >= dialect.badFramesMax) lose(error, 'retry', now)

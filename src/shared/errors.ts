@@ -14,7 +14,7 @@
  * ```
  *
  * A wrong option or argument is not in this family: it throws a `TypeError` or `RangeError` at the call.
- * Tell errors apart by `code`: two copies of this package on one page have two sets of classes.
+ * Tell errors apart by `code` or `name`: two copies of this package in one program have two sets of classes.
  */
 export type ErrorCode =
   | 'URL_FAILED'
@@ -85,7 +85,21 @@ export class HoldfastError extends Error {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
   }
+
+  /**
+   * True of each error of the family, also of one that another copy of this package has made: where `import` gets one
+   * copy and `require` another, `instanceof` is false between them.
+   *
+   * @example if (thrown?.isHoldfastError) console.log(thrown.code)
+   */
+  get isHoldfastError(): true {
+    return true
+  }
 }
+
+/** Whether it is one of the family, of this copy of the package or of another. */
+export const isHoldfastError = (thrown: unknown): thrown is HoldfastError =>
+  !!(thrown as Partial<HoldfastError> | null | undefined)?.isHoldfastError
 
 /** An attempt failed before the connection was usable. Codes: `URL_FAILED`, `AUTH_FAILED`, `UNREACHABLE`, `CONNECT_TIMEOUT`. */
 export class ConnectError extends HoldfastError {

@@ -49,7 +49,7 @@ export const SESSION_CLOSE_CODES: Record<EndReason, number> = {
 
 /** An error of the client is sent to it with its message. Of an error of the server, the client gets the code only. */
 export function closingOf(error: HoldfastError): Closing {
-  if (!(error instanceof RemoteProtocolError)) {
+  if (error.name !== 'RemoteProtocolError') {
     return { code: INTERNAL_ERROR, told: new HoldfastError(error.code, 'The server failed') }
   }
   if (error.code === 'RATE_LIMITED') return { code: RATE_LIMITED, told: error }

@@ -1,4 +1,4 @@
-import { HoldfastError, RemoteProtocolError, StorageError, textOf } from '../../shared/errors.js'
+import { HoldfastError, isHoldfastError, textOf } from '../../shared/errors.js'
 import * as closeCodes from '../../protocol/close-codes.js'
 import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
 import { badFrame, upFrame, type UpFrame } from '../../protocol/frames.js'
@@ -182,8 +182,8 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
 
   fail(cause: unknown): void {
     if (!this.#isAlive()) return
-    const isOurs = cause instanceof RemoteProtocolError || cause instanceof StorageError
-    const error = isOurs
+    const isKnown = isHoldfastError(cause) && /^(RemoteProtocol|Storage)Error$/.test(cause.name)
+    const error = isKnown
       ? cause
       : new HoldfastError('SERVER_FAILED', `A frame could not be handled: ${textOf(cause)}`, cause)
     this.#context.report(error)

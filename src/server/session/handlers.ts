@@ -1,4 +1,4 @@
-import { HoldfastError, ListenerError, textOf } from '../../shared/errors.js'
+import { HoldfastError, isHoldfastError, ListenerError, textOf } from '../../shared/errors.js'
 import { isThenable } from '../../shared/maybe-promise.js'
 import { isError } from '../../shared/realms.js'
 import type { Body } from '../../protocol/codec.js'
@@ -178,7 +178,7 @@ export class Handlers {
 
   #rejection(event: string, cause: unknown, context?: HandlerContext): Outcome {
     if (isRetry(cause)) return { status: 'later', afterMs: cause.afterMs }
-    const isOurs = cause instanceof HoldfastError
+    const isOurs = isHoldfastError(cause)
     // A handler that was aborted may throw the reason of its signal.
     if (!isOurs && !(context && HandlerContext.isAborted(context))) {
       const message = `A handler of "${event}" threw: ${textOf(cause)}`

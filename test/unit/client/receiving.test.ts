@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { plain } from '../../../src/dialects/plain/plain.js'
 import { json, type Codec } from '../../../src/protocol/codec.js'
 import { RemoteProtocolError } from '../../../src/shared/errors.js'
@@ -94,6 +94,21 @@ describe('a codec of the application', () => {
     expect(errors[0]?.message).toContain(`codec.decode made ${shown} of`)
     expect(seen).toEqual([1])
     expect(status()).toBe('connected')
+  })
+
+  test('that throws an error of another copy of the package is told in its words', async () => {
+    vi.resetModules()
+    const copy = await import('../../../src/shared/errors.js')
+    const decode = (): never => {
+      throw new copy.RemoteProtocolError('BAD_FRAME', 'an odd frame')
+    }
+    const { platform, connect, errors } = setUp({ dialect: plain({ codec: { ...json(), decode } }) })
+    await connect()
+    platform.link.deliver('odd')
+    await platform.settle()
+
+    expect(errors).toMatchObject([{ code: 'BAD_FRAME', message: 'an odd frame' }])
+    expect(errors[0]).not.toBeInstanceOf(RemoteProtocolError)
   })
 
   test('whose encode is a promise is refused by send, also when it is rejected', async () => {

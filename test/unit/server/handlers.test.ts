@@ -101,6 +101,17 @@ describe('events', () => {
     expect(errors).toHaveLength(1)
   })
 
+  test('are rejected in the words of a RejectedError of another copy of the package', async () => {
+    const { handlers, errors } = open()
+    vi.resetModules()
+    const copy = await import('../../../src/server/base/handler-errors.js')
+    handlers.on('full', () => Promise.reject(new copy.RejectedError('the room is full')))
+
+    expect(await run(handlers, 'full')).toEqual({ status: 'rejected', code: 'REJECTED', message: 'the room is full' })
+    expect(copy.RejectedError).not.toBe(RejectedError)
+    expect(errors).toEqual([])
+  })
+
   test('are rejected in bounded words, whatever is thrown, with exposeErrors', async () => {
     const { handlers } = open({ exposeErrors: true })
     handlers.on('long', () => Promise.reject(new Error('a'.repeat(5_000))))

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import * as errors from '../../../src/shared/errors.js'
 
 const {
@@ -6,6 +6,7 @@ const {
   ConnectionLostError,
   DeliveryError,
   HoldfastError,
+  isHoldfastError,
   ListenerError,
   LocalProtocolError,
   RefusedError,
@@ -49,10 +50,31 @@ describe('the error family', () => {
   })
 
   test('is known to these tests', () => {
-    const names = Object.keys(errors).filter((name) => name.endsWith('Error'))
+    const names = Object.keys(errors).filter((name) => /^[A-Z].*Error$/.test(name))
 
     expect(names.sort()).toEqual(['ConnectionLostError', 'HoldfastError', ...family.map(([name]) => name)].sort())
   })
+})
+
+describe('isHoldfastError', () => {
+  test('is true of the errors of another copy of the package too, whatever they are derived from', async () => {
+    vi.resetModules()
+    const copy = await import('../../../src/shared/errors.js')
+    class Derived extends copy.DeliveryError {}
+
+    expect(copy.HoldfastError).not.toBe(HoldfastError)
+    expect([new copy.StorageError('STORAGE_FULL', ''), new Derived('EXPIRED', '')].map(isHoldfastError)).toEqual([
+      true,
+      true,
+    ])
+  })
+
+  test.each([undefined, null, 'HoldfastError', new Error('no'), { name: 'HoldfastError', code: 'EXPIRED' }])(
+    'is false of %j',
+    (thrown) => {
+      expect(isHoldfastError(thrown)).toBe(false)
+    },
+  )
 })
 
 describe('textOf', () => {
