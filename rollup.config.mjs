@@ -55,13 +55,29 @@ const files = (name, format) => [
   { file: `dist/${name}.min.js`, format, name: 'Holdfast', sourcemap: true, plugins: minify() },
 ]
 
+/** The same doors for `require`. They have no source maps: nothing is minified, and it is tests that load them. */
+const commonJs = (input) => ({
+  input,
+  external,
+  plugins: [compile('ES2022', 'dist/cjs'), ...packages],
+  output: { ...asCommonJs, dir: 'dist/cjs', chunkFileNames: 'chunks/[name].js' },
+})
+
+/** Marked as translated modules, so that each import of them means what it means of an ES module. */
+const asCommonJs = { format: 'cjs', exports: 'named', esModule: true }
+
 /** For pages without a bundler. */
 const alone = (input, output) => ({ input, plugins: [compile('ES2020'), ...packages], output })
 
 export default [
   doors({ ...pageDoors, server: 'src/server.ts', cli: 'src/server/echo/cli.ts' }, 'dist', thirdPartyLicenses()),
+  commonJs({ ...pageDoors, server: 'src/server.ts' }), // scripts/commonjs-doors.mjs adds the types.
   doors(pageDoors, 'dist/production', terseErrors()), // Where package.json sees neither Node nor development.
   // All that a page may need.
-  alone('src/browser.ts', [...files('holdfast.global', 'iife'), ...files('holdfast.esm', 'es')]),
+  alone('src/browser.ts', [
+    ...files('holdfast.global', 'iife'),
+    ...files('holdfast.esm', 'es'),
+    { ...asCommonJs, file: 'dist/cjs/browser.js' },
+  ]),
   alone('src/global-plain.ts', files('holdfast.plain.global', 'iife')), // The plain dialect, in memory.
 ]

@@ -35,6 +35,8 @@ try {
   checkLicenses()
   await importDoors()
   await importProductionDoors()
+  await requireDoors()
+  await mixCopies()
   compileConsumers()
   await loadScriptTags()
   await startEchoServer()
@@ -88,6 +90,54 @@ async function importProductionDoors() {
   console.log('✓ in production each door has the same')
 }
 
+/** As Node requires a door, as Jest and older versions of Node do, and as tools do that do not read `exports`. */
+async function requireDoors() {
+  const folders = doors.map((door) => `./node_modules/${door}`)
+  write(
+    'doors.cjs',
+    `const { isDeepStrictEqual } = require('node:util')
+    const [doors, folders, kind] = ${JSON.stringify([doors, folders])}.concat(process.argv[2])
+    ;(async () => {
+      for (const [index, door] of doors.entries()) {
+        const required = require(kind === 'folder' ? folders[index] : door)
+        const imported = await import(door)
+        if (!isDeepStrictEqual(Object.keys(required).sort(), Object.keys(imported).sort()))
+          throw new Error(door + ' has ' + Object.keys(required) + ' when required, ' + Object.keys(imported) + ' when imported')
+        const isSame = Object.entries(imported).every(([name, value]) => required[name] === value)
+        if (isSame !== (kind === 'copy')) throw new Error(door + ' is ' + (isSame ? 'one' : 'two') + ' in one program')
+      }
+    })()`,
+  )
+  const olderNode = '--no-experimental-require-module'
+  await must('node', ['doors.cjs', 'copy'])
+  await must('node', [olderNode, 'doors.cjs', 'exports'])
+  await must('node', [olderNode, 'doors.cjs', 'folder'])
+  console.log('✓ each door can be required: in Node it is the one that is imported, elsewhere it is CommonJS')
+}
+
+/** Where a program has both kinds, what the one makes means the same to the other. */
+async function mixCopies() {
+  write(
+    'copies.cjs',
+    `const { RejectedError } = require('holdfast/server')
+    const { createClient, reliable } = require('holdfast/reliable')
+    import('holdfast/server').then(async (other) => {
+      if (other.RejectedError === RejectedError) throw new Error('There is one copy')
+      const server = other.createServer()
+      server.on('session', (session) => session.on('order', () => { throw new RejectedError('sold out') }))
+      const { url } = await server.listening
+      const client = createClient({ url, WebSocket: require('ws'), dialect: reliable() })
+      client.connect()
+      const error = await client.send('order', 1).delivered.catch((thrown) => thrown)
+      await client.close()
+      await server.close()
+      if (error.code !== 'REJECTED' || error.message !== 'sold out') throw error
+    })`,
+  )
+  await must('node', ['--no-experimental-require-module', 'copies.cjs'])
+  console.log('✓ a required copy and an imported one understand each other')
+}
+
 /** What lies in a folder above is found from the project too, and would stand in for what the package lacks. */
 function standAlone() {
   for (let folder = dirname(project); ; folder = dirname(folder)) {
@@ -100,8 +150,8 @@ function standAlone() {
 /** A consumer has the types of Node and React, where it uses their doors, and of no other package. */
 function checkDeclarations() {
   const entries = Object.entries(manifest.exports).filter(([, { types }]) => types)
-  const reached = entries.flatMap(([door, { types }]) =>
-    [...reachableFrom([join(installed, types)])].map((path) => ({ door, path })),
+  const reached = entries.flatMap(([door, { types, require }]) =>
+    [...reachableFrom([types, require.types].map((path) => join(installed, path)))].map((path) => ({ door, path })),
   )
   const foreign = reached.flatMap(({ door, path }) =>
     importsOf(path)
@@ -119,13 +169,20 @@ function compileConsumers() {
   const samples = samplesOf(readFileSync('README.md', 'utf8'))
   write('page.ts', userOf(pageDoors))
   write('user.ts', userOf(doors))
+  write('user.cts', userOf(doors))
   write('application.d.ts', APPLICATION)
   for (const [name, text] of samples) write(name, text)
   const page = { files: ['page.ts'], types: [] }
   const everything = { files: ['user.ts', 'application.d.ts', ...samples.keys()], types: ['node'] }
+  const commonJs = { files: ['user.cts'], types: ['node'] }
+  const consumersWith = {
+    Node10: [everything],
+    Bundler: [page, everything],
+    Node16: [commonJs, everything],
+    NodeNext: [commonJs, everything],
+  }
   for (const ts of COMPILERS) {
-    for (const moduleResolution of ['Bundler', 'Node16', 'NodeNext']) {
-      const consumers = moduleResolution === 'Bundler' ? [page, everything] : [everything]
+    for (const [moduleResolution, consumers] of Object.entries(consumersWith)) {
       const errors = consumers.flatMap((files) =>
         compileConsumer(ts, { project, ours: installed, moduleResolution, ...files }),
       )

@@ -1,7 +1,9 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 
 /** Removes the folders that are named, or else everything that the scripts make. */
 const named = process.argv.slice(2)
-for (const folder of named.length > 0 ? named : ['dist', 'coverage', 'test-results']) {
+const { files } = JSON.parse(readFileSync('package.json', 'utf8'))
+const made = ['coverage', 'test-results', ...files.filter((name) => !name.includes('.'))]
+for (const folder of named.length > 0 ? named : made) {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -13,13 +13,13 @@ export const COMPILERS = [typescript54, typescript59, typescript]
  * for them would take most of the time.
  *
  * @param {typeof import('typescript')} ts
- * @param {{ project: string, ours: string, files: string[], types: string[], moduleResolution: 'Bundler' | 'Node16' | 'NodeNext' }} consumer
+ * @param {{ project: string, ours: string, files: string[], types: string[], moduleResolution: 'Node10' | 'Bundler' | 'Node16' | 'NodeNext' }} consumer
  *   `ours` is the folder in which the package is installed
  * @returns {string[]} what is wrong, with its place
  */
 export function compileConsumer(ts, { project, ours, files, types, moduleResolution }) {
   const options = {
-    module: moduleResolution === 'Bundler' ? ts.ModuleKind.ESNext : ts.ModuleKind[moduleResolution],
+    module: ts.ModuleKind[moduleResolution] ?? ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind[moduleResolution],
     target: ts.ScriptTarget.ES2022,
     jsx: ts.JsxEmit.ReactJSX,
@@ -28,6 +28,8 @@ export function compileConsumer(ts, { project, ours, files, types, moduleResolut
     skipLibCheck: false,
     noEmit: true,
     types,
+    // Version 6 calls Node10 deprecated; older ones do not know this value.
+    ...(moduleResolution === 'Node10' && ts.versionMajorMinor >= '6' && { ignoreDeprecations: '6.0' }),
   }
   const rootNames = files.map((name) => slashed(join(project, name)))
   const program = ts.createProgram({ rootNames, options, host: hostIn(ts, project, options) })
