@@ -165,7 +165,12 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
     const words = farewell?.words ?? reason
     const ending = `close code ${code}${words && `, ${words}`}`
     if (state.status === 'connecting') {
-      lose(new ConnectError('UNREACHABLE', `No connection: ${ending}`), 'retry', now)
+      // A browser tells no cause: the likely ones are named.
+      const error = new ConnectError(
+        'UNREACHABLE',
+        `No connection: ${ending}. Is the server up, the URL right with its path, and the dialect right? A companion server wants reliable()`,
+      )
+      lose(error, 'retry', now)
     } else {
       const error = new ConnectionLostError('CONNECTION_CLOSED', `Connection lost: ${ending}`, code, reason)
       lose(error, wish ?? dialect.advise(code), now)

@@ -65,6 +65,7 @@ export type ErrorCode =
   | 'SERVER_FAILED'
   | 'HANDLER_TIMEOUT'
   | 'LISTENER_TIMEOUT'
+  | 'UPGRADE_REFUSED'
   | 'RETRY_LATER'
 
 /** What was thrown, in words: whatever it is, since even an error may refuse to be printed. */

@@ -46,8 +46,13 @@ export interface Engine<C extends Contract = Untyped> {
   to(room: string): Target<C>
   /** Sends to every session, also those that are away. Throws as `session.send`. */
   broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
-  /** Counts an error of an adapter and emits it. */
-  report(error: HoldfastError): void
+  /**
+   * Counts an error of an adapter and emits it.
+   *
+   * @param kind what is printed once where nobody listens; default: the error's code
+   * @returns whether a listener took it
+   */
+  report(error: HoldfastError, advice?: string, kind?: string): boolean
   /** Tells every client when to reconnect, lets running handlers finish, closes with 1012. New clients are refused. */
   drain(options?: DrainOptions): Promise<void>
   /** Closes every connection with 1001. The store keeps the streams; a handler that still runs is recorded there. */
@@ -112,7 +117,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
         this.#runningCount += change
         this.#checkDrained()
       },
-      report: (error, advice) => this.report(error, advice),
+      report: (error, advice) => void this.report(error, advice),
     }
     this.#sessions = new SessionRegistry(this.#context, this.#events)
   }
@@ -160,8 +165,8 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
     this.#target(() => this.#sessions.all()).send(event, ...data)
   }
 
-  report(error: HoldfastError, advice?: string): void {
-    if (this.#status !== 'stopped') this.#events.report(error, advice)
+  report(error: HoldfastError, advice?: string, kind?: string): boolean {
+    return this.#status !== 'stopped' && this.#events.report(error, advice, kind)
   }
 
   drain(drainOptions?: DrainOptions): Promise<void> {

@@ -28,7 +28,7 @@ export class ServerEmitter {
     this.#platform = platform
     const onThrow = (error: HoldfastError, event: string): void => {
       // Never report an error thrown by an `error` listener to the `error` listeners: it would loop.
-      if (event !== 'error') return this.report(error)
+      if (event !== 'error') return void this.report(error)
       this.#errorCount++
       this.#warnOnce(error)
     }
@@ -70,18 +70,23 @@ export class ServerEmitter {
     return reception
   }
 
-  /** @param advice is printed too, also where somebody listens */
-  report(error: HoldfastError, advice?: string): void {
+  /**
+   * @param advice is printed too, also where somebody listens
+   * @param kind what is printed once where nobody does; default: the code
+   * @returns whether a listener took it
+   */
+  report(error: HoldfastError, advice?: string, kind: string = error.code): boolean {
     this.#errorCount++
     const isHeard = this.#events.emit('error', error) > 0
     if (advice) this.#platform.warn?.(`Holdfast server: ${advice}. This name is printed once.`, error)
-    else if (!isHeard) this.#warnOnce(error)
+    else if (!isHeard) this.#warnOnce(error, kind)
+    return isHeard
   }
 
   /** An error that nobody hears is not lost; one that comes with every message floods nobody. */
-  #warnOnce(error: HoldfastError): void {
-    if (this.#warned.has(error.code)) return
-    this.#warned.add(error.code)
+  #warnOnce(error: HoldfastError, kind: string = error.code): void {
+    if (this.#warned.has(kind)) return
+    this.#warned.add(kind)
     this.#platform.warn?.(
       `Holdfast server: ${error.code}, and server.on('error') has no listener that took it. This kind is printed once.`,
       error,

@@ -9,6 +9,8 @@ export interface Refusal {
   /** For people: the body of the response. */
   readonly reason: string
   readonly headers?: Readonly<Record<string, string>>
+  /** For the people who run the server: what is likely to be wrong. It is not sent. */
+  readonly hint?: string
 }
 
 /** What a server does with requests for an upgrade. */
@@ -16,6 +18,8 @@ export interface UpgradeHandlers {
   /** Refuses a handshake that is sound, for a reason of the server's own. */
   readonly refuse?: (request: IncomingMessage) => Refusal | undefined
   readonly opened: (client: WebSocket, request: IncomingMessage) => void
+  /** A request for an upgrade is being answered with a refusal. */
+  readonly refused?: (refusal: Refusal, request: IncomingMessage) => void
 }
 
 interface Rule extends Refusal {
@@ -33,6 +37,8 @@ const NOT_FOUND: Refusal = { status: 404, reason: 'There is no WebSocket at this
 /** RFC 9110 section 15.5.6: a 405 must name the methods that are allowed. */
 const WRONG_METHOD: Refusal = { status: 405, reason: 'The method must be GET.', headers: { Allow: 'GET' } }
 
+const PROXY = 'A proxy on the way may have dropped the header: it must be told to pass Upgrade and Connection on'
+
 /**
  * RFC 6455 section 4.2.1: what a handshake must have, else the server must answer with an error "such as 400".
  * ws checks the rest: the key, which must be there once, and the form of the subprotocols.
@@ -48,10 +54,16 @@ const RULES: readonly Rule[] = [
     reason: 'There must be one Host.',
     isKept: ({ rawHeaders }) => countOf('host', rawHeaders) === 1,
   },
-  { status: 400, reason: 'Upgrade must be websocket.', isKept: (request) => upgradesToWebSocket(request) },
+  {
+    status: 400,
+    reason: 'Upgrade must be websocket.',
+    hint: PROXY,
+    isKept: (request) => upgradesToWebSocket(request),
+  },
   {
     status: 400,
     reason: 'Connection must be Upgrade.',
+    hint: PROXY,
     isKept: ({ headers }) => /(^|,)\s*upgrade\s*(,|$)/i.test(headers.connection ?? ''),
   },
   {
@@ -80,15 +92,19 @@ const RULES: readonly Rule[] = [
  * A request that does not ask for a WebSocket at all is answered with 426.
  */
 export function refusalOf(request: IncomingMessage): Refusal | undefined {
-  const isHandshake =
-    upgradesToWebSocket(request) || Object.keys(request.headers).some((name) => name.startsWith('sec-websocket-'))
-  if (request.method !== 'GET' && (isHandshake || request.method !== 'HEAD')) return WRONG_METHOD
-  return isHandshake ? RULES.find(({ isKept }) => !isKept(request)) : NO_HANDSHAKE
+  const isWanted = isHandshake(request)
+  if (request.method !== 'GET' && (isWanted || request.method !== 'HEAD')) return WRONG_METHOD
+  return isWanted ? RULES.find(({ isKept }) => !isKept(request)) : NO_HANDSHAKE
 }
 
 /** Answers the requests of an http server that exists for WebSockets alone. */
-export function requireUpgrade(request: IncomingMessage, response: ServerResponse): void {
+export function requireUpgrade(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { refused = () => {} }: Pick<UpgradeHandlers, 'refused'>,
+): void {
   const refusal = refusalOf(request) ?? NO_HANDSHAKE
+  if (isHandshake(request)) refused(refusal, request)
   response.writeHead(refusal.status, headersOf(refusal))
   response.end(refusal.reason)
 }
@@ -102,14 +118,21 @@ export function requireUpgrade(request: IncomingMessage, response: ServerRespons
 export function bindUpgrades(
   http: HttpServer,
   sockets: WebSocketServer,
-  { refuse = () => undefined, opened }: UpgradeHandlers,
+  { refuse = () => undefined, opened, refused = () => {} }: UpgradeHandlers,
 ): () => void {
+  const notFound = { ...NOT_FOUND, hint: `The path of this server is "${sockets.options.path}"` }
+
+  function reject(refusal: Refusal, request: IncomingMessage, socket: Duplex): void {
+    refused(refusal, request)
+    answer(socket, refusal)
+  }
+
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const isServed = sockets.shouldHandle(request) !== false
     // Other paths belong to the other listeners of a shared server.
     if (http.listenerCount('upgrade') > 1 && !isServed) return
-    const refusal = refusalOf(request) ?? (isServed ? refuse(request) : NOT_FOUND)
-    if (refusal) return answer(socket, refusal)
+    const refusal = refusalOf(request) ?? (isServed ? refuse(request) : notFound)
+    if (refusal) return reject(refusal, request, socket)
     // ws would refuse the connection where RFC 7692 section 5 wants the offer declined.
     request.headers['sec-websocket-extensions'] = checkedOffers(request.headers['sec-websocket-extensions'])
     // The response and the first frame leave in one packet.
@@ -121,6 +144,10 @@ export function bindUpgrades(
     }
   }
 
+  // What ws refuses it would answer by itself, without a word to us.
+  sockets.on('wsClientError', ({ message }, socket, request) =>
+    reject({ status: 400, reason: `${message}.` }, request, socket),
+  )
   http.on('upgrade', upgrade)
   return () => http.off('upgrade', upgrade)
 }
@@ -131,6 +158,10 @@ function countOf(name: string, rawHeaders: readonly string[]): number {
   for (let index = 0; index < rawHeaders.length; index += 2) if (rawHeaders[index]?.toLowerCase() === name) count++
   return count
 }
+
+/** Whether it asks for a WebSocket, well or badly. */
+const isHandshake = (request: IncomingMessage): boolean =>
+  upgradesToWebSocket(request) || Object.keys(request.headers).some((name) => name.startsWith('sec-websocket-'))
 
 function upgradesToWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'

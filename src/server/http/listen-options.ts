@@ -4,7 +4,7 @@ import { check, requireInteger, requireText, type Defaults } from '../../shared/
 
 /** Where a server can be reached. */
 export interface ServerAddress {
-  /** For instance `ws://127.0.0.1:8080`; `wss:` when attached to an https server. */
+  /** With the path that is served: `ws://127.0.0.1:8080/live`; `wss:` when attached to an https server. */
   readonly url: string
   readonly port: number
 }

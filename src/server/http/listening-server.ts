@@ -40,13 +40,13 @@ export function listen(
   handlers: ListeningServerHandlers,
 ): ListeningServer {
   const isOwn = options.server === undefined
-  const http = options.server ?? createServer(requireUpgrade)
+  const http = options.server ?? createServer((request, response) => requireUpgrade(request, response, handlers))
   // The types of ws lack the timeout.
   const closeTimeout = { closeTimeout: CLOSE_TIMEOUT_MS }
   const perMessageDeflate = deflateOptions(options.compression)
   const sockets = new WebSocketServer({ noServer: true, ...socketOptions, ...closeTimeout, perMessageDeflate })
   const closing = new AbortController()
-  const listening = addressOf(http, closing.signal)
+  const listening = addressOf(http, closing.signal, socketOptions.path)
   const unbind = bindUpgrades(http, sockets, {
     ...handlers,
     opened(client, request) {
@@ -74,14 +74,14 @@ export function listen(
 }
 
 /** Rejects with Node's own error, or with an `AbortError`. */
-export async function addressOf(http: HttpServer, signal: AbortSignal): Promise<ServerAddress> {
+export async function addressOf(http: HttpServer, signal: AbortSignal, path = ''): Promise<ServerAddress> {
   if (!http.listening) await once(http, 'listening', { signal })
   const address = http.address()
   if (address === null || typeof address === 'string') {
     throw new TypeError(`server must be listening on a TCP port, got ${show(address)}`)
   }
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  return { url: `${http instanceof TlsServer ? 'wss' : 'ws'}://${host}:${address.port}`, port: address.port }
+  return { url: `${http instanceof TlsServer ? 'wss' : 'ws'}://${host}:${address.port}${path}`, port: address.port }
 }
 
 /** Closes an http server of our own with its connections, and leaves an attached one running. */

@@ -9,9 +9,14 @@ import { checkListenOptions, LISTEN_DEFAULTS, type ListenOptions, type ServerAdd
 import { listen } from './listening-server.js'
 import { ENGINE_DEFAULTS, resolveOptions, type EngineOptions } from '../base/options.js'
 import { nodePlatform } from '../base/platform.js'
+import { Refusals } from './refusals.js'
 import { bindSocket } from './ws-adapter.js'
 
-const NO_PROTOCOL: Refusal = { status: 400, reason: `Offer the subprotocol ${SUBPROTOCOL}.` }
+const NO_PROTOCOL: Refusal = {
+  status: 400,
+  reason: `Offer the subprotocol ${SUBPROTOCOL}.`,
+  hint: 'Clients of Holdfast do so with the dialect reliable(); plain() and a bare WebSocket are for other servers',
+}
 
 /** Options of `createServer`. Every one has a default. */
 export interface ServerOptions extends ListenOptions, EngineOptions {
@@ -31,6 +36,11 @@ export interface Server<C extends Contract = Untyped> {
   readonly sessionCount: number
   /** How many `error` events there were since the start. */
   readonly errorCount: number
+  /**
+   * How many requests for an upgrade were refused since the start: a wrong path, no subprotocol `holdfast.1`, no sound
+   * handshake. The first of each kind is an `error` event too (`UPGRADE_REFUSED`).
+   */
+  readonly refusedCount: number
   /**
    * Listens to `session` or `error`. When a listener throws, the others are called all the same, and `error` is emitted.
    *
@@ -77,6 +87,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   check('path', path, 'a string that starts with "/"', isPath)
   const { limits } = resolveOptions(engineOptions)
   const engine = createEngine<C>(engineOptions, nodePlatform)
+  const refusals = new Refusals((error, kind) => engine.report(error, undefined, kind))
   const { listening, close } = listen(
     options,
     {
@@ -87,6 +98,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     {
       refuse: (request) => (offersProtocol(request) ? undefined : NO_PROTOCOL),
       opened: (client, request) => bindSocket(engine, client, request),
+      refused: (refusal, request) => refusals.add(refusal, request),
       closing: () => engine.close(),
     },
   )
@@ -101,6 +113,9 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     },
     get errorCount() {
       return engine.errorCount
+    },
+    get refusedCount() {
+      return refusals.count
     },
     on: (event, listener) => engine.on(event, listener),
     to: (room) => engine.to(room),

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createEchoServer } from '../../../src/server/echo/echo-server.js'
 import type { ListenOptions } from '../../../src/server/http/listen-options.js'
 import { addressOf } from '../../../src/server/http/listening-server.js'
-import { createServer, type ServerOptions } from '../../../src/server/http/server.js'
+import { createServer, type Server, type ServerOptions } from '../../../src/server/http/server.js'
 import {
   handshake,
   openRaw,
@@ -20,8 +20,15 @@ import {
  */
 const SERVERS = [
   { name: 'the echo server', start: createEchoServer, offer: {} },
-  { name: 'the companion', start: createServer, offer: { 'Sec-WebSocket-Protocol': 'holdfast.1' } },
+  { name: 'the companion', start: startCompanion, offer: { 'Sec-WebSocket-Protocol': 'holdfast.1' } },
 ] as const
+
+/** One whose refusals are not printed. */
+function startCompanion(options?: ServerOptions): Server {
+  const server = createServer(options)
+  server.on('error', () => {})
+  return server
+}
 
 const cleanups: (() => unknown)[] = []
 
@@ -263,7 +270,7 @@ describe('the companion', () => {
     requestLine?: string,
     options: ServerOptions = {},
   ): Promise<RawConnection> {
-    const server = createServer(options)
+    const server = startCompanion(options)
     cleanups.unshift(() => server.close())
     return ask((await server.listening).port, handshake(changes, requestLine))
   }

@@ -1,11 +1,14 @@
 import { createServer as createHttpServer, get, type Server as HttpServer } from 'node:http'
 import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import type { HoldfastError } from '../../../src/shared/errors.js'
+import { createClient, plain, reliable, type Dialect, type WebSocketClass } from '../../../src/index.js'
 import { memoryStreams } from '../../../src/server/stores/memory-streams.js'
 import type { ServerAddress } from '../../../src/server/http/listen-options.js'
 import { addressOf } from '../../../src/server/http/listening-server.js'
 import { createServer, offersProtocol, type Server, type ServerOptions } from '../../../src/server/http/server.js'
-import { nextClose, openClient } from '../../support/clients.js'
+import { nextClose, openClient, PlainWebSocket } from '../../support/clients.js'
+import { handshake, openRaw, type HeaderLines } from '../../support/raw-websocket.js'
 import type { Frame } from '../../support/server-world.js'
 
 const cleanups: (() => unknown)[] = []
@@ -227,8 +230,8 @@ describe('listening', () => {
       if (request.url === '/other') other.handleUpgrade(request, socket, head, (client) => client.close(4999))
     })
 
-    const { client } = await connect(`${url}/live`, {})
-    const { client: elsewhere } = await openClient(`${url}/other`)
+    const { client } = await connect(url, {})
+    const { client: elsewhere } = await openClient(new URL('/other', url).href)
 
     expect(client.readyState).toBe(WebSocket.OPEN)
     expect(await nextClose(elsewhere)).toMatchObject({ closeCode: 4999 })
@@ -236,10 +239,11 @@ describe('listening', () => {
   })
 
   test('refuses other paths where nobody else takes them', async () => {
-    const { url } = await start({ path: '/live' })
+    const { url, port } = await start({ path: '/live' })
 
-    expect(await statusOf(`${url}/live`)).toBe(101)
-    expect(await statusOf(`${url}/other`)).toBe(404)
+    expect(url).toBe(`ws://127.0.0.1:${port}/live`)
+    expect(await statusOf(url)).toBe(101)
+    expect(await statusOf(`ws://127.0.0.1:${port}/other`)).toBe(404)
   })
 
   test('rejects when it is closed before an attached server listens', async () => {
@@ -248,6 +252,79 @@ describe('listening', () => {
     await server.close()
 
     await expect(server.listening).rejects.toMatchObject({ name: 'AbortError' })
+  })
+})
+
+describe('a refused upgrade', () => {
+  async function startWatched(options: ServerOptions = {}) {
+    const server = await start(options)
+    const errors: HoldfastError[] = []
+    server.on('error', (error) => errors.push(error))
+    return { server, errors }
+  }
+
+  test('is counted, and the first of each kind is reported with what is likely to be wrong', async () => {
+    const { server, errors } = await startWatched({ path: '/live' })
+    const elsewhere = `ws://127.0.0.1:${server.port}`
+
+    await statusOf(`${elsewhere}/typo?ticket=secret`)
+    await expect(openClient(server.url)).rejects.toThrow('400')
+    await statusOf(`${elsewhere}/typo`)
+    await expect(openClient(server.url)).rejects.toThrow('400')
+
+    expect(server.refusedCount).toBe(4)
+    expect(errors.map(({ code }) => code)).toEqual(['UPGRADE_REFUSED', 'UPGRADE_REFUSED'])
+    expect(errors[0]?.message).toMatch(
+      /^Answered an upgrade of "\/typo" from 127\.0\.0\.1 with 404: .*The path of this server is "\/live"/,
+    )
+    expect(errors[1]?.message).toMatch(/with 400: Offer the subprotocol holdfast\.1\. .*reliable\(\)/)
+    expect(server.errorCount).toBe(2)
+  })
+
+  test.each<[what: string, changes: HeaderLines, told: RegExp]>([
+    ['that ws would refuse', { 'Sec-WebSocket-Key': 'short' }, /400: Missing or invalid Sec-WebSocket-Key header/],
+    [
+      'whose header a proxy has dropped',
+      { Upgrade: undefined, Connection: undefined },
+      /Upgrade must.* A proxy on the way/,
+    ],
+  ])('%s is reported too', async (_what, changes, told) => {
+    const { server, errors } = await startWatched()
+
+    const { response } = await openRaw(server.port, handshake({ 'Sec-WebSocket-Protocol': 'holdfast.1', ...changes }))
+
+    expect(response.status).toBe(400)
+    expect(errors).toMatchObject([{ code: 'UPGRADE_REFUSED', message: expect.stringMatching(told) }])
+    expect(server.refusedCount).toBe(1)
+  })
+
+  test('is none where a page is asked for', async () => {
+    const { server, errors } = await startWatched()
+
+    expect((await fetch(server.url.replace('ws:', 'http:'))).status).toBe(426)
+
+    expect([server.refusedCount, errors]).toEqual([0, []])
+  })
+
+  test.each<[dialect: string, make: () => Dialect, path: string]>([
+    ['plain()', () => plain(), '/live'],
+    ['reliable()', () => reliable(), '/typo'],
+  ])('of a client with %s at %3$s is told to it with the likely causes', async (_name, make, path) => {
+    const { server } = await startWatched({ path: '/live' })
+    const url = `ws://127.0.0.1:${server.port}${path}`
+    // The class of ws lacks dispatchEvent, which no client calls.
+    const client = createClient({ url, dialect: make(), WebSocket: PlainWebSocket as unknown as WebSocketClass })
+    cleanups.push(() => client.close())
+    const failed = new Promise((resolve) => {
+      client.lifecycle.on('state', (state) => state.status === 'waiting' && resolve(state.error))
+    })
+
+    client.connect()
+
+    expect(await failed).toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringMatching(/1006.*server up.*path.*dialect.*reliable\(\)/),
+    })
   })
 })
 

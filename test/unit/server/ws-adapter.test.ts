@@ -31,7 +31,7 @@ async function bind(isTls = false) {
       accepted.push({ socket, request })
       return { receive: (frame: unknown) => void received.push(frame), closed }
     },
-    report: (error: HoldfastError) => void errors.push(error),
+    report: (error: HoldfastError) => errors.push(error) > 0,
   }
   const http = (isTls ? createTlsServer({ ...TLS, pskCallback: () => PSK }) : createServer()).listen(0, '127.0.0.1')
   const sockets = new WebSocketServer({ server: http, maxPayload: 1_000 })
