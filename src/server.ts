@@ -15,7 +15,7 @@ export type {
 } from './server/base/api.js'
 export type { EchoServer, EchoServerOptions } from './server/echo/echo-server.js'
 export type { DrainOptions } from './server/engine/engine.js'
-export type { ListenOptions, ServerAddress } from './server/http/listen-options.js'
+export type { AttachableServer, ListenOptions, ServerAddress } from './server/http/listen-options.js'
 export type { MemoryStreamsOptions } from './server/stores/memory-streams.js'
 export type {
   Credential,

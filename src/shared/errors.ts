@@ -66,6 +66,7 @@ export type ErrorCode =
   | 'HANDLER_TIMEOUT'
   | 'LISTENER_TIMEOUT'
   | 'UPGRADE_REFUSED'
+  | 'NOT_LISTENING'
   | 'RETRY_LATER'
 
 /** What was thrown, in words: whatever it is, since even an error may refuse to be printed. */

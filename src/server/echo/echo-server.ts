@@ -13,7 +13,10 @@ import { bindSocket } from '../http/ws-adapter.js'
 export interface EchoServerOptions extends ListenOptions {
   /** The longest message in bytes, after decompression; a longer one closes its connection with 1009. Default: 1 MiB. */
   readonly payloadBytesMax?: number
-  /** Called for each connection that failed: a frame that breaks the protocol, or a reset. It must not throw. */
+  /**
+   * Called for each connection that failed: a frame that breaks the protocol, or a reset. Also when the server does not
+   * listen and nobody has read `listening` (`NOT_LISTENING`). It must not throw.
+   */
   readonly onError?: (error: HoldfastError) => void
 }
 
@@ -55,10 +58,10 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
   checkOptions(options)
   const { payloadBytesMax: maxPayload = 1024 * 1024 } = options
   const engine = createEchoEngine(options, report)
-  const { listening, clients, close } = listen(
+  const listener = listen(
     options,
     { maxPayload, handleProtocols: chooseProtocol },
-    { opened, closing: () => engine.close() },
+    { opened, closing: () => engine.close(), failed },
   )
   let errorCount = 0
 
@@ -75,20 +78,28 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
     })
   }
 
+  function failed(error: HoldfastError): boolean {
+    report(error)
+    if (!options.onError) nodePlatform.warn?.('Holdfast echo server:', error)
+    return options.onError !== undefined
+  }
+
   function report(error: HoldfastError): void {
     errorCount += 1
     options.onError?.(error)
   }
 
   return {
-    listening,
+    get listening() {
+      return listener.listening
+    },
     get clientCount() {
-      return clients.size
+      return listener.clients.size
     },
     get errorCount() {
       return errorCount
     },
-    close,
+    close: () => listener.close(),
   }
 }
 

@@ -1,7 +1,8 @@
-import { type IncomingMessage, type Server as HttpServer, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { checkedOffers, isExtensionList } from './extensions.js'
+import type { AttachableServer } from './listen-options.js'
 
 /** The response to a request that is not upgraded. */
 export interface Refusal {
@@ -116,7 +117,7 @@ export function requireUpgrade(
  * @example const unbind = bindUpgrades(http, sockets, { opened: (client) => client.send('hello') })
  */
 export function bindUpgrades(
-  http: HttpServer,
+  http: AttachableServer,
   sockets: WebSocketServer,
   { refuse = () => undefined, opened, refused = () => {} }: UpgradeHandlers,
 ): () => void {

@@ -28,7 +28,7 @@ export class Refusals {
     // What follows the question mark may be a credential.
     const path = url.replace(/\?.*/s, '').slice(0, QUOTED_MAX)
     const advice = hint === undefined ? '' : ` ${hint}.`
-    const told = `Answered an upgrade of "${path}" from ${remoteAddress} with ${status}: ${reason}${advice}`
+    const told = `Answered an upgrade of "${path}" from ${remoteAddress ?? 'a local socket'} with ${status}: ${reason}${advice}`
     this.#report(new HoldfastError('UPGRADE_REFUSED', `${told} This kind is reported once`), reason)
   }
 }

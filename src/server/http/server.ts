@@ -28,7 +28,8 @@ export interface ServerOptions extends ListenOptions, EngineOptions {
 export interface Server<C extends Contract = Untyped> {
   /**
    * Resolves when the server listens. Rejects with Node's own error when it cannot (its `code` says why, for instance
-   * `EADDRINUSE`), and with an `AbortError` when `close` comes before an attached server listens.
+   * `EADDRINUSE`), and with an `AbortError` when `close` comes before an attached server listens. A failure of a server
+   * whose `listening` nobody reads is an `error` event (`NOT_LISTENING`) instead.
    */
   readonly listening: Promise<ServerAddress>
   readonly connectionCount: number
@@ -88,7 +89,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   const { limits } = resolveOptions(engineOptions)
   const engine = createEngine<C>(engineOptions, nodePlatform)
   const refusals = new Refusals((error, kind) => engine.report(error, undefined, kind))
-  const { listening, close } = listen(
+  const listener = listen(
     options,
     {
       ...(path !== undefined && { path }),
@@ -100,11 +101,14 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
       opened: (client, request) => bindSocket(engine, client, request),
       refused: (refusal, request) => refusals.add(refusal, request),
       closing: () => engine.close(),
+      failed: (error) => engine.report(error),
     },
   )
 
   return {
-    listening,
+    get listening() {
+      return listener.listening
+    },
     get connectionCount() {
       return engine.connectionCount
     },
@@ -121,7 +125,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     to: (room) => engine.to(room),
     broadcast: (event, ...data) => engine.broadcast(event, ...data),
     drain: (drainOptions) => engine.drain(drainOptions),
-    close,
+    close: () => listener.close(),
   }
 }
 

@@ -44,7 +44,8 @@ function listenToErrors(engine: Pick<Engine, 'report'>, client: WebSocket, tcp: 
 }
 
 /** Node remembers the address of a socket that is gone, once it was read. */
-const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress}:${remotePort}`
+const peerOf = ({ remoteAddress, remotePort }: Socket): string =>
+  remoteAddress === undefined ? 'a client of a local socket' : `${remoteAddress}:${remotePort}`
 
 class WsSocket implements ServerSocket {
   readonly #client: WebSocket

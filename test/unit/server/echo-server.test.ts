@@ -430,7 +430,11 @@ describe('options', () => {
       RangeError,
       'payloadBytesMax must be an integer from 1 to 2147483647, got 2147483648',
     ],
-    [{ server: 8080 }, TypeError, 'server must be an http.Server, got 8080'],
+    [
+      { server: 8080 },
+      TypeError,
+      'server must be an http.Server, an https.Server, or an http2 server with allowHTTP1, got 8080',
+    ],
     [{ compression: 'yes' }, TypeError, 'compression must be a boolean, got "yes"'],
     [{ onError: true }, TypeError, 'onError must be a function, got true'],
     [{ server: createServer(), port: 1 }, TypeError, 'port must be absent when server is given, got 1'],

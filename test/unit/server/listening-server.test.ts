@@ -1,9 +1,13 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { createSecureServer, createServer as createHttp2Server } from 'node:http2'
+import { createServer as createTcpServer } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { checkListenOptions } from '../../../src/server/http/listen-options.js'
 import { addressOf, closeServers } from '../../../src/server/http/listening-server.js'
+
+const SERVER_RULE = 'server must be an http.Server, an https.Server, or an http2 server with allowHTTP1'
 
 const cleanups: (() => unknown)[] = []
 
@@ -32,14 +36,12 @@ test('gives up waiting when it is told to', async () => {
   await expect(address).rejects.toMatchObject({ name: 'AbortError' })
 })
 
-test('refuses a server that listens on no port', async () => {
-  const http = createServer()
-  http.address = () => '/tmp/socket'
-  http.listen(0, '127.0.0.1')
-  cleanups.push(() => http.close())
+test('refuses a server that listens and does not say where', async () => {
+  const http = listen()
+  http.address = () => null
 
   await expect(addressOf(http, new AbortController().signal)).rejects.toThrow(
-    /^server must be listening on a TCP port, got /,
+    'server must be listening on a port or a socket, got null',
   )
 })
 
@@ -56,7 +58,10 @@ test('closes a server of its own, and leaves another’s running', async () => {
 test.each([
   [{ port: -1 }, RangeError, 'port must be an integer from 0 to 65535, got -1'],
   [{ host: 7 }, TypeError, 'host must be a non-empty string, got 7'],
-  [{ server: {} }, TypeError, 'server must be an http.Server, got [object Object]'],
+  [{ server: {} }, TypeError, `${SERVER_RULE}, got [object Object]`],
+  [{ server: createTcpServer() }, TypeError, SERVER_RULE],
+  [{ server: createHttp2Server() }, TypeError, SERVER_RULE],
+  [{ server: createSecureServer() }, TypeError, SERVER_RULE],
   [{ server: createServer(), port: 1 }, TypeError, 'port must be absent when server is given, got 1'],
 ])('refuses %o', (options, kind, message) => {
   // What a caller without types may pass.
