@@ -66,6 +66,7 @@ export type ErrorCode =
   | 'HANDLER_TIMEOUT'
   | 'LISTENER_TIMEOUT'
   | 'UPGRADE_REFUSED'
+  | 'UPGRADE_IGNORED'
   | 'NOT_LISTENING'
   | 'RETRY_LATER'
 

@@ -7,6 +7,7 @@ import { createEngine, type Engine } from '../engine/engine.js'
 import { checkListenOptions, LISTEN_DEFAULTS, type ListenOptions, type ServerAddress } from '../http/listen-options.js'
 import { listen } from '../http/listening-server.js'
 import { nodePlatform } from '../base/platform.js'
+import { offersProtocol } from '../http/server.js'
 import { bindSocket } from '../http/ws-adapter.js'
 
 /** Options of `createEchoServer`. Every one has a default. */
@@ -61,7 +62,7 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
   const listener = listen(
     options,
     { maxPayload, handleProtocols: chooseProtocol },
-    { opened, closing: () => engine.close(), failed },
+    { isOurs: isForEcho, opened, closing: () => engine.close(), isReady: () => engine.isOpen, failed },
   )
   let errorCount = 0
 
@@ -112,6 +113,10 @@ function echo(client: WebSocket, data: RawData, isBinary: boolean): void {
   })
   if (client.bufferedAmount > BUFFERED_BYTES_MAX) client.pause()
 }
+
+/** On a shared http server: clients without a subprotocol, and those of the companion. */
+const isForEcho = ({ headers }: IncomingMessage): boolean =>
+  headers['sec-websocket-protocol'] === undefined || offersProtocol({ headers })
 
 /** Sends every event back before it is acknowledged, and answers every request with its params. */
 function createEchoEngine({ payloadBytesMax }: EchoServerOptions, report: (error: HoldfastError) => void): Engine {

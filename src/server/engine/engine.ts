@@ -39,6 +39,8 @@ export interface Engine<C extends Contract = Untyped> {
   readonly sessionCount: number
   /** How many `error` events there were since the start. */
   readonly errorCount: number
+  /** Whether new clients are welcome: it neither drains nor is closed. */
+  readonly isOpen: boolean
   /** A socket was opened: greets the client. The frames of the socket and its end go to the returned object. */
   accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection
   on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown): () => void
@@ -132,6 +134,10 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
 
   get errorCount(): number {
     return this.#events.errorCount
+  }
+
+  get isOpen(): boolean {
+    return this.#status === 'open'
   }
 
   get spreadMs(): number | undefined {

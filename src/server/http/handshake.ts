@@ -1,8 +1,6 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { WebSocket, WebSocketServer } from 'ws'
-import { checkedOffers, isExtensionList } from './extensions.js'
-import type { AttachableServer } from './listen-options.js'
+import { isExtensionList } from './extensions.js'
 
 /** The response to a request that is not upgraded. */
 export interface Refusal {
@@ -14,15 +12,6 @@ export interface Refusal {
   readonly hint?: string
 }
 
-/** What a server does with requests for an upgrade. */
-export interface UpgradeHandlers {
-  /** Refuses a handshake that is sound, for a reason of the server's own. */
-  readonly refuse?: (request: IncomingMessage) => Refusal | undefined
-  readonly opened: (client: WebSocket, request: IncomingMessage) => void
-  /** A request for an upgrade is being answered with a refusal. */
-  readonly refused?: (refusal: Refusal, request: IncomingMessage) => void
-}
-
 interface Rule extends Refusal {
   readonly isKept: (request: IncomingMessage) => boolean
 }
@@ -30,10 +19,11 @@ interface Rule extends Refusal {
 /** RFC 9110 section 15.5.22: a 426 must name the protocol to upgrade to; section 7.8: and its Connection must say so. */
 const UPGRADE = { Upgrade: 'websocket', Connection: 'Upgrade' }
 
-const NO_HANDSHAKE: Refusal = { status: 426, reason: 'This is a WebSocket server.', headers: UPGRADE }
+/** There is nothing but WebSockets here. */
+export const NO_HANDSHAKE: Refusal = { status: 426, reason: 'This is a WebSocket server.', headers: UPGRADE }
 
 /** RFC 6455 section 4.2.2, "resource name". */
-const NOT_FOUND: Refusal = { status: 404, reason: 'There is no WebSocket at this path.' }
+export const NOT_FOUND: Refusal = { status: 404, reason: 'There is no WebSocket at this path.' }
 
 /** RFC 9110 section 15.5.6: a 405 must name the methods that are allowed. */
 const WRONG_METHOD: Refusal = { status: 405, reason: 'The method must be GET.', headers: { Allow: 'GET' } }
@@ -98,61 +88,6 @@ export function refusalOf(request: IncomingMessage): Refusal | undefined {
   return isWanted ? RULES.find(({ isKept }) => !isKept(request)) : NO_HANDSHAKE
 }
 
-/** Answers the requests of an http server that exists for WebSockets alone. */
-export function requireUpgrade(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { refused = () => {} }: Pick<UpgradeHandlers, 'refused'>,
-): void {
-  const refusal = refusalOf(request) ?? NO_HANDSHAKE
-  if (isHandshake(request)) refused(refusal, request)
-  response.writeHead(refusal.status, headersOf(refusal))
-  response.end(refusal.reason)
-}
-
-/**
- * Upgrades the requests of an http server with a sound handshake, and refuses the others.
- *
- * @returns removes its listener from the http server
- * @example const unbind = bindUpgrades(http, sockets, { opened: (client) => client.send('hello') })
- */
-export function bindUpgrades(
-  http: AttachableServer,
-  sockets: WebSocketServer,
-  { refuse = () => undefined, opened, refused = () => {} }: UpgradeHandlers,
-): () => void {
-  const notFound = { ...NOT_FOUND, hint: `The path of this server is "${sockets.options.path}"` }
-
-  function reject(refusal: Refusal, request: IncomingMessage, socket: Duplex): void {
-    refused(refusal, request)
-    answer(socket, refusal)
-  }
-
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const isServed = sockets.shouldHandle(request) !== false
-    // Other paths belong to the other listeners of a shared server.
-    if (http.listenerCount('upgrade') > 1 && !isServed) return
-    const refusal = refusalOf(request) ?? (isServed ? refuse(request) : notFound)
-    if (refusal) return reject(refusal, request, socket)
-    // ws would refuse the connection where RFC 7692 section 5 wants the offer declined.
-    request.headers['sec-websocket-extensions'] = checkedOffers(request.headers['sec-websocket-extensions'])
-    // The response and the first frame leave in one packet.
-    socket.cork()
-    try {
-      sockets.handleUpgrade(request, socket, head, (client) => opened(client, request))
-    } finally {
-      socket.uncork()
-    }
-  }
-
-  // What ws refuses it would answer by itself, without a word to us.
-  sockets.on('wsClientError', ({ message }, socket, request) =>
-    reject({ status: 400, reason: `${message}.` }, request, socket),
-  )
-  http.on('upgrade', upgrade)
-  return () => http.off('upgrade', upgrade)
-}
-
 /** How often a header came. Node puts names and values into one list, and keeps only the first of some. */
 function countOf(name: string, rawHeaders: readonly string[]): number {
   let count = 0
@@ -161,14 +96,15 @@ function countOf(name: string, rawHeaders: readonly string[]): number {
 }
 
 /** Whether it asks for a WebSocket, well or badly. */
-const isHandshake = (request: IncomingMessage): boolean =>
+export const isHandshake = (request: IncomingMessage): boolean =>
   upgradesToWebSocket(request) || Object.keys(request.headers).some((name) => name.startsWith('sec-websocket-'))
 
 function upgradesToWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'
 }
 
-function headersOf({ reason, headers = {} }: Refusal): Record<string, string | number> {
+/** The headers of the response to it. */
+export function headersOf({ reason, headers = {} }: Refusal): Record<string, string | number> {
   // Bytes behind a refused handshake are no request: the connection is useless.
   const connection = headers['Connection'] === undefined ? 'close' : `close, ${headers['Connection']}`
   const length = Buffer.byteLength(reason)
@@ -176,7 +112,7 @@ function headersOf({ reason, headers = {} }: Refusal): Record<string, string | n
 }
 
 /** Node hands over the bare socket of an upgrade, without a response object or an error listener. */
-function answer(socket: Duplex, refusal: Refusal): void {
+export function answer(socket: Duplex, refusal: Refusal): void {
   const headers = Object.entries(headersOf(refusal)).map(([name, value]) => `${name}: ${value}`)
   const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`, ...headers, '', '']
   socket.on('error', () => socket.destroy())

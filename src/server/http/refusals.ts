@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { HoldfastError } from '../../shared/errors.js'
+import { HoldfastError, type ErrorCode } from '../../shared/errors.js'
 import type { Refusal } from './handshake.js'
 
 /** The longest path that an error quotes, in characters. */
@@ -20,15 +20,26 @@ export class Refusals {
   }
 
   /** @example new Refusals(report).add({ status: 404, reason: 'There is no WebSocket at this path.' }, request) */
-  add({ status, reason, hint }: Refusal, { url = '', socket: { remoteAddress } }: IncomingMessage): void {
+  add({ status, reason, hint }: Refusal, request: IncomingMessage): void {
     this.#count++
-    // Kinds are our own sentences and those of ws: no peer makes new ones.
-    if (this.#kinds.has(reason)) return
-    this.#kinds.add(reason)
-    // What follows the question mark may be a credential.
-    const path = url.replace(/\?.*/s, '').slice(0, QUOTED_MAX)
     const advice = hint === undefined ? '' : ` ${hint}.`
-    const told = `Answered an upgrade of "${path}" from ${remoteAddress ?? 'a local socket'} with ${status}: ${reason}${advice}`
-    this.#report(new HoldfastError('UPGRADE_REFUSED', `${told} This kind is reported once`), reason)
+    this.#tell('UPGRADE_REFUSED', reason, `Answered ${nameOf(request)} with ${status}: ${reason}${advice}`)
   }
+
+  /** A request was left to the other listeners of a shared http server: it is not counted. */
+  ignored(why: string, request: IncomingMessage): void {
+    this.#tell('UPGRADE_IGNORED', why, `Did not answer ${nameOf(request)}: ${why}.`)
+  }
+
+  /** Kinds are our own sentences and those of ws: no peer makes new ones. */
+  #tell(code: ErrorCode, kind: string, text: string): void {
+    if (this.#kinds.has(kind)) return
+    this.#kinds.add(kind)
+    this.#report(new HoldfastError(code, `${text} This kind is reported once`), kind)
+  }
+}
+
+/** What follows the question mark may be a credential. */
+function nameOf({ url = '', socket: { remoteAddress = 'a local socket' } }: IncomingMessage): string {
+  return `an upgrade of "${url.replace(/\?.*/s, '').slice(0, QUOTED_MAX)}" from ${remoteAddress}`
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
 import { SUBPROTOCOL } from '../../protocol/frames.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
@@ -20,8 +21,13 @@ const NO_PROTOCOL: Refusal = {
 
 /** Options of `createServer`. Every one has a default. */
 export interface ServerOptions extends ListenOptions, EngineOptions {
-  /** The only path to serve, such as `/live`. Default: every path. */
+  /**
+   * The only path to serve, such as `/live`; whatever comes there is this server's. Default: every path. On an http server
+   * with other upgrade listeners it then takes only what offers `holdfast.1`.
+   */
   readonly path?: string
+  /** True for a server that listens nowhere, since its upgrades come by `handleUpgrade`. Default: false. */
+  readonly noServer?: boolean
 }
 
 /** A running companion server. */
@@ -60,6 +66,17 @@ export interface Server<C extends Contract = Untyped> {
    */
   drain(options?: DrainOptions): Promise<void>
   /**
+   * Upgrades a request that your own upgrade listener has chosen, whoever listens beside it, or answers it with a refusal.
+   * The arguments are those of Node's event.
+   *
+   * @example
+   * const server = createServer({ noServer: true })
+   * http.on('upgrade', (request, socket, head) => {
+   *   if (request.url === '/live') server.handleUpgrade(request, socket, head)
+   * })
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /**
    * Stops listening, closes every client with 1001 and ends those that have not answered after 1 s. Streams stay in the
    * store. Resolves when all connections are gone; never rejects. Calling it again returns the same promise.
    */
@@ -80,26 +97,38 @@ export interface Server<C extends Contract = Untyped> {
  * const { url } = await server.listening
  */
 export function createServer<C extends Contract = Untyped>(options: ServerOptions = {}): Server<C> {
-  const defaults = { ...LISTEN_DEFAULTS, ...ENGINE_DEFAULTS, path: undefined }
+  const defaults = { ...LISTEN_DEFAULTS, ...ENGINE_DEFAULTS, path: undefined, noServer: false }
   withDefaults('createServer', options, defaults, requireInteger)
-  const { port: _port, host: _host, server: _server, compression: _compression, path, ...engineOptions } = options
+  const {
+    port: _port,
+    host: _host,
+    server: _server,
+    compression: _compression,
+    path,
+    noServer,
+    ...engineOptions
+  } = options
   checkListenOptions(options)
   const isPath = path === undefined || (typeof path === 'string' && path.startsWith('/'))
   check('path', path, 'a string that starts with "/"', isPath)
+  const isElsewhere = [options.port, options.host, options.server].some((one) => one !== undefined)
+  check('noServer', noServer, 'false when port, host or server is given', !noServer || !isElsewhere)
   const { limits } = resolveOptions(engineOptions)
   const engine = createEngine<C>(engineOptions, nodePlatform)
   const refusals = new Refusals((error, kind) => engine.report(error, undefined, kind))
-  const listener = listen(
+  const listeningServer = listen(
     options,
     {
-      ...(path !== undefined && { path }),
       maxPayload: limits.frameBytesMax,
       handleProtocols: () => SUBPROTOCOL,
     },
     {
+      isOurs: offersProtocol,
       refuse: (request) => (offersProtocol(request) ? undefined : NO_PROTOCOL),
       opened: (client, request) => bindSocket(engine, client, request),
       refused: (refusal, request) => refusals.add(refusal, request),
+      ignored: (why, request) => refusals.ignored(why, request),
+      isReady: () => engine.isOpen,
       closing: () => engine.close(),
       failed: (error) => engine.report(error),
     },
@@ -107,7 +136,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
 
   return {
     get listening() {
-      return listener.listening
+      return listeningServer.listening
     },
     get connectionCount() {
       return engine.connectionCount
@@ -125,7 +154,8 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
     to: (room) => engine.to(room),
     broadcast: (event, ...data) => engine.broadcast(event, ...data),
     drain: (drainOptions) => engine.drain(drainOptions),
-    close: () => listener.close(),
+    handleUpgrade: (request, socket, head) => listeningServer.handleUpgrade(request, socket, head),
+    close: () => listeningServer.close(),
   }
 }
 

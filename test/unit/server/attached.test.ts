@@ -17,24 +17,24 @@ import { nextMessage } from '../../support/clients.js'
 const cleanups: (() => unknown)[] = []
 
 afterEach(async () => {
-  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp()
+  for (const cleanUp of cleanups.splice(0)) await cleanUp()
   vi.restoreAllMocks()
 })
 
 /** What a client reads first at a companion that is attached to this server, which listens already or is about to. */
 async function greetingAt(server: AttachableServer): Promise<{ url: string; port: number; greeting: string }> {
   const companion = createServer({ server, path: '/live' })
-  cleanups.push(() => companion.close())
+  cleanups.unshift(() => companion.close())
   const { url, port } = await companion.listening
   const client = new WebSocket(url, 'holdfast.1', { rejectUnauthorized: false })
-  cleanups.push(() => client.terminate())
+  cleanups.unshift(() => client.terminate())
   return { url, port, greeting: String(await nextMessage(client)) }
 }
 
 function listening<Listener extends AttachableServer>(http: Listener, where: number | string = 0): Listener {
   if (typeof where === 'string') http.listen(where)
   else http.listen(where, '127.0.0.1')
-  cleanups.push(() => http.close())
+  cleanups.unshift(() => http.close())
   return http
 }
 
@@ -106,7 +106,7 @@ describe('a companion works', () => {
 describe('a server that does not listen, and whose `listening` nobody reads,', () => {
   async function takenPort(): Promise<number> {
     const taken: TcpServer = createTcpServer().listen(0, '127.0.0.1')
-    cleanups.push(() => taken.close())
+    cleanups.unshift(() => taken.close())
     await once(taken, 'listening')
     return (taken.address() as AddressInfo).port
   }
@@ -125,7 +125,7 @@ describe('a server that does not listen, and whose `listening` nobody reads,', (
     ['an echo server', (port) => createEchoServer({ port })],
   ])('is printed where nobody listens for errors: %s', async (_name, start) => {
     const { exitCode } = process
-    cleanups.push(() => (process.exitCode = exitCode))
+    cleanups.unshift(() => (process.exitCode = exitCode))
     const printed = new Promise<unknown[]>((resolve) => {
       vi.spyOn(console, 'error').mockImplementation((...values: unknown[]) => resolve(values))
     })
