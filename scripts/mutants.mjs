@@ -67,7 +67,7 @@ export const MUTANTS = [
   },
   {
     name: 'client does not flag what may have been on a wire before',
-    file: 'src/dialects/reliable/reliable-protocol.ts',
+    file: 'src/dialects/reliable/message-frame.ts',
     from: '...(wasSent && { u: 1 }),',
     to: '',
   },
@@ -134,8 +134,32 @@ export const MUTANTS = [
   {
     name: 'nobody gives up a silent link',
     file: 'src/protocol/heartbeat.ts',
-    from: 'pongBy = Math.min(pongBy, now + patience * (ms + carriedMs))',
-    to: 'pongBy = Infinity',
+    from: 'pongBy = by\n',
+    to: 'pongBy = Infinity\n',
+  },
+  {
+    name: 'client does not ask for an acknowledgement that is owed',
+    file: 'src/dialects/reliable/answer-watch.ts',
+    from: 'else if (!isAsked) deadline =',
+    to: 'else if (false) deadline =',
+  },
+  {
+    name: 'client waits as long as ever when it asks for an acknowledgement',
+    file: 'src/protocol/heartbeat.ts',
+    from: 'within(withinMs, now, traffic)',
+    to: '',
+  },
+  {
+    name: 'client asks for an acknowledgement with no patience for the round trip',
+    file: 'src/dialects/reliable/answer-watch.ts',
+    from: 'PONG_FACTOR * answerMs()',
+    to: '0.25 * answerMs()',
+  },
+  {
+    name: 'client gives a long volatile message no time when it asks for an acknowledgement',
+    file: 'src/dialects/reliable/answer-watch.ts',
+    from: ' + carryMs(written - arrived)',
+    to: '',
   },
   {
     name: 'client gives a slow link no time for what it carries',

@@ -70,8 +70,8 @@ const FUNCTION_LINES_MAX = 70
 const LONG_FUNCTIONS: Record<string, number[]> = {
   createConnection: [85],
   createCore: [94],
-  createOutbox: [81],
-  createReliableProtocol: [72],
+  createOutbox: [80],
+  createReliableProtocol: [71],
 }
 
 /** Private words in names, and the field's words for them. A word is written as in `takeOut`, `takeOuts` or `take-out.ts`. */

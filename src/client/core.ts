@@ -161,6 +161,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
         return notify(event)
       case 'pong':
       case 'announced':
+      case 'doubt':
       case 'ready':
       case 'farewell':
       case 'spread':
@@ -205,7 +206,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   }
 
   function pending(): number {
-    return outbox.pending + (requests?.awaited ?? 0)
+    return outbox.pending + outbox.awaited
   }
 
   /** Ends a turn. */

@@ -236,7 +236,7 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
         return
       case 'wake':
       case 'doubt':
-        if (state.status === 'connected') ping(liveness.probe(now, traffic))
+        if (state.status === 'connected') ping(liveness.probe(now, traffic, input.withinMs))
         else if (state.status === 'waiting' && input.type === 'wake') {
           // Drawn afresh, as a whole office comes back online together.
           state = { ...state, retryAt: Math.min(state.retryAt, now + fullJitter(1, retryDelayMs, random)) }

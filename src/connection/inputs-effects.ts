@@ -7,8 +7,11 @@ export type Input =
   | { readonly type: 'connect' | 'reconnect' | 'close' | 'suspend' | 'resume' | 'elapsed' }
   /** A socket is open; `ready` where that is the whole handshake. */
   | { readonly type: 'opened'; readonly ready?: ReadyEvent | undefined }
-  /** `wake`: the page came into view or the machine online; `doubt`: it went offline. Hints to look at the link at once. */
-  | { readonly type: 'wake' | 'doubt' }
+  /**
+   * Hints to look at the link at once. `wake`: the page came into view or the machine online; `doubt`: it went offline, or
+   * the server owes an answer, and has so long for it.
+   */
+  | { readonly type: 'wake' | 'doubt'; readonly withinMs?: number }
   /** `wish`: the application's own decision on whether to come back, where it has one. */
   | { readonly type: 'closed'; readonly code: number; readonly reason: string; readonly wish?: CloseAdvice | undefined }
   /**

@@ -47,6 +47,8 @@ export type ProtocolEvent =
   | { readonly type: 'farewell'; readonly words?: string; readonly retryAfterMs?: number | undefined }
   /** As `spreadMs` of `ReadyEvent`, by now. */
   | { readonly type: 'spread'; readonly spreadMs: number | undefined }
+  /** The server is silent, and owes an answer: it is pinged at once, and given up if nothing is heard within so many ms. */
+  | { readonly type: 'doubt'; readonly withinMs: number }
   /** The server wants a fresh credential. */
   | { readonly type: 'reauth' }
   /**

@@ -24,6 +24,8 @@ export interface Outgoing {
   readonly inFlight: number
   /** How many bytes the messages in flight have on the wire. */
   readonly bytesInFlight: number
+  /** How many requests the server has acknowledged, so that only their replies are still to come. */
+  awaited: number
   /** The first pending message of each writer, in the order of the queue. */
   firstPending(): Map<string, number>
   /** The next message to transmit, without taking it. */

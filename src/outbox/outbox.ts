@@ -76,6 +76,7 @@ export function createOutbox(
 
   /** Before our own messages while none of them was sent, behind them later. */
   function adopt(messages: readonly StoredMessage[], isOpen: boolean, keptOut?: HoldfastError): void {
+    const isOurs = ({ place, writer }: Entry): boolean => place === 'waiting' && writer === store.writer
     let anchor: Entry | undefined
     // From the end: of our own there are few so early, and of others there may be thousands.
     for (let own = isOpen ? undefined : queue.last; own && isOurs(own); own = own.before) anchor = own
@@ -110,8 +111,6 @@ export function createOutbox(
     if (!entry.isStored && store.append(entry)) keep(entry)
     return entry
   }
-
-  const isOurs = ({ place, writer }: Entry): boolean => place === 'waiting' && writer === store.writer
 
   function add(event: string, body: Body, bytes: number, { ttlMs, key }: SendOptions = {}): Entry {
     const make = (writer: string, sequence: number): Entry =>
@@ -193,6 +192,7 @@ export function createOutbox(
     get bytes() {
       return queue.bytes
     },
+    awaited: 0,
     get inFlight() {
       return queue.inFlight
     },
@@ -232,9 +232,8 @@ export function createOutbox(
       const { first } = queue
       for (let entry = queue.first; entry && isDone(entry); entry = queue.first) {
         const { id } = entry
-        const error = rejections?.get(id)
+        complete(entry, receipt, rejections?.get(id))
         rejections?.delete(id)
-        complete(entry, receipt, error)
       }
       if (first === queue.first) return false
       oversized.acquit()

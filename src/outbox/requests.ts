@@ -50,8 +50,6 @@ export class Request extends Entry implements Timed {
 
 /** The requests of a client that have no reply yet. */
 export interface Requests {
-  /** How many the server has handled, so that only their replies are still to come. */
-  readonly awaited: number
   /** When `elapsed` is due, on the monotonic clock. */
   readonly deadline: number
   /** @throws {DeliveryError} | {TypeError} | {RangeError} (as a rejection) */
@@ -69,7 +67,7 @@ export interface Requests {
 export type Reply = { readonly data: unknown } | { readonly error: HoldfastError }
 
 interface Host {
-  readonly outbox: Pick<Outbox, 'enter' | 'fail' | 'release'>
+  readonly outbox: Pick<Outbox, 'awaited' | 'enter' | 'fail' | 'release'>
   readonly platform: { now(): number; wallNow(): number }
   /** Nobody waits any more for the reply to a request that was sent. */
   cancel(request: Request): void
@@ -84,11 +82,10 @@ const REQUEST_DEFAULTS = { timeoutMs: undefined, signal: undefined } satisfies D
 
 export function createRequests({ outbox, platform, cancel, progressed }: Host): Requests {
   const waiting = new Map<string, Request>()
-  const tally = { awaited: 0 }
   const deadlines = createDeadlineHeap<Request>()
 
   function forget(request: Request): void {
-    if (waiting.delete(request.id) && request.isAcknowledged) tally.awaited--
+    if (waiting.delete(request.id) && request.isAcknowledged) outbox.awaited--
     deadlines.remove(request)
   }
 
@@ -104,9 +101,6 @@ export function createRequests({ outbox, platform, cancel, progressed }: Host): 
   }
 
   return {
-    get awaited() {
-      return tally.awaited
-    },
     get deadline() {
       return deadlines.first?.at ?? Infinity
     },
@@ -117,7 +111,7 @@ export function createRequests({ outbox, platform, cancel, progressed }: Host): 
       if (signal?.aborted) throw aborted()
       const request = outbox.enter(
         bytes,
-        (writer, sequence) => new Request(tally, writer, sequence, event, body, bytes, platform.wallNow()),
+        (writer, sequence) => new Request(outbox, writer, sequence, event, body, bytes, platform.wallNow()),
       )
       const abort = (): void => {
         giveUp(request, aborted())
@@ -161,7 +155,7 @@ export function createRequests({ outbox, platform, cancel, progressed }: Host): 
     close(error) {
       for (const request of waiting.values()) request.abandon(error)
       waiting.clear()
-      tally.awaited = 0
+      outbox.awaited = 0
       deadlines.clear()
     },
   }

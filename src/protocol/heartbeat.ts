@@ -65,8 +65,11 @@ export interface Liveness {
   announced(bytes: number): void
   /** The round trip in milliseconds, or undefined for a pong that nobody asked for. */
   pong(now: number): number | undefined
-  /** Asks at once, with little patience: the page was hidden or offline and the link may have died meanwhile. */
-  probe(now: number, traffic?: Traffic): 'ping' | undefined
+  /**
+   * Asks at once, with little patience: the page was hidden or offline, and the link may have died meanwhile; or the peer
+   * owes an answer, and must be heard within so many milliseconds.
+   */
+  probe(now: number, traffic?: Traffic, withinMs?: number): 'ping' | undefined
   elapsed(now: number, traffic?: Traffic): 'ping' | 'dead' | undefined
 }
 
@@ -90,6 +93,8 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
   let isUnsure = false
   /** How long an answer may take on an idle link. */
   let timeoutMs = Infinity
+  /** How long the answer may take that is due at `pongBy`. */
+  let waitMs = Infinity
   /** A link that has lived for so long is no victim of what is sent on every new one. */
   let provenMs = Infinity
   let patience = 1
@@ -103,7 +108,10 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
   /** The peer is to be heard within so many milliseconds, and what a slow link takes for what is on its way. */
   const within = (ms: number, now: number, { written, unacknowledged }: Traffic): void => {
     const carriedMs = carryMs(Math.min(written - arrivedBytes, unacknowledged) + nextBytes)
-    pongBy = Math.min(pongBy, now + patience * (ms + carriedMs))
+    const by = now + patience * (ms + carriedMs)
+    if (by >= pongBy) return
+    pongBy = by
+    waitMs = ms
   }
 
   const ask = (now: number, { interval, timeout }: Heartbeat, traffic: Traffic): 'ping' => {
@@ -127,7 +135,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
           timeout: Math.min(ours.timeout, theirs.timeout),
         }
     const { interval, timeout } = heartbeat ?? theirs
-    timeoutMs = timeout
+    timeoutMs = waitMs = timeout
     provenMs = interval + timeout
     startedAt = receivedAt = now
     arrivedBytes = 0
@@ -152,6 +160,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
       if (now - startedAt > provenMs) patience = 1
       nextBytes = 0
       pongBy = now + silenceMs * patience
+      waitMs = timeoutMs
       forgiven = false
     },
     announced(bytes) {
@@ -164,10 +173,10 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
       if (isUnsure) start(now)
       return roundTrip
     },
-    probe(now, traffic = NO_TRAFFIC) {
+    probe(now, traffic = NO_TRAFFIC, withinMs = PROBE_TIMEOUT_MS) {
       if (!heartbeat) return undefined
       const verdict = pongBy === Infinity ? ask(now, heartbeat, traffic) : undefined
-      within(PROBE_TIMEOUT_MS, now, traffic)
+      within(withinMs, now, traffic)
       return verdict
     },
     elapsed(now, traffic = NO_TRAFFIC) {
@@ -180,7 +189,7 @@ export function createLiveness(ours: Heartbeat | null): Liveness {
           return undefined
         }
         // Frames may be waiting behind this very timer if it ran late: give the peer one more chance.
-        if (forgiven || !isLate(now, pongBy, timeoutMs)) {
+        if (forgiven || !isLate(now, pongBy, waitMs)) {
           patience = Math.min(PATIENCE_MAX, 2 * patience)
           provenMs = Infinity // What the next link says before it is up proves nothing.
           return 'dead'

@@ -6,6 +6,7 @@ export const EMPTY_OUTBOX: Outgoing = {
   writer: '',
   inFlight: 0,
   bytesInFlight: 0,
+  awaited: 0,
   firstPending: () => new Map(),
   peek: () => undefined,
   ageOf: () => 0,

@@ -70,6 +70,12 @@ export function setUpOutbox({ storage, progressed, ...given }: OutboxSetUp = {})
   const requests = createRequests({
     outbox: {
       ...outbox,
+      get awaited() {
+        return outbox.awaited
+      },
+      set awaited(count) {
+        outbox.awaited = count
+      },
       enter(bytes, make) {
         const entry = outbox.enter(bytes, make)
         asked = entry

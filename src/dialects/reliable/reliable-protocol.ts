@@ -4,14 +4,16 @@ import { sizeOf, type Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../../protocol/frames.js'
 import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
-import { idOf, type Entry } from '../../outbox/delivery.js'
+import { idOf } from '../../outbox/delivery.js'
 import type { Outgoing } from '../../outbox/outbox-api.js'
 import type { ClientProtocol, Gap, OutgoingFrame, ProtocolEvent } from '../dialect.js'
 import type { ListenerWaits } from '../listener-waits.js'
+import { createAnswerWatch } from './answer-watch.js'
+import { messageFrame } from './message-frame.js'
 import type { Place, PlaceNote } from './place.js'
 import { greetingOf, type Greeting } from './greeting.js'
 import { createHeldMessages } from './held-messages.js'
-import { helloTooLarge, rejection, unexpected } from './server-errors.js'
+import { helloTooLarge, messageTooLarge, rejection, unexpected } from './server-errors.js'
 import { eventOf, messageOf, unheard, type StreamFrame } from './stream-events.js'
 import { createWriters } from './writers.js'
 
@@ -40,6 +42,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
   const heldMessages = createHeldMessages(waits)
   const writers = createWriters()
   const acks = createAckSchedule()
+  const watch = createAnswerWatch()
   let stage: 'away' | 'opened' | 'greeted' | 'welcomed' | 'live' = 'away'
   let greeting: Greeting
   let credential: unknown
@@ -58,7 +61,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
   const rejections = new Map<string, HoldfastError>()
 
   // Section 2: connecting.
-  function hello(outbox: Outgoing): Body {
+  function hello(outbox: Outgoing, now: number): Body {
     place = note.recall(place)
     if (place) place = { ...place, c: place.c + 1 }
     const frame = codec.write({
@@ -70,10 +73,11 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     const bytes = sizeOf(frame)
     if (bytes > greeting.frame) throw helloTooLarge(bytes, greeting.frame)
     stage = 'welcomed'
+    watch.introduced(now)
     return frame
   }
 
-  function welcome({ session, resumed, lost, cursors, no, held, spread }: Welcome): readonly ProtocolEvent[] {
+  function welcome({ session, resumed, lost, cursors, no, held, spread }: Welcome, now: number): ProtocolEvent[] {
     if (resumed && place?.id !== session) throw new RemoteProtocolError('BAD_FRAME', `The server resumes "${session}"`)
     const hadPlace = place !== undefined || lostBy !== undefined
     const gap: Gap = {
@@ -84,6 +88,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     lostBy = undefined
     if (!resumed) place = { id: session, s: 0, c: 0 }
     stage = 'live'
+    watch.start(now)
     const events: ProtocolEvent[] = [acknowledged(cursors, no)]
     if (!resumed) events.push({ type: 'repliesLost' })
     if (held) {
@@ -104,16 +109,15 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
   /** The next message, if the window has room for it; a message that no server would take fails. */
   function nextMessage(outbox: Outgoing): OutgoingFrame | undefined {
     for (let entry = outbox.peek(); entry && fits(outbox, entry.frameBytes || entry.bytes); entry = outbox.peek()) {
-      const { writer, sequence, event } = entry
-      if (!codec.takes(entry.body)) {
+      const { writer, sequence, event, body } = entry
+      if (!codec.takes(body)) {
         outbox.fail(entry, new DeliveryError('NOT_ENCODABLE', `"${event}" was stored by another dialect`))
         continue
       }
-      const frame = write(entry, outbox.ageOf(entry))
+      const frame = codec.write(messageFrame(entry, writer === writers.current, outbox.ageOf(entry)), body)
       const bytes = sizeOf(frame)
       if (bytes + (entry.wasSent ? 0 : REPEAT_BYTES) > greeting.frame) {
-        const rule = `the server takes frames of ${greeting.frame} bytes`
-        outbox.fail(entry, new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; ${rule}`))
+        outbox.fail(entry, messageTooLarge(event, bytes, greeting.frame))
         continue
       }
       entry.frameBytes = bytes // Not to encode it again each turn while the window has no room for it.
@@ -131,21 +135,6 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
   function fits({ inFlight, bytesInFlight }: Outgoing, bytes: number): boolean {
     const { window } = greeting
     return !inFlight || (inFlight < window.messages && bytesInFlight + bytes <= window.bytes)
-  }
-
-  function write({ writer, sequence, event, body, wasSent, isRequest }: Entry, age: number): Body {
-    return codec.write(
-      {
-        t: 'm',
-        ...(writer !== writers.current && { w: writer }),
-        s: sequence,
-        e: event,
-        ...(wasSent && { u: 1 }),
-        ...(isRequest && { r: 1 }),
-        ...(age >= 1_000 && { age }),
-      },
-      body,
-    )
   }
 
   function acknowledged(cursors: Sequences, no: readonly Rejection[] = []): ProtocolEvent {
@@ -195,10 +184,11 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
         owed.push({ t: 'o' })
         return [{ type: 'spread', spreadMs: frame.spread }]
       case 'o':
+        if (!frame.next) watch.ponged(now)
         return frame.next ? [{ type: 'announced', bytes: frame.next }] : PONG
       case 'welcome':
         mustBe('welcomed', frame)
-        return welcome(frame)
+        return welcome(frame, now)
       case 'reauth':
         return [{ type: 'reauth' }]
       case 'drain':
@@ -229,7 +219,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
 
   return {
     get deadline() {
-      return Math.min(acks.deadline, waits.deadline)
+      return Math.min(acks.deadline, waits.deadline, watch.deadline)
     },
     bufferBytesMax: Infinity, // The window bounds it.
     opened(given) {
@@ -238,32 +228,42 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
       return undefined
     },
     receive(received, now) {
+      watch.received()
       if (stage !== 'opened') return hear(downFrame(codec.read(received)), now)
       greeting = greetingOf(codec, received)
       stage = 'greeted'
       return NOTHING
     },
     release(now) {
-      return [...waits.elapsed(now).map(unheard), ...heldMessages.release(now).map((frame) => pass(frame, now))]
+      const withinMs = watch.elapsed(now)
+      const dropped = waits.elapsed(now).map(unheard)
+      const events: ProtocolEvent[] = [...dropped, ...heldMessages.release(now).map((frame) => pass(frame, now))]
+      if (withinMs !== undefined) events.push({ type: 'doubt', withinMs })
+      return events
     },
     handled(now) {
       told = place
       if (acks.deadline > now) return false
       acks.clear()
-      owesAck = stage === 'live'
-      return owesAck
+      return (owesAck = stage === 'live')
     },
-    nextFrame(outbox) {
-      if (stage === 'greeted') return sized(hello(outbox))
+    nextFrame(outbox, _room, now) {
+      if (stage === 'greeted') return sized(hello(outbox, now))
       if (!isIntroduced()) return undefined
       const control = nextControl(outbox)
+      if (control?.t === 'p') watch.pinged(now)
       if (control) return sized(codec.write(control))
-      return isDraining ? undefined : nextMessage(outbox)
+      const message = isDraining ? undefined : nextMessage(outbox)
+      if (!message && stage === 'live') watch.owes(outbox.bytesInFlight + outbox.awaited, now)
+      return message
     },
     ping: () => void owed.push({ t: 'p' }),
     volatileFrames(event, body) {
       const frame = codec.write({ t: 'v', e: event }, body)
-      return stage === 'live' && sizeOf(frame) <= greeting.frame ? [frame] : undefined
+      const bytes = sizeOf(frame)
+      if (stage !== 'live' || bytes > greeting.frame) return undefined
+      watch.wrote(bytes)
+      return [frame]
     },
     cancel({ writer, sequence }) {
       if (isIntroduced()) owed.push({ t: 'cancel', w: writer, s: sequence })
@@ -277,6 +277,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
       isDraining = owesResume = owesAck = false
       owed = []
       acks.clear()
+      watch.received()
       heldMessages.clear() // The server sends on from our place.
       rejections.clear() // The next welcome names those that are not settled yet.
       if (closeCode === SUPERSEDED && place) {

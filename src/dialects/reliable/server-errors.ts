@@ -19,6 +19,10 @@ export const foreign = (why: string, cause?: unknown): RefusedError =>
 export const unexpected = ({ t }: DownFrame): RemoteProtocolError =>
   new RemoteProtocolError('BAD_FRAME', `The server sent "${t}" out of turn`)
 
+/** A message that this server would never take. */
+export const messageTooLarge = (event: string, bytes: number, max: number): DeliveryError =>
+  new DeliveryError('TOO_LARGE', `"${event}" makes a frame of ${bytes} bytes; the server takes frames of ${max} bytes`)
+
 /**
  * The credential, or the number of writers, makes our first frame longer than any that the server takes. Closed over
  * with 1009, it would be blamed on the messages behind it.

@@ -14,7 +14,7 @@ export interface Wish {
 export type Act =
   | { type: 'send'; page: number; count: number; wish: Wish; ttlMs?: number; key?: string }
   | { type: 'ask'; page: number; wish: Wish; timeoutMs?: number; abortAfterMs?: number }
-  | { type: 'volatile'; page: number }
+  | { type: 'volatile'; page: number; padding?: number }
   | { type: 'remove'; page: number }
   | { type: 'push'; session: number; count: number; isVolatile?: boolean; isForAll?: boolean; padding?: number }
   | { type: 'cut'; link: number; tellClientMs: number | null; tellServerMs: number | null; keep: number }

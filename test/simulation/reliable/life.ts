@@ -22,6 +22,10 @@ export interface Outcome {
 const HEALING_MS = 75_000
 /** So soon after the last fault nobody can know that all is well: a dead link looks like a quiet one. */
 const SETTLING_MS = 5_000
+/** So soon after its last frame a link on which the page sends is found dead. */
+const FOUND_MS = 6_000
+/** So long may handlers take, whose acknowledgements are frames too. */
+const LAST_HANDLED_MS = 600
 /** Looked at so often. */
 const LOOK_MS = 500
 
@@ -36,6 +40,11 @@ export async function live(plan: Plan, isTracing = false): Promise<Outcome> {
     verdict.check(error instanceof Violation && error === verdict.violation, 'throw', () => `escaped: ${cause}`)
   }
   return { violation: verdict.violation, counts: verdict.counts, trace: world.trace }
+}
+
+/** A page that sends has left a link that fell silent. */
+function checkLeft({ isClientThere, page }: Link, { check }: ReturnType<typeof createVerdict>): void {
+  check(!isClientThere, 'half-open', () => `${page} sends on a dead link ${FOUND_MS} ms after its last frame`)
 }
 
 function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnType<typeof createVerdict>) {
@@ -167,7 +176,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
       case 'ask':
         return atPage(step.page, (page) => page.ask(step.wish, step))
       case 'volatile':
-        return atPage(step.page, (page) => page.flash())
+        return atPage(step.page, (page) => page.flash(step.padding))
       case 'remove':
         return atPage(step.page, ({ client }) => {
           const item = client.outbox.list().at(-1)
@@ -178,7 +187,11 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
       case 'cut':
         return atLink(step.link, (link) => wire.cut(link, step))
       case 'silence':
-        return atLink(step.link, (link) => wire.silence(link, step.way))
+        return atLink(step.link, (link) => {
+          wire.silence(link, step.way)
+          if (setup.isInUse)
+            world.after(LAST_HANDLED_MS + 2 * setup.delayMaxMs + FOUND_MS, () => checkLeft(link, verdict))
+        })
       case 'stall':
         return atLink(step.link, (link) => {
           wire.stall(link, step.way, step.forMs)

@@ -31,7 +31,7 @@ export interface Page {
   readonly browser: Browser
   send(wish: Wish, options: SendOptions): void
   ask(wish: Wish, options: { timeoutMs?: number; abortAfterMs?: number }): void
-  flash(): void
+  flash(padding?: number): void
   /** Its credential is refused for a while, or cannot be had at all. */
   spoilAuth(forMs: number, isStale: boolean): void
   /** Closes its client and opens it again. */
@@ -92,7 +92,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     ...(setup.overflow && { outboxMax: { messages: 8 }, overflow: setup.overflow }),
     dialect: reliable({ resumeKey: 'tab' }),
     retryDelayMs: { min: 100, max: 1_500 },
-    connectTimeoutMs: 2_500,
+    connectTimeoutMs: setup.isPatient ? 10_000 : 2_500,
     stableAfterMs: 1_000,
     platform: browser.platform,
   })
@@ -198,10 +198,10 @@ export function createPage(world: World, surroundings: Surroundings): Page {
         (error: unknown) => isAlive && ups.unanswered(number, codeOf(error)),
       )
     },
-    flash() {
+    flash(padding = 0) {
       const number = nextNumber()
       ups.sent(number, name, 'volatile', false)
-      take(number, 'flash', { n: number }, { volatile: true })
+      take(number, 'flash', { n: number, x: 'x'.repeat(padding) }, { volatile: true })
     },
     spoilAuth(forMs, isStale) {
       world.note(`${name} has ${isStale ? 'a stale' : 'no'} credential for ${forMs} ms`)

@@ -10,6 +10,10 @@ export interface Setup {
   readonly delayMaxMs: number
   /** How much a link carries each way; absent: at once. With it nothing goes wrong, and no link may be lost. */
   readonly bytesPerMs?: number
+  /** Whether the page sends all the time, and its link falls silent. */
+  readonly isInUse?: boolean
+  /** Whether heartbeat and connect deadline are those that an application has which sets none. */
+  readonly isPatient?: boolean
   /** The longest commit of the outbox's store. */
   readonly commitMaxMs: number
   /** The longest that the server's store takes; 0: it answers at once, without a promise. */
@@ -115,11 +119,15 @@ const SLOW_CHANCE = 0.05
 
 /** Slow links that carry small messages and large ones, which take longer than a heartbeat allows. */
 function drawSlowPlan(seed: number, chance: Chance): Plan {
+  const isPatient = chance.chance(0.5)
+  // They also stand still, and their pages too, for less than an answer may take that is asked for.
+  const isFitful = isPatient && chance.chance(0.5)
   const setup: Setup = {
     isDurable: false,
     pages: 1,
-    delayMaxMs: chance.pick([1, 150, 400]),
-    bytesPerMs: chance.between(9, 60),
+    isPatient,
+    delayMaxMs: chance.pick(isPatient && !isFitful ? [1, 400, 1_500] : [1, 150, 400]),
+    bytesPerMs: chance.between(isFitful ? 16 : 9, 60),
     commitMaxMs: 0,
     storeMaxMs: 0,
     window: { messages: 512, bytes: 1_000_000 },
@@ -132,16 +140,64 @@ function drawSlowPlan(seed: number, chance: Chance): Plan {
     const at = chance.between(0, FAULTY_MS)
     const padding = chance.chance(0.5) ? chance.between(1, 90_000) : 0
     if (chance.chance(0.3)) return { id, at, type: 'push', session: 0, count: 1, padding }
-    const handlerMs = chance.chance(0.7) ? 0 : chance.between(1, 3_000)
+    const handlerMs = chance.chance(0.7) ? 0 : chance.between(1, 8_000)
     return { id, at, type: 'send', page: 0, count: 1, wish: { handlerMs, isBad: false, padding } }
   })
+  if (isPatient) {
+    const at = chance.between(0, FAULTY_MS)
+    const small = { handlerMs: 0, isBad: false, padding: 0 }
+    steps.push({ id: 8, at, type: 'volatile', page: 0, padding: 100_000 })
+    steps.push({ id: 9, at, type: 'send', page: 0, count: 1, wish: small })
+  }
+  if (isFitful) {
+    const forMs = chance.between(10, 2_500)
+    const at = chance.between(0, FAULTY_MS)
+    steps.push({
+      id: 10,
+      at,
+      ...chance.pick<Act>([
+        { type: 'sleep', page: 0, forMs },
+        { type: 'stall', link: 0, way: way(chance), forMs },
+      ]),
+    })
+  }
   return { seed, setup, steps: steps.sort((one, other) => one.at - other.at || one.id - other.id) }
+}
+
+/** In so many runs a link falls silent on which the page sends. */
+const IN_USE_CHANCE = 0.02
+
+/** A page that sends every quarter of a second, and a link that falls silent under it, with nothing else wrong. */
+function drawBusyPlan(seed: number, chance: Chance): Plan {
+  const setup: Setup = {
+    isDurable: false,
+    pages: 1,
+    delayMaxMs: chance.pick([1, 20, 150, 400]),
+    isInUse: true,
+    isPatient: true,
+    commitMaxMs: 0,
+    storeMaxMs: 0,
+    window: { messages: 512, bytes: 1_000_000 },
+    frameBytesMax: 1_000_000,
+    streamMessagesMax: 1_000,
+    streamTtlMs: 60_000,
+    authTtlMs: 0,
+  }
+  const sends = Array.from({ length: Math.floor(FAULTY_MS / 250) }, (_, id): Step => {
+    const handlerMs = chance.chance(0.7) ? 0 : chance.between(1, 600)
+    return { id, at: id * 250, type: 'send', page: 0, count: 1, wish: { handlerMs, isBad: false, padding: 0 } }
+  })
+  const at = chance.between(2_000, Math.max(2_000, FAULTY_MS - 6_500))
+  const silence: Step = { id: sends.length, at, type: 'silence', link: 0, way: chance.pick(['up', 'down', 'both']) }
+  return { seed, setup, steps: [...sends, silence].sort((one, other) => one.at - other.at || one.id - other.id) }
 }
 
 /** Draws the run that belongs to the seed. */
 export function drawPlan(seed: number): Plan {
   const slow = createChance(mix(seed, 9))
   if (slow.chance(SLOW_CHANCE)) return drawSlowPlan(seed, slow)
+  const busy = createChance(mix(seed, 10))
+  if (busy.chance(IN_USE_CHANCE)) return drawBusyPlan(seed, busy)
   const chance = createChance(mix(seed, 1))
   const late = createChance(mix(seed, 10))
   const setup = { ...drawSetup(chance), ...(late.chance(0.2) && { meetsAfterMs: late.between(1, 2_000) }) }

@@ -103,8 +103,13 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
         authenticate: ({ auth }) =>
           auth === 'good' ? { user: 'ann', ...(setup.authTtlMs && { expiresAt: world.now + setup.authTtlMs }) } : null,
         streams: wrap(me),
-        limits: { window: setup.window, frameBytesMax: setup.frameBytesMax, helloTimeoutMs: 3_000, stalledMs: 3_000 },
-        heartbeatMs: { interval: 2_500, timeout: 1_500 },
+        limits: {
+          window: setup.window,
+          frameBytesMax: setup.frameBytesMax,
+          helloTimeoutMs: setup.isPatient ? 10_000 : 3_000,
+          stalledMs: 3_000,
+        },
+        heartbeatMs: setup.isPatient ? { interval: 25_000, timeout: 15_000 } : { interval: 2_500, timeout: 1_500 },
       },
       {
         now: () => world.now,

@@ -49,6 +49,46 @@ describe('life', () => {
     expect(platform.link.dropped?.code).toBe(4000)
   })
 
+  test('finds a link dead in use within six seconds, by default', async () => {
+    const { live, platform, client } = setStage()
+    await live()
+    for (let sends = 0; sends < 20; sends++) {
+      client.send('m', sends)
+      await platform.advance(300)
+    }
+
+    expect(platform.links[0]?.dropped?.reason).toBe('HEARTBEAT_TIMEOUT')
+  })
+
+  test('asks soon for a reply that is owed, where its request was acknowledged', async () => {
+    const { live, heard, say, platform, client } = setStage()
+    await live()
+    client.request('ask', 1).catch(() => {})
+    heard()
+    say(acknowledged(1))
+    await platform.advance(2_000)
+
+    expect(heard()).toEqual([{ t: 'p' }])
+  })
+
+  test('keeps a server that answers pings while a handler takes long', async () => {
+    const { live, heard, say, platform, client, status } = setStage()
+    await live()
+    client.send('m', 1)
+    let pings = 0
+    for (let passed = 0; passed < 20_000; passed += 100) {
+      await platform.advance(100)
+      for (const { t } of heard()) {
+        if (t !== 'p') continue
+        pings++
+        say({ t: 'o' })
+      }
+    }
+
+    expect(status()).toBe('connected')
+    expect(pings).toBe(3)
+  })
+
   test('repeats the server’s words in the reason of the end', async () => {
     const { live, say, platform, error } = setStage()
     await live()

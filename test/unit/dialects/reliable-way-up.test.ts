@@ -171,7 +171,7 @@ describe('the way up', () => {
     const { client, live, say, platform } = setStage()
     await live()
     const delivery = client.send('m', 1)
-    await platform.advance(10_000)
+    await platform.advance(4_000)
     const before = delivery.status
     say(acknowledged(1))
 

@@ -189,7 +189,7 @@ describe('requests', () => {
   test('are pending until they have a reply, acknowledged or not', () => {
     const { ask, transmit, arrive, outbox, requests } = asking()
     const counts: number[][] = []
-    const count = (): unknown => counts.push([outbox.pending + requests.awaited, outbox.inFlight])
+    const count = (): unknown => counts.push([outbox.pending + outbox.awaited, outbox.inFlight])
     ask('a')
     ask('b')
     transmit()
@@ -257,7 +257,7 @@ describe('requests', () => {
 
     await expect(first?.result).rejects.toMatchObject({ code: 'RESULT_LOST' })
     expect(second?.request.isDone).toBe(false)
-    expect(outbox.pending + requests.awaited).toBe(1)
+    expect(outbox.pending + outbox.awaited).toBe(1)
   })
 
   test('fail when the client closes', async () => {
@@ -269,7 +269,7 @@ describe('requests', () => {
     await outbox.close()
 
     for (const { result } of asked) await expect(result).rejects.toMatchObject({ code: 'CLIENT_CLOSED' })
-    expect(outbox.pending + requests.awaited).toBe(0)
+    expect(outbox.pending + outbox.awaited).toBe(0)
   })
 
   test.each(['drop-oldest', 'drop-newest'] as const)('fail where there is no room (%s)', async (overflow) => {

@@ -10,30 +10,33 @@ function setUp() {
   const made: Request[] = []
   const log: string[] = []
   const surroundings = { now: 0, turns: 0, isFull: false, isDropping: false }
-  const requests = createRequests({
-    outbox: {
-      enter(_, make) {
-        if (surroundings.isFull) throw new DeliveryError('OUTBOX_FULL', 'full')
-        const entry = make('w', made.length + 1)
-        if (!(entry instanceof Request)) throw new TypeError('only requests are asked')
-        entry.place = 'waiting'
-        if (surroundings.isDropping) entry.fail(new DeliveryError('OUTBOX_FULL', 'full'))
-        made.push(entry)
-        return entry
-      },
-      fail(entry, error) {
-        log.push(`fail ${entry.id}`)
-        entry.place = 'out'
-        entry.fail(error)
-      },
-      release: ({ id }) => void log.push(`release ${id}`),
+  const outbox: Parameters<typeof createRequests>[0]['outbox'] = {
+    awaited: 0,
+    enter(_, make) {
+      if (surroundings.isFull) throw new DeliveryError('OUTBOX_FULL', 'full')
+      const entry = make('w', made.length + 1)
+      if (!(entry instanceof Request)) throw new TypeError('only requests are asked')
+      entry.place = 'waiting'
+      if (surroundings.isDropping) entry.fail(new DeliveryError('OUTBOX_FULL', 'full'))
+      made.push(entry)
+      return entry
     },
+    fail(entry, error) {
+      log.push(`fail ${entry.id}`)
+      entry.place = 'out'
+      entry.fail(error)
+    },
+    release: ({ id }) => void log.push(`release ${id}`),
+  }
+  const requests = createRequests({
+    outbox,
     platform: { now: () => surroundings.now, wallNow: () => 1_000 + surroundings.now },
     cancel: ({ id }) => void log.push(`cancel ${id}`),
     progressed: () => void surroundings.turns++,
   })
   return {
     requests,
+    outbox,
     made,
     log,
     surroundings,
@@ -183,19 +186,19 @@ describe('a reply', () => {
 
 describe('what the server has handled', () => {
   test('is awaited until its reply', () => {
-    const { requests, ask, handled } = setUp()
+    const { outbox, requests, ask, handled } = setUp()
     void ask()
-    const counts = [requests.awaited]
+    const counts = [outbox.awaited]
     handled(0)
-    counts.push(requests.awaited)
+    counts.push(outbox.awaited)
     requests.reply('w:1', { data: 'yes' })
-    counts.push(requests.awaited)
+    counts.push(outbox.awaited)
 
     expect(counts).toEqual([0, 1, 0])
   })
 
   test('is not awaited where it had its reply or was given up before', () => {
-    const { requests, ask, sent, handled, at } = setUp()
+    const { outbox, requests, ask, sent, handled, at } = setUp()
     void ask()
     void ask({ timeoutMs: 10 })
     sent(0, 1)
@@ -204,22 +207,22 @@ describe('what the server has handled', () => {
     handled(0)
     handled(1)
 
-    expect(requests.awaited).toBe(0)
+    expect(outbox.awaited).toBe(0)
   })
 
   test('is not awaited any more once it is given up', () => {
-    const { requests, ask, sent, handled, at } = setUp()
+    const { outbox, ask, sent, handled, at } = setUp()
     void ask({ timeoutMs: 10 })
     sent(0)
     handled(0)
-    const before = requests.awaited
+    const before = outbox.awaited
     at(10)
 
-    expect([before, requests.awaited]).toEqual([1, 0])
+    expect([before, outbox.awaited]).toEqual([1, 0])
   })
 
   test('fails when its reply is lost with the session; the others go on', async () => {
-    const { requests, ask, handled } = setUp()
+    const { outbox, requests, ask, handled } = setUp()
     const [first, second] = [ask(), ask()]
     handled(0)
     requests.lose()
@@ -227,7 +230,7 @@ describe('what the server has handled', () => {
 
     await expect(first).rejects.toMatchObject({ name: 'DeliveryError', code: 'RESULT_LOST' })
     await expect(first).rejects.toThrow('"ask"')
-    expect(requests.awaited).toBe(0)
+    expect(outbox.awaited).toBe(0)
     expect(requests.deadline).toBe(Infinity)
     await expect(second).resolves.toBe('yes')
   })
@@ -351,13 +354,13 @@ describe('no room', () => {
 })
 
 test('the end of the client fails all of them, and nothing more is due', async () => {
-  const { requests, ask, handled, at, log } = setUp()
+  const { outbox, requests, ask, handled, at, log } = setUp()
   const asked = [ask(), ask()]
   handled(0)
   requests.close(GONE)
 
   for (const result of asked) await expect(result).rejects.toBe(GONE)
-  expect([requests.awaited, requests.deadline]).toEqual([0, Infinity])
+  expect([outbox.awaited, requests.deadline]).toEqual([0, Infinity])
   at(1_000_000)
   requests.reply('w:2', { data: 'late' })
   await settle()

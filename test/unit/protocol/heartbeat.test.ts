@@ -164,6 +164,16 @@ describe('createLiveness', () => {
     expect(pass(liveness, 100_000)).toEqual([{ at: 10_300, verdict: 'dead' }])
   })
 
+  test('waits as long as a probe says, and judges by that whether its timer was late', () => {
+    const liveness = createLiveness(HEARTBEAT)
+    liveness.start(0)
+    liveness.probe(10_000, undefined, 800)
+
+    expect(liveness.deadline).toBe(10_800)
+    expect(liveness.elapsed(10_901)).toBe('ping')
+    expect(pass(liveness, 100_000)).toEqual([{ at: 25_901, verdict: 'dead' }])
+  })
+
   test('does not let a probe put off an answer that is already due', () => {
     const liveness = createLiveness(HEARTBEAT)
     liveness.start(0)
