@@ -8,7 +8,7 @@ const page = readFileSync(PAGE, 'utf8')
 /** Lines without their indentation: a sample stands further left than in the file that runs it. */
 const plainly = (code: string): string => code.replace(/^\s+/gm, '').trim()
 
-const running = ['e2e/core/practices.spec.ts', 'e2e/fixtures/practices.ts'].map((path) =>
+const running = ['e2e/core/practices.spec.ts', 'e2e/core/leaving.spec.ts', 'e2e/fixtures/practices.ts'].map((path) =>
   plainly(readFileSync(path, 'utf8')),
 )
 
