@@ -234,6 +234,18 @@ export const MUTANTS = [
     to: '',
   },
   {
+    name: 'server gives MessagePack to clients that speak JSON',
+    file: 'src/server/base/wire.ts',
+    from: "typeof payload === 'string' ? payload : asJson(payload)",
+    to: 'String(payload)',
+  },
+  {
+    name: 'client that speaks MessagePack takes no JSON that was stored before',
+    file: 'src/protocol/msgpack-frames.ts',
+    from: "typeof payload !== 'string' || fromJson(payload) !== undefined",
+    to: "typeof payload !== 'string'",
+  },
+  {
     name: 'client says nothing of a gap',
     file: 'src/dialects/reliable/reliable-protocol.ts',
     from: "if (gap.fromServer || gap.toServer) events.push({ type: 'gap', gap })",

@@ -20,6 +20,11 @@ export interface FrameCodec {
   read(frame: Received): unknown
 }
 
+/** A codec that `reliable()` and the companion server can speak beside JSON: `msgpack()`. */
+export interface CompanionCodec {
+  readonly frames: FrameCodec
+}
+
 /** Frames as JSON in text messages: `holdfast.1`. */
 export const jsonFrames: FrameCodec = {
   subprotocol: SUBPROTOCOL,

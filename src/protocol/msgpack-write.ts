@@ -17,11 +17,12 @@ class Loss extends Error {
  *
  * @param root what the value is called where an error names a place; absent: its fields are called by their names alone,
  * and it counts as no level of nesting
+ * @param isForgiving whether half a surrogate pair is written as U+FFFD, and not refused
  * @throws {Error} for what has no form, naming its place, such as `data.photo (Blob) has no form in MessagePack`
  * @see https://github.com/msgpack/msgpack/blob/master/spec.md
  */
-export function toMsgpack(value: unknown, root?: string): Bytes {
-  const writer = new Writer()
+export function toMsgpack(value: unknown, root?: string, isForgiving = false): Bytes {
+  const writer = new Writer(isForgiving)
   try {
     writer.value(value, root === undefined ? -1 : 0)
   } catch (error) {
@@ -35,12 +36,18 @@ export function toMsgpack(value: unknown, root?: string): Bytes {
 }
 
 const encoder = new TextEncoder()
-const LONE_SURROGATE = /[\ud800-\udfff]/u
+/** Half a surrogate pair, which UTF-8 cannot hold. */
+export const HALF_PAIR = /[\ud800-\udfff]/u
 
 class Writer {
+  readonly #isForgiving: boolean
   #bytes = new Uint8Array(256)
   #view = new DataView(this.#bytes.buffer)
   #length = 0
+
+  constructor(isForgiving: boolean) {
+    this.#isForgiving = isForgiving
+  }
 
   done(): Bytes {
     return this.#bytes.slice(0, this.#length)
@@ -105,7 +112,8 @@ class Writer {
 
   #text(text: string): void {
     const bytes = encoder.encode(text)
-    if (bytes.length > text.length && LONE_SURROGATE.test(text)) throw new Loss(' (half a surrogate pair)')
+    if (bytes.length > text.length && !this.#isForgiving && HALF_PAIR.test(text))
+      throw new Loss(' (half a surrogate pair)')
     if (bytes.length > 31 && bytes.length < 256) this.#sized(0xd9, 1, bytes.length)
     else this.#head(bytes.length, 0xa0, 32, 0xda, 0xdb)
     this.#raw(bytes)

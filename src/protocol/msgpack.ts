@@ -1,11 +1,13 @@
 import { textOf } from '../shared/errors.js'
 import { isRecord } from '../shared/validate.js'
-import { badFrameFrom, notEncodable, type Codec, type Message, type Received } from './codec.js'
+import { badFrameFrom, type Codec, type Message, type Received } from './codec.js'
+import type { CompanionCodec } from './frame-codec.js'
+import { encoded, msgpackFrames } from './msgpack-frames.js'
 import { fromMsgpack } from './msgpack-read.js'
-import { toMsgpack } from './msgpack-write.js'
 
 /**
- * Binary frames: the map `{"event": …, "data": …}` in MessagePack. A payload may hold, beside what JSON has, bytes (an
+ * Binary frames in MessagePack: for `plain()` the map `{"event": …, "data": …}`, for `reliable()` and the companion server
+ * the subprotocol `holdfast.1.msgpack`. A payload may hold, beside what JSON has, bytes (an
  * `ArrayBuffer` or `Uint8Array`, which arrives as `Uint8Array`), a `Date` to the millisecond, BigInts of up to 64 bits,
  * `NaN` and the infinities. A field that is `undefined` stays away, in a list it becomes null, and what has `toJSON`, save
  * a `Date`, becomes what that returns. `send` refuses what has no form, and names its place: `Blob`, `File`, `Map`, `Set`,
@@ -16,16 +18,12 @@ import { toMsgpack } from './msgpack-write.js'
  * float 64.
  *
  * @example createClient({ url, dialect: plain({ codec: msgpack() }) })
+ * @example createClient({ url, dialect: reliable({ codec: msgpack() }) })
  */
-export function msgpack(): Codec {
+export function msgpack(): Codec & CompanionCodec {
   return {
-    encode(event, data) {
-      try {
-        return toMsgpack({ event, data })
-      } catch (cause) {
-        throw notEncodable(event, textOf(cause), cause)
-      }
-    },
+    frames: msgpackFrames,
+    encode: (event, data) => encoded(event, { event, data }),
     decode(frame) {
       const value = readFrame(frame)
       if (isRecord(value) && typeof value.event === 'string') return value as unknown as Message

@@ -25,7 +25,7 @@ const SOMETIMES = [
   ...['failed REJECTED', 'failed EXPIRED', 'failed SUPERSEDED', 'failed REMOVED', 'failed TOO_LARGE'],
   ...['failed STORAGE_FAILED', 'failed NOT_CONNECTED', 'unanswered REJECTED', 'unanswered REQUEST_TIMEOUT'],
   ...['listener awaited', 'listener failed'],
-  ...['client error STORAGE_UNAVAILABLE', 'sent from memory'],
+  ...['client error STORAGE_UNAVAILABLE', 'sent from memory', 'speaks MessagePack'],
   ...['unanswered REQUEST_ABORTED', 'unanswered RESULT_LOST'],
 ]
 

@@ -5,6 +5,10 @@ import type { SocketConnection } from '../../src/server/connection/connection-ho
 import { createEngine, type Engine } from '../../src/server/engine/engine.js'
 import type { EngineOptions, UpgradeRequest } from '../../src/server/base/options.js'
 import type { ServerPlatform } from '../../src/server/base/platform.js'
+import type { Body, Received } from '../../src/protocol/codec.js'
+import { jsonFrames } from '../../src/protocol/frame-codec.js'
+import type { UpFrame } from '../../src/protocol/frames.js'
+import { msgpackFrames } from '../../src/protocol/msgpack-frames.js'
 import { createFakeClock, type FakeClock } from './fake-platform.js'
 
 /** A frame as a test writes and reads it. */
@@ -30,6 +34,9 @@ export interface FakeClient {
   /** The connection breaks off. */
   drop(): void
 }
+
+/** A frame as the other side's socket hands it over. */
+export const receivedOf = (frame: Body): Received => (typeof frame === 'string' ? frame : frame.slice().buffer)
 
 /** An engine with a virtual clock, and clients by hand. */
 export interface FakeWorld {
@@ -111,17 +118,22 @@ function connect(engine: Engine, request: Partial<UpgradeRequest>): FakeClient {
       return closed
     },
     say(...said) {
-      for (const frame of said) connection.receive(typeof frame === 'string' ? frame : JSON.stringify(frame))
+      for (const frame of said) {
+        const { d, ...head } = typeof frame === 'string' ? { d: undefined } : frame
+        if (typeof frame === 'string') connection.receive(frame)
+        else connection.receive(receivedOf(codec.write(head as UpFrame, codec.encode('', d))))
+      }
     },
     heard: () => frames.slice(heard, (heard = frames.length)),
     of: (type) => frames.filter(({ t }) => t === type),
     drop: () => connection.closed(1006, ''),
   }
+  const codec = request.subprotocol === msgpackFrames.subprotocol ? msgpackFrames : jsonFrames
   const connection = engine.accept(
     {
       send(frame) {
         assert(!closed, `a frame was sent after the close: ${String(frame)}`)
-        frames.push(JSON.parse(String(frame)) as Frame)
+        frames.push(codec.read(receivedOf(frame)) as Frame)
       },
       close(code, reason) {
         closed ??= { code, reason }

@@ -1,7 +1,7 @@
-import { requireText, withDefaults } from '../../shared/validate.js'
+import { check, requireText, withDefaults } from '../../shared/validate.js'
 import { LocalProtocolError } from '../../shared/errors.js'
 import { BAD_REQUEST, closeAdvice, NORMAL_CLOSURE, SUPERSEDED } from '../../protocol/close-codes.js'
-import { jsonFrames } from '../../protocol/frame-codec.js'
+import { jsonFrames, type CompanionCodec } from '../../protocol/frame-codec.js'
 import { NAME_LENGTH_MAX } from '../../protocol/frames.js'
 import { createRequests } from '../../outbox/requests.js'
 import { sessionNotes } from '../../platform/session-notes.js'
@@ -25,25 +25,36 @@ export interface ReliableOptions {
    * Default: 10,000.
    */
   listenWaitMs?: number
+  /**
+   * How frames are written: `msgpack()` of `holdfast/msgpack` carries bytes, dates and BigInts, to a server with the same
+   * `codec`. Messages that were stored as JSON go on as what JSON made of them. Default: JSON.
+   */
+  codec?: CompanionCodec
 }
 
 /**
- * The companion server, `holdfast/server`, over the subprotocol `holdfast.1`. Messages are acknowledged when the server's
+ * The companion server, `holdfast/server`, over the subprotocol `holdfast.1`, or that of the `codec`. Messages are acknowledged when the server's
  * handler has finished, handled once and in order, and sent again under the same ids until they are; what the server
  * sends comes once and in order, or one `gap` event says that it may not.
  *
  * Another server, even one that accepts the subprotocol, ends in `PROTOCOL_MISMATCH`.
  *
- * @throws {TypeError} | {RangeError} for a `resumeKey` that is not a non-empty string, or a wrong number
+ * @throws {TypeError} | {RangeError} for a `resumeKey` that is not a non-empty string, a wrong number, or a `codec` of another kind
  * @example createClient<Chat>({ url, dialect: reliable({ resumeKey: 'chat' }), outbox: indexedDbStore({ name: 'chat' }) })
  */
 export function reliable(options?: ReliableOptions): Dialect {
-  const { resumeKey, listenWaitMs } = withDefaults('reliable', options, {
+  const {
+    resumeKey,
+    listenWaitMs,
+    codec: given,
+  } = withDefaults('reliable', options, {
     resumeKey: undefined,
     listenWaitMs: LISTEN_WAIT_MS,
+    codec: undefined,
   })
   if (resumeKey !== undefined) requireText('resumeKey', resumeKey)
-  const codec = jsonFrames
+  const codec = given === undefined ? jsonFrames : given?.frames
+  check('codec', given, 'msgpack()', codec)
 
   return {
     name: 'reliable',

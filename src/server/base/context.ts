@@ -1,5 +1,4 @@
 import type { HoldfastError } from '../../shared/errors.js'
-import type { Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import type { WriterLanes } from '../ordering/writer-lane.js'
 import type { BoundNames } from './bound-names.js'
@@ -7,7 +6,7 @@ import type { Deadlines } from './deadlines.js'
 import type { ResolvedOptions } from './options.js'
 import type { ServerPlatform } from './platform.js'
 import type { Rooms } from './rooms.js'
-import type { StreamFrames } from './stream-frames.js'
+import type { VolatileMessage, Wire } from './wire.js'
 import type { StreamEntry, Streams } from '../stores/stream-store.js'
 
 /** A session, as the receiver of replies. */
@@ -17,17 +16,17 @@ export interface ReplyTarget {
 
 /** A session, as the member of a room. */
 export interface Member extends ReplyTarget {
-  sendVolatile(frame: Body): void
+  sendVolatile(message: VolatileMessage): void
 }
 
 /** What all parts of one engine share. */
 export interface EngineContext {
   readonly platform: ServerPlatform
   readonly options: ResolvedOptions
+  /** Encodes all payloads, whatever the clients speak that will get them. */
   readonly codec: FrameCodec
-  /** The first frame of every connection, encoded once. */
-  readonly greeting: Body
-  readonly streamFrames: StreamFrames
+  /** How a connection with this subprotocol is spoken to; without one, or with another, it is `holdfast.1`. */
+  wireOf(subprotocol: string | undefined): Wire
   readonly streams: Streams
   readonly deadlines: Deadlines
   readonly lanes: WriterLanes<ReplyTarget>

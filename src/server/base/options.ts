@@ -4,6 +4,7 @@ import { check, isObject, requireInteger, withDefaults, type Defaults } from '..
 import { memoryStreams } from '../stores/memory-streams.js'
 import type { MaybePromise } from '../../shared/maybe-promise.js'
 import type { Rate } from '../ordering/token-bucket.js'
+import type { CompanionCodec, FrameCodec } from '../../protocol/frame-codec.js'
 import type { StreamStore } from '../stores/stream-store.js'
 import { originsCheck, type Origins } from './origins.js'
 
@@ -15,6 +16,8 @@ export interface UpgradeRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly remoteAddress?: string | undefined
+  /** The one that was selected, such as `holdfast.1`. */
+  readonly subprotocol?: string | undefined
 }
 
 /** The argument of `authenticate`. */
@@ -134,12 +137,20 @@ export interface EngineOptions {
    * @example createServer({ origins: (origin) => tenants.has(new URL(origin).hostname) })
    */
   readonly origins?: Origins
+  /**
+   * What is spoken beside JSON: `msgpack()` of `holdfast/msgpack`, so that bytes, dates and BigInts come and go as what
+   * they are. Then handlers meet them, and `NaN`, in what any client sends. A client that speaks JSON all the same gets a
+   * date as its `toJSON`, and bytes in Base64, BigInts and `NaN` as strings. Default: JSON alone.
+   */
+  readonly codec?: CompanionCodec
 }
 
 /** Options with every default in place. */
 export interface ResolvedOptions {
   readonly authenticate: NonNullable<EngineOptions['authenticate']>
   readonly streams: StreamStore
+  /** The codec beside JSON. */
+  readonly codec: FrameCodec | undefined
   readonly handlerTimeoutMs: number
   readonly listenerTimeoutMs: number
   readonly authTimeoutMs: number
@@ -179,6 +190,7 @@ const LIMITS: Omit<Limits, 'window' | 'highWaterMark'> = {
 export const ENGINE_DEFAULTS = {
   authenticate: undefined,
   streams: undefined,
+  codec: undefined,
   limits: { ...LIMITS, window: WINDOW, highWaterMark: HIGH_WATER_MARK },
   handlerTimeoutMs: 120_000,
   listenerTimeoutMs: 30_000,
@@ -193,13 +205,15 @@ export const ENGINE_DEFAULTS = {
 export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
   const options = withDefaults('createServer', engineOptions, ENGINE_DEFAULTS, requireInteger)
   const { authenticate = () => ({ user: '' }), streams = memoryStreams(), limits, origins } = options
-  const { handlerTimeoutMs, listenerTimeoutMs, authTimeoutMs, storeTimeoutMs, exposeErrors } = options
+  const { codec, handlerTimeoutMs, listenerTimeoutMs, authTimeoutMs, storeTimeoutMs, exposeErrors } = options
   check('authenticate', authenticate, 'a function', typeof authenticate === 'function')
   const isStore = isObject(streams) && typeof streams.open === 'function'
   check('streams', streams, 'a store such as memoryStreams()', isStore)
+  check('codec', codec, 'msgpack()', codec === undefined || (isObject(codec) && isObject(codec.frames)))
   return {
     authenticate,
     streams,
+    codec: codec?.frames,
     handlerTimeoutMs,
     listenerTimeoutMs,
     authTimeoutMs,

@@ -1,6 +1,7 @@
 import type { HoldfastError } from '../../shared/errors.js'
 import type { Received } from '../../protocol/codec.js'
 import type { UpFrame } from '../../protocol/frames.js'
+import type { Wire } from '../base/wire.js'
 import type { ServerSession } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
 
@@ -29,7 +30,7 @@ export interface ConnectionHost {
   /** Over how long the clients should return, if they all lose their links; undefined where they do anyway. */
   readonly spreadMs: number | undefined
   /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
-  openSession(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined
+  openSession(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached, wire: Wire): ServerSession | undefined
   /** A stream was attached for a connection that is gone. */
   attachedTooLate(attached: Attached): void
   /** The store failed to attach a stream, or has attached it and failed to answer. */

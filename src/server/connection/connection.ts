@@ -1,6 +1,6 @@
 import { HoldfastError, isHoldfastError, textOf } from '../../shared/errors.js'
 import * as closeCodes from '../../protocol/close-codes.js'
-import { sizeOf, type Body, type Received } from '../../protocol/codec.js'
+import { sizeOf, type Received } from '../../protocol/codec.js'
 import { badFrame, upFrame, type UpFrame } from '../../protocol/frames.js'
 import { IncomingMessages } from '../ordering/incoming-messages.js'
 import type { IncomingMessage } from '../ordering/waiting-items.js'
@@ -8,6 +8,7 @@ import * as reasons from '../base/close-reasons.js'
 import type { EngineContext, ReplyTarget } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
 import type { UpgradeRequest } from '../base/options.js'
+import type { VolatileMessage, Wire } from '../base/wire.js'
 import { whenDone } from '../base/when-done.js'
 import type { ServerSession } from '../session/session.js'
 import type { SessionLink } from '../session/session-link.js'
@@ -27,6 +28,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   readonly #context: EngineContext
   readonly #host: ConnectionHost
   readonly #socket: ServerSocket
+  readonly #wire: Wire
   readonly #sender: Sender
   readonly #authenticator: Authenticator
   readonly #heartbeat: ClientHeartbeat
@@ -44,24 +46,25 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     this.#context = context
     this.#host = host
     this.#socket = socket
+    this.#wire = context.wireOf(request.subprotocol)
     this.incoming = new IncomingMessages(limits.window)
-    this.#sender = new Sender(context, socket)
+    this.#sender = new Sender(context, socket, this.#wire)
     this.#authenticator = new Authenticator(context, request)
     this.#heartbeat = new ClientHeartbeat(heartbeat, socket, now)
     this.#queue = new FrameQueue(context, this.incoming)
     this.#deadline = context.deadlines.create(this)
     this.#helloBy = now + limits.helloTimeoutMs
-    socket.send(context.greeting)
+    socket.send(this.#wire.greeting)
     this.schedule()
   }
 
   receive(received: Received, bytes = typeof received === 'string' ? sizeOf(received) : received.byteLength): void {
     if (!this.#isAlive()) return
-    const { codec, options, platform } = this.#context
+    const { options, platform } = this.#context
     this.#heartbeat.received(platform.now())
     try {
       if (bytes > options.limits.frameBytesMax) throw reasons.tooLarge(bytes, options.limits.frameBytesMax)
-      this.#take(upFrame(codec.read(received)), bytes)
+      this.#take(upFrame(this.#wire.codec.read(received)), bytes)
     } catch (cause) {
       this.fail(cause)
     }
@@ -113,8 +116,8 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     if (this.#sender.deadline !== deadline) this.schedule()
   }
 
-  writeVolatile(frame: Body): void {
-    if (this.#isAttached()) this.#sender.writeVolatile(frame)
+  writeVolatile(message: VolatileMessage): void {
+    if (this.#isAttached()) this.#sender.writeVolatile(this.#wire.volatile(message))
     this.schedule()
   }
 
@@ -277,7 +280,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   #welcome(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): void {
     const { id, resumed, lost } = attached
     const handled = resumed ? (hello.stream?.s ?? 0) : 0
-    const session = this.#host.openSession(user, hello, attached)
+    const session = this.#host.openSession(user, hello, attached, this.#wire)
     if (!session) return this.close(closeCodes.TRY_AGAIN_LATER, 'no session', reasons.noSession())
     const receiver = new Receiver(this.#context, this, session, this.#sender)
     this.#status = 'attached'

@@ -1,8 +1,8 @@
 import type { Body } from '../../protocol/codec.js'
-import type { FrameCodec } from '../../protocol/frame-codec.js'
 import type { DownFrame } from '../../protocol/frames.js'
 import { carryMs } from '../../protocol/heartbeat.js'
 import type { EngineContext } from '../base/context.js'
+import type { Wire } from '../base/wire.js'
 import { Fifo } from '../ordering/fifo.js'
 import type { StreamMessage } from '../stores/stream-store.js'
 
@@ -34,8 +34,8 @@ const LONG_FRAME_BYTES = 4 * 1024
 
 /** What one connection writes. While its socket is full, the messages of the stream wait, and volatile ones are dropped. */
 export class Sender {
-  readonly #context: Pick<EngineContext, 'platform' | 'options' | 'streamFrames'>
-  readonly #codec: FrameCodec
+  readonly #context: Pick<EngineContext, 'platform' | 'options'>
+  readonly #wire: Wire
   readonly #socket: ServerSocket
   /** Messages of the stream that were not written yet. */
   readonly #backlog = new Fifo<StreamMessage>()
@@ -46,9 +46,9 @@ export class Sender {
   /** What had left it when that was last looked at. */
   #left = 0
 
-  constructor(context: Pick<EngineContext, 'platform' | 'options' | 'codec' | 'streamFrames'>, socket: ServerSocket) {
+  constructor(context: Pick<EngineContext, 'platform' | 'options'>, socket: ServerSocket, wire: Wire) {
     this.#context = context
-    this.#codec = context.codec
+    this.#wire = wire
     this.#socket = socket
   }
 
@@ -74,7 +74,7 @@ export class Sender {
 
   /** Writes a frame at once, even to a full socket. */
   write(frame: DownFrame): void {
-    this.#socket.send(this.#codec.write(frame))
+    this.#socket.send(this.#wire.codec.write(frame))
   }
 
   /** Writes a message of the stream as soon as the socket has room. */
@@ -119,7 +119,7 @@ export class Sender {
 
   #writeMessage(message: StreamMessage): void {
     this.#sequence = message.sequence
-    this.#send(this.#context.streamFrames.write(message))
+    this.#send(this.#wire.message(message))
   }
 
   #send(frame: Body): void {

@@ -2,11 +2,11 @@ import type { Contract, EventName, FromServer, Untyped } from '../../shared/cont
 import { HoldfastError, ListenerError, RefusedError, textOf } from '../../shared/errors.js'
 import { FORBIDDEN, GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
-import type { DownFrame, UpFrame } from '../../protocol/frames.js'
+import type { UpFrame } from '../../protocol/frames.js'
 import { WriterLanes } from '../ordering/writer-lane.js'
 import type { Payload, ServerEvents, Target } from '../base/api.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
-import { closingOf } from '../base/close-reasons.js'
+import { closingOf, storeFailed } from '../base/close-reasons.js'
 import { ServerEmitter } from './server-emitter.js'
 import { SessionRegistry } from './session-registry.js'
 import type { ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
@@ -18,9 +18,10 @@ import type { ServerSocket } from '../connection/sender.js'
 import { requireName } from '../session/handlers.js'
 import { resolveOptions, type EngineOptions, type ResolvedOptions, type UpgradeRequest } from '../base/options.js'
 import type { ServerPlatform } from '../base/platform.js'
+import { whenDone } from '../base/when-done.js'
 import { TimedStreams } from '../base/timed-streams.js'
 import { createRooms } from '../base/rooms.js'
-import { StreamFrames } from '../base/stream-frames.js'
+import { createWires, type VolatileMessage, type Wire } from '../base/wire.js'
 import type { ServerSession } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
 
@@ -106,9 +107,8 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
     this.#context = {
       platform,
       options,
-      codec: jsonFrames,
-      greeting: jsonFrames.write(greetingOf(options)),
-      streamFrames: new StreamFrames(),
+      codec: options.codec ?? jsonFrames,
+      wireOf: createWires(options),
       streams: new TimedStreams(streams, options.storeTimeoutMs, () => platform.now(), deadlines),
       deadlines,
       lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
@@ -213,8 +213,21 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
     this.#context.deadlines.cancel()
   }
 
-  openSession(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined {
-    return this.#sessions.open(user, hello, attached)
+  openSession(
+    user: string,
+    hello: UpFrame & { t: 'hello' },
+    attached: Attached,
+    wire: Wire,
+  ): ServerSession | undefined {
+    const { id, epoch, messages } = attached
+    if (messages.every(({ payload }) => wire.takes(payload))) return this.#sessions.open(user, hello, attached)
+    this.report(new HoldfastError('NOT_ENCODABLE', 'A stored message is nested too deep for MessagePack; it is lost'))
+    whenDone(
+      () => this.#context.streams.end(id, epoch),
+      () => {},
+      (cause) => this.report(storeFailed(cause)),
+    )
+    return undefined
   }
 
   attachedTooLate(attached: Attached): void {
@@ -263,20 +276,12 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
       },
       volatile(event, ...[data]) {
         requireName(event)
-        const frame = codec.write({ t: 'v', e: event }, codec.encode(event, data))
-        for (const member of members()) member.sendVolatile(frame)
+        const message: VolatileMessage = { event, payload: codec.encode(event, data) }
+        for (const member of members()) member.sendVolatile(message)
       },
     }
   }
 }
-
-const greetingOf = ({ limits, heartbeat }: ResolvedOptions): DownFrame => ({
-  t: 'greeting',
-  v: 1,
-  frame: limits.frameBytesMax,
-  window: limits.window,
-  heartbeat,
-})
 
 const NO_CONNECTION: SocketConnection = { receive: () => {}, closed: () => {} }
 

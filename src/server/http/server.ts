@@ -13,12 +13,6 @@ import { nodePlatform } from '../base/platform.js'
 import { Refusals } from './refusals.js'
 import { bindSocket } from './ws-adapter.js'
 
-const NO_PROTOCOL: Refusal = {
-  status: 400,
-  reason: `Offer the subprotocol ${SUBPROTOCOL}.`,
-  hint: 'Clients of Holdfast do so with the dialect reliable(); plain() and a bare WebSocket are for other servers',
-}
-
 /** Options of `createServer`. Every one has a default. */
 export interface ServerOptions extends ListenOptions, EngineOptions {
   /**
@@ -113,18 +107,21 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   check('path', path, 'a string that starts with "/"', isPath)
   const isElsewhere = [options.port, options.host, options.server].some((one) => one !== undefined)
   check('noServer', noServer, 'false when port, host or server is given', !noServer || !isElsewhere)
-  const { limits } = resolveOptions(engineOptions)
+  const { limits, codec } = resolveOptions(engineOptions)
+  const subprotocols = [SUBPROTOCOL, ...(codec ? [codec.subprotocol] : [])]
+  const isOurs = (request: IncomingMessage): boolean => offersProtocol(request, subprotocols)
   const engine = createEngine<C>(engineOptions, nodePlatform)
   const refusals = new Refusals((error, kind) => engine.report(error, undefined, kind))
   const listeningServer = listen(
     options,
     {
       maxPayload: limits.frameBytesMax,
-      handleProtocols: () => SUBPROTOCOL,
+      // The client's order is that of its wishes.
+      handleProtocols: (offered) => [...offered].find((one) => subprotocols.includes(one)) ?? false,
     },
     {
-      isOurs: offersProtocol,
-      refuse: (request) => (offersProtocol(request) ? undefined : NO_PROTOCOL),
+      isOurs,
+      refuse: (request) => (isOurs(request) ? undefined : noProtocol(subprotocols)),
       opened: (client, request) => bindSocket(engine, client, request),
       refused: (refusal, request) => refusals.add(refusal, request),
       ignored: (why, request) => refusals.ignored(why, request),
@@ -160,7 +157,16 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
 }
 
 /** A client offers its subprotocols in one header, separated by commas. RFC 6455 section 11.3.4. */
-export function offersProtocol({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+export function offersProtocol(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  subprotocols: readonly string[] = [SUBPROTOCOL],
+): boolean {
   const offered = headers['sec-websocket-protocol'] ?? ''
-  return offered.split(',').some((one) => one.trim() === SUBPROTOCOL)
+  return offered.split(',').some((one) => subprotocols.includes(one.trim()))
 }
+
+const noProtocol = (subprotocols: readonly string[]): Refusal => ({
+  status: 400,
+  reason: `Offer the subprotocol ${subprotocols.join(' or ')}.`,
+  hint: 'Clients of Holdfast do so with the dialect reliable(); plain() and a bare WebSocket are for other servers',
+})

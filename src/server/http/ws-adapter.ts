@@ -21,7 +21,7 @@ export function bindSocket(
 ): void {
   // The listeners live as long as the connection, and must not keep the whole request in memory.
   const tcp = request.socket
-  const upgrade = upgradeOf(request)
+  const upgrade = { ...upgradeOf(request), subprotocol: client.protocol }
   listenToErrors(engine, client, tcp)
   const connection = engine.accept(new WsSocket(client, tcp), upgrade)
   client.on('message', (data, isBinary) => {

@@ -1,10 +1,10 @@
 import { DeliveryError, type HoldfastError, type StorageError } from '../../shared/errors.js'
 import { INTERNAL_ERROR, SUPERSEDED } from '../../protocol/close-codes.js'
-import type { Body } from '../../protocol/codec.js'
 import type { EndReason, Session } from '../base/api.js'
 import { endError, notReady, serverFailed, SESSION_CLOSE_CODES, superseded } from '../base/close-reasons.js'
 import type { EngineContext, Member } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
+import type { VolatileMessage } from '../base/wire.js'
 import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
 import { HandlerContext } from './handler-context.js'
 import { HandlerQueue, type QueueOwner } from './handler-queue.js'
@@ -101,12 +101,11 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
 
   volatile(event: string, data: unknown): void {
     requireName(event)
-    const { codec } = this.#context
-    this.sendVolatile(codec.write({ t: 'v', e: event }, codec.encode(event, data)))
+    this.sendVolatile({ event, payload: this.#context.codec.encode(event, data) })
   }
 
-  sendVolatile(frame: Body): void {
-    this.#link?.writeVolatile(frame)
+  sendVolatile(message: VolatileMessage): void {
+    this.#link?.writeVolatile(message)
   }
 
   append(entry: StreamEntry): boolean {

@@ -56,7 +56,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
   const wire = createWire(world, {
     ...{ seed, ...setup },
     watcher: { up: talks.up, down: watchDown, heard: talks.heard, gone: leave },
-    accept: (socket) => server.accept(socket),
+    accept: (socket, { subprotocol }) => server.accept(socket, subprotocol),
   })
   const server: Server = createServer(world, { seed, setup, ups, downs, verdict })
   let diskFailsUntil = 0
@@ -98,7 +98,10 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     const name = `page${++births}`
     const store = setup.isDurable ? disk.createStore(name) : undefined
     const nextNumber = (): number => ++numbers
-    pages.push(createPage(world, { seed, setup, name, wire, store, note, verdict, ups, downs, nextNumber }))
+    // What was stored in MessagePack fails in a page that speaks JSON; the other way round it goes on.
+    const mayBeBinary = setup.isDurable ? setup.pages > 1 || births > 1 : births % 2 === 0
+    const isBinary = setup.isBinary === true && mayBeBinary
+    pages.push(createPage(world, { seed, setup, name, isBinary, wire, store, note, verdict, ups, downs, nextNumber }))
   }
 
   const choose = (choice: number): Page | undefined => pages[choice % pages.length]

@@ -1,6 +1,7 @@
 import { createClient } from '../../../src/client/client.js'
 import type { SendOptions } from '../../../src/shared/contract.js'
 import { reliable } from '../../../src/dialects/reliable/reliable.js'
+import { msgpack } from '../../../src/protocol/msgpack.js'
 import { HoldfastError } from '../../../src/shared/errors.js'
 import type { Delivery } from '../../../src/outbox/delivery.js'
 import { persistent } from '../../../src/outbox/persistence.js'
@@ -48,6 +49,8 @@ interface Surroundings {
   readonly seed: number
   readonly setup: Setup
   readonly name: string
+  /** Whether it speaks MessagePack. */
+  readonly isBinary: boolean
   readonly wire: Wire
   /** Undefined: it has only its memory. */
   readonly store: OutboxStore | undefined
@@ -66,8 +69,9 @@ const PROTOCOL_ERRORS = new Set(['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK', 'PROTOC
 const TRY_AGAIN_MS = 300
 
 export function createPage(world: World, surroundings: Surroundings): Page {
-  const { seed, setup, name, wire, store, note, verdict, ups, downs, nextNumber } = surroundings
+  const { seed, setup, name, isBinary, wire, store, note, verdict, ups, downs, nextNumber } = surroundings
   const { check, count } = verdict
+  if (isBinary) count('speaks MessagePack')
   const browser = createBrowser(world, {
     ...{ seed, name, inTab: note?.text },
     createTransport: (listener, happen) => wire.createTransport(name, listener, happen),
@@ -90,7 +94,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     },
     outbox: store ? persistent(store, { whenUnavailable: setup.whenUnavailable ?? 'fail' }) : memoryStore(),
     ...(setup.overflow && { outboxMax: { messages: 8 }, overflow: setup.overflow }),
-    dialect: reliable({ resumeKey: 'tab' }),
+    dialect: reliable({ resumeKey: 'tab', ...(isBinary && { codec: msgpack() }) }),
     retryDelayMs: { min: 100, max: 1_500 },
     connectTimeoutMs: setup.isPatient ? 10_000 : 2_500,
     stableAfterMs: 1_000,

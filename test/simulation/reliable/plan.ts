@@ -34,6 +34,8 @@ export interface Setup {
   readonly meetsAfterMs?: number
   /** What becomes of messages that the outbox's store does not take; absent: they fail. */
   readonly whenUnavailable?: 'memory'
+  /** Whether the server speaks MessagePack beside JSON, and pages speak the one or the other. */
+  readonly isBinary?: true
 }
 
 /** An act in its place. `id` seeds its own luck, so that leaving others out does not change it. */
@@ -192,15 +194,23 @@ function drawBusyPlan(seed: number, chance: Chance): Plan {
   return { seed, setup, steps: [...sends, silence].sort((one, other) => one.at - other.at || one.id - other.id) }
 }
 
+/** In so many runs the server has a codec beside JSON. */
+const BINARY_CHANCE = 0.2
+
 /** Draws the run that belongs to the seed. */
 export function drawPlan(seed: number): Plan {
   const slow = createChance(mix(seed, 9))
   if (slow.chance(SLOW_CHANCE)) return drawSlowPlan(seed, slow)
-  const busy = createChance(mix(seed, 10))
+  const busy = createChance(mix(seed, 12))
   if (busy.chance(IN_USE_CHANCE)) return drawBusyPlan(seed, busy)
   const chance = createChance(mix(seed, 1))
   const late = createChance(mix(seed, 10))
-  const setup = { ...drawSetup(chance), ...(late.chance(0.2) && { meetsAfterMs: late.between(1, 2_000) }) }
+  const isBinary = createChance(mix(seed, 11)).chance(BINARY_CHANCE)
+  const setup: Setup = {
+    ...drawSetup(chance),
+    ...(late.chance(0.2) && { meetsAfterMs: late.between(1, 2_000) }),
+    ...(isBinary && { isBinary }),
+  }
   const acts = [...drawTraffic(chance), ...drawFaults(chance)]
   const steps = acts.map((act, id) => ({ id, at: Math.floor(chance.random() * FAULTY_MS), ...act }))
   const scene = drawScene(createChance(mix(seed, 2)), setup).map((act, index) => ({ id: acts.length + index, ...act }))

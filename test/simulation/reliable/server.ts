@@ -1,4 +1,6 @@
 import type { Body } from '../../../src/protocol/codec.js'
+import { msgpack } from '../../../src/protocol/msgpack.js'
+import { fromMsgpack } from '../../../src/protocol/msgpack-read.js'
 import { RetryError } from '../../../src/server/base/handler-errors.js'
 import { createEngine, type Engine } from '../../../src/server/engine/engine.js'
 import {
@@ -26,7 +28,7 @@ export interface Order {
 
 /** The companion server's engine with a small application, a store that may be slow, and several lives. */
 export interface Server {
-  accept(socket: Socket): Connection | undefined
+  accept(socket: Socket, subprotocol: string | undefined): Connection | undefined
   /** The application sends so many messages to one of its sessions. */
   push(choice: number, details: { count: number; isVolatile?: boolean; isForAll?: boolean; padding?: number }): void
   /** The application ends one of its sessions. */
@@ -72,7 +74,8 @@ const PROTOCOL_ERRORS = new Set(
 )
 
 /** What the server sends is a number, alone or before its padding. */
-const numberOf = (payload: Body): number => Number(/\d+/.exec(String(payload))?.[0])
+const numberOf = (payload: Body): number =>
+  Number(/\d+/.exec(typeof payload === 'string' ? payload : String(fromMsgpack(payload)))?.[0])
 
 export function createServer(world: World, { seed, setup, ups, downs, verdict }: Surroundings): Server {
   const { check, count } = verdict
@@ -110,6 +113,7 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
           stalledMs: 3_000,
         },
         heartbeatMs: setup.isPatient ? { interval: 25_000, timeout: 15_000 } : { interval: 2_500, timeout: 1_500 },
+        ...(setup.isBinary && { codec: msgpack() }),
       },
       {
         now: () => world.now,
@@ -263,7 +267,7 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
 
   start()
   return {
-    accept: (socket) => engine?.accept(socket, { url: '/', headers: {} }),
+    accept: (socket, subprotocol) => engine?.accept(socket, { url: '/', headers: {}, subprotocol }),
     push(choice, { count: many, isVolatile = false, isForAll = false, padding }) {
       const session = choose(choice)
       for (let index = 0; session && index < many; index++) {

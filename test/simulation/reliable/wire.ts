@@ -1,4 +1,6 @@
-import type { Body } from '../../../src/protocol/codec.js'
+import type { Body, Received } from '../../../src/protocol/codec.js'
+import { msgpackFrames } from '../../../src/protocol/msgpack-frames.js'
+import { receivedOf } from '../../support/server-world.js'
 import type { Transport, TransportListener } from '../../../src/platform/transport.js'
 import { createChance, mix, type Chance, type World } from '../world.js'
 
@@ -15,7 +17,7 @@ export interface Socket {
 
 /** What the engine hears of a connection. */
 export interface Connection {
-  receive(frame: string): void
+  receive(frame: Received): void
   closed(code: number, reason: string): void
 }
 
@@ -35,6 +37,8 @@ export interface WireWatcher {
 export interface Link {
   readonly id: number
   readonly page: string
+  /** What the client has offered. */
+  readonly subprotocol: string | undefined
   readonly isClientThere: boolean
   readonly isServerThere: boolean
 }
@@ -160,13 +164,14 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
   let refusesUntil = 0
   let isRefusalSilent = false
 
-  function createLink(page: string, listener: TransportListener): End {
+  function createLink(page: string, subprotocol: string | undefined, listener: TransportListener): End {
     const dial = (dials.get(page) ?? 0) + 1
     dials.set(page, dial)
     const luck = (way: number): Chance => createChance(mix(seed, hashOf(page), dial, way))
     const link: End = {
       id: ++births,
       page,
+      subprotocol,
       isClientThere: true,
       isServerThere: false,
       up: createDirection(world, luck(1), delayMaxMs, bytesPerMs),
@@ -221,7 +226,7 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
 
   function createSocket(link: End): Socket {
     let isClosing = false
-    const goes = (frame: string): void => {
+    const goes = (frame: Received): void => {
       if (link.isClientThere) link.listener.frame(frame)
     }
     return {
@@ -239,10 +244,10 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
       },
       send(body) {
         if (!link.isServerThere || isClosing) return
-        const frame = String(body)
-        world.note(() => `${nameOf(link)} <- ${frame}`)
-        watcher.down(link, frame)
-        link.down.carry(() => goes(frame), frame.length)
+        const text = textOf(body)
+        world.note(() => `${nameOf(link)} <- ${text}`)
+        watcher.down(link, text)
+        link.down.carry(() => goes(receivedOf(body)), body.length)
       },
       close(code, reason) {
         if (!link.isServerThere || isClosing) return
@@ -287,11 +292,11 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
         get isOpen() {
           return current !== undefined && opened === current && current.isClientThere
         },
-        open() {
+        open(_url, [subprotocol]) {
           if (forgotten.has(page)) return
           if (current) hangUp(current, 4000, 'another attempt')
           const ifCurrent = (act: () => void): void => happen(() => current === link && act())
-          const link = (current = createLink(page, {
+          const link = (current = createLink(page, subprotocol, {
             opened: () =>
               ifCurrent(() => {
                 opened = link
@@ -299,7 +304,7 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
               }),
             frame: (frame) =>
               ifCurrent(() => {
-                watcher.heard(link, frame as string)
+                watcher.heard(link, textOf(frame))
                 listener.frame(frame)
               }),
             closed: (code, reason) => ifCurrent(() => listener.closed(code, reason)),
@@ -311,14 +316,14 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
         send(body) {
           const link = current
           if (!link || forgotten.has(page) || !link.isClientThere) return
-          const frame = String(body)
-          world.note(() => `${nameOf(link)} -> ${frame}`)
+          const text = textOf(body)
+          world.note(() => `${nameOf(link)} -> ${text}`)
           link.up.hold(world.now + (lags.get(page) ?? 0))
           lags.delete(page)
-          watcher.up(link, frame)
+          watcher.up(link, text)
           link.up.carry(() => {
-            if (link.isServerThere) link.connection?.receive(frame)
-          }, frame.length)
+            if (link.isServerThere) link.connection?.receive(receivedOf(body))
+          }, body.length)
         },
         buffered: () => 0,
         drop(code, reason) {
@@ -377,6 +382,10 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
     },
   }
 }
+
+/** A frame in words, whatever it is written in. */
+const textOf = (frame: Body | ArrayBuffer): string =>
+  typeof frame === 'string' ? frame : JSON.stringify(msgpackFrames.read(new Uint8Array(frame).slice().buffer))
 
 const nameOf = (link: Link): string => `${link.page}#${link.id}`
 

@@ -6,6 +6,8 @@ import { sessionNotes } from '../../../src/platform/session-notes.js'
 import { EMPTY_OUTBOX } from '../../support/empty-outbox.js'
 import { GREETING } from '../../support/reliable-stage.js'
 import { reliable } from '../../../src/dialects/reliable/reliable.js'
+import { json } from '../../../src/protocol/codec.js'
+import { msgpack } from '../../../src/protocol/msgpack.js'
 import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 
 describe('reliable', () => {
@@ -53,6 +55,21 @@ describe('reliable', () => {
 
     expect(make).toThrow(TypeError)
     expect(make).toThrow(/^resumeKey must be a non-empty string, got /)
+  })
+
+  test('offers the subprotocol of its codec, and encodes with it', () => {
+    const dialect = reliable({ codec: msgpack() })
+
+    expect(dialect.subprotocols).toEqual(['holdfast.1.msgpack'])
+    expect(dialect.encode('m', 5n)).toEqual(new Uint8Array([0xcf, 0, 0, 0, 0, 0, 0, 0, 5]))
+    expect(() => dialect.encode('m', new Map())).toThrow(expect.objectContaining({ code: 'NOT_ENCODABLE' }))
+  })
+
+  test.each([json(), 'msgpack', null, {}])('refuses the codec %o', (codec) => {
+    const make = (): unknown => reliable({ codec: codec as ReturnType<typeof msgpack> })
+
+    expect(make).toThrow(TypeError)
+    expect(make).toThrow(/^codec must be msgpack\(\), got /)
   })
 
   test('speaks JSON in text frames, and asks for life by itself', () => {

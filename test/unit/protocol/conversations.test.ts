@@ -6,6 +6,11 @@ import type { MessageContext, Session } from '../../../src/server/base/api.js'
 import type { SocketConnection } from '../../../src/server/connection/connection-host.js'
 import { createEngine } from '../../../src/server/engine/engine.js'
 import { memoryStreams } from '../../../src/server/stores/memory-streams.js'
+import type { Received } from '../../../src/protocol/codec.js'
+import { jsonFrames, type FrameCodec } from '../../../src/protocol/frame-codec.js'
+import { msgpackFrames } from '../../../src/protocol/msgpack-frames.js'
+import { toMsgpack } from '../../../src/protocol/msgpack-write.js'
+import { receivedOf } from '../../support/server-world.js'
 import { createFakeClock } from '../../support/fake-platform.js'
 import vectors from '../../vectors/conversations.json' with { type: 'json' }
 
@@ -45,7 +50,7 @@ interface Line {
 const PATIENCE_MS = 60_000
 
 /** Leads the engine through a conversation. */
-function createStage({ answersPings }: { answersPings: boolean }) {
+function createStage({ answersPings, codec }: { answersPings: boolean; codec: FrameCodec }) {
   const clock = createFakeClock()
   const lines: Line[] = []
   const calls: MessageContext[] = []
@@ -64,6 +69,7 @@ function createStage({ answersPings }: { answersPings: boolean }) {
       },
       streams: memoryStreams({ messagesMax: 4 }),
       limits: { window: { messages: 4 } },
+      ...(codec !== jsonFrames && { codec: { frames: codec } }),
     },
     {
       now: () => clock.now,
@@ -98,17 +104,22 @@ function createStage({ answersPings }: { answersPings: boolean }) {
           bytesRead: 0,
           bytesWritten: 0,
           bytesLeft: 0,
-          send: (frame) => hear(said, JSON.parse(String(frame)) as Frame, () => line.connection),
+          send: (frame) => hear(said, codec.read(receivedOf(frame)) as Frame, () => line.connection),
           close(code, reason) {
             said.push(code)
             line.connection.closed(code, reason)
           },
           terminate: () => void said.push(1006),
         },
-        { url: '/', headers: {} },
+        { url: '/', headers: {}, subprotocol: codec.subprotocol },
       ),
     }
     lines.push(line)
+  }
+
+  /** A frame as this codec has it, right or wrong. */
+  function wireOf(frame: unknown): Received {
+    return codec === jsonFrames ? JSON.stringify(frame) : receivedOf(toMsgpack(frame))
   }
 
   /** Nobody listens there any more. */
@@ -118,7 +129,7 @@ function createStage({ answersPings }: { answersPings: boolean }) {
   }
 
   function hear(said: Line['said'], frame: Frame, connection: () => SocketConnection): void {
-    if (frame['t'] === 'p' && answersPings) queueMicrotask(() => connection().receive('{"t":"o"}'))
+    if (frame['t'] === 'p' && answersPings) queueMicrotask(() => connection().receive(wireOf({ t: 'o' })))
     else said.push(frame)
   }
 
@@ -186,7 +197,7 @@ function createStage({ answersPings }: { answersPings: boolean }) {
       assert(line, `there is no connection ${on}`)
       if (from === 'server' && frame) return expectFrame(line, frame)
       if (from === 'server') return expect(await patiently(`closes`, () => next(line))).toBe(closes)
-      if (frame) line.connection.receive(JSON.stringify(fill(frame, bindings)))
+      if (frame) line.connection.receive(wireOf(fill(frame, bindings)))
       else hangUp(line, closes ?? 1006)
       await clock.advance(0)
     },
@@ -234,9 +245,13 @@ function fill(value: unknown, bindings: ReadonlyMap<string, unknown>): unknown {
 
 const conversations: readonly Conversation[] = vectors
 
-test.each(conversations)('the server $name', async ({ steps }) => {
+const spoken = [jsonFrames, msgpackFrames].flatMap((codec) =>
+  conversations.map((one) => ({ ...one, codec, subprotocol: codec.subprotocol })),
+)
+
+test.each(spoken)('the server $name, in $subprotocol', async ({ steps, codec }) => {
   const isSilent = steps.some(({ closes }) => closes === 4000)
-  const stage = createStage({ answersPings: !isSilent })
+  const stage = createStage({ answersPings: !isSilent, codec })
 
   for (const step of steps) await stage.take(step)
 

@@ -3,10 +3,9 @@ import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { Sender } from '../../../src/server/connection/sender.js'
 import type { StreamMessage } from '../../../src/server/stores/stream-store.js'
-import { StreamFrames } from '../../../src/server/base/stream-frames.js'
+import { JsonWire } from '../../../src/server/base/wire.js'
 import { resolveOptions } from '../../../src/server/base/options.js'
 import { nodePlatform } from '../../../src/server/base/platform.js'
-import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 
 function open(): {
   sender: Sender
@@ -27,7 +26,7 @@ function open(): {
   }
   const options = resolveOptions({ limits: { bufferedBytesMax: 100, stalledMs: 1_000 } })
   const platform = { ...nodePlatform, now: () => clock.now }
-  const sender = new Sender({ platform, options, codec: jsonFrames, streamFrames: new StreamFrames() }, socket)
+  const sender = new Sender({ platform, options }, socket, new JsonWire({ t: 'p' }))
   return { sender, written, socket, clock }
 }
 

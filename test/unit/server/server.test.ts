@@ -3,6 +3,8 @@ import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { HoldfastError } from '../../../src/shared/errors.js'
 import { createClient, plain, reliable, type Dialect, type WebSocketClass } from '../../../src/index.js'
+import type { CompanionCodec } from '../../../src/protocol/frame-codec.js'
+import { msgpack } from '../../../src/protocol/msgpack.js'
 import { memoryStreams } from '../../../src/server/stores/memory-streams.js'
 import type { ServerAddress } from '../../../src/server/http/listen-options.js'
 import { addressOf } from '../../../src/server/http/listening-server.js'
@@ -400,6 +402,8 @@ test.each([
     RangeError,
     'limits.window.bytes must be an integer from 1 to 2147483647, got 0',
   ],
+  [{ codec: {} }, TypeError, 'codec must be msgpack(), got [object Object]'],
+  [{ codec: null }, TypeError, 'codec must be msgpack(), got null'],
   [{ authenticate: {} }, TypeError, 'authenticate must be a function, got [object Object]'],
 ])('refuses %o at the call', (options, kind, message) => {
   // What a caller without types may pass.
@@ -407,6 +411,70 @@ test.each([
 
   expect(act).toThrow(kind)
   expect(act).toThrow(message)
+})
+
+describe('with a codec', () => {
+  interface Talk {
+    fromServer: { note: { data: unknown } }
+    toServer: { note: { data: unknown } }
+    requests: { same: { params: unknown; result: unknown } }
+  }
+  const data = { photo: new Uint8Array([1, 255]), at: new Date(5), id: 2n ** 60n, rate: NaN }
+
+  function open(url: string, codec?: CompanionCodec) {
+    const client = createClient<Talk>({ url, dialect: reliable(codec ? { codec } : {}), WebSocket: WebSocket as never })
+    const heard: unknown[] = []
+    client.on('note', (note) => void heard.push(note.data))
+    cleanups.push(() => client.close())
+    client.connect()
+    return { client, heard }
+  }
+
+  test('carries bytes, dates and BigInts both ways, and to JSON what it can hold', async () => {
+    const server = createServer<Talk>({ codec: msgpack() })
+    cleanups.push(() => server.close())
+    const handled: unknown[] = []
+    server.on('session', (session) => {
+      session.join('all')
+      session.on('note', (note) => void handled.push(note.data))
+      session.handle('same', (params) => params)
+    })
+    const { url } = await server.listening
+    const [binary, text] = [open(url, msgpack()), open(url)]
+
+    expect(await binary.client.request('same', data)).toEqual(data)
+    expect(await text.client.request('same', { at: new Date(5) })).toEqual({ at: '1970-01-01T00:00:00.005Z' })
+    await binary.client.send('note', { data }).delivered
+    expect(handled).toEqual([data])
+
+    server.to('all').send('note', { data })
+    await vi.waitUntil(() => binary.heard.length + text.heard.length === 2)
+
+    expect(binary.heard).toEqual([data])
+    const json = { photo: 'Af8=', at: '1970-01-01T00:00:00.005Z', id: '1152921504606846976', rate: 'NaN' }
+    expect(text.heard).toEqual([json])
+  })
+
+  test('selects the first that it speaks of what a client offers', async () => {
+    const { url } = await start({ codec: msgpack() })
+
+    for (const [offered, selected] of [
+      [['holdfast.1', 'holdfast.1.msgpack'], 'holdfast.1'],
+      [['other', 'holdfast.1.msgpack', 'holdfast.1'], 'holdfast.1.msgpack'],
+    ] as const) {
+      const { client } = await openClient(url, { protocols: [...offered] })
+      expect(client.protocol).toBe(selected)
+      client.terminate()
+    }
+  })
+
+  test('refuses what it does not speak, and says what it does', async () => {
+    const { url } = await start()
+    const client = new WebSocket(url, 'holdfast.1.msgpack')
+    const refused = new Promise((resolve) => client.on('error', (error) => resolve(error.message)))
+
+    expect(await refused).toBe('Unexpected server response: 400')
+  })
 })
 
 test.each([
