@@ -110,8 +110,6 @@ export function createTransport(Native: WebSocketClass, listener: TransportListe
     },
   )
   supervisor.binaryType = 'arraybuffer'
-  // It waits for no time at all with a timer, which in a hidden page may take a minute.
-  Object.assign(supervisor, { _wait: () => Promise.resolve() })
 
   return {
     get isOpen() {

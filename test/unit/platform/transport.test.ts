@@ -100,6 +100,18 @@ describe('one attempt', () => {
     expect([...new Uint8Array(frames[1] as ArrayBuffer)]).toEqual([1, 2, 255])
   })
 
+  test('is under way without a timer, which in a hidden page takes up to a minute', async () => {
+    const server = await startServer()
+    const { transport, sockets } = setUp()
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    cleanups.push(vi.useRealTimers)
+
+    transport.open(server.url, [])
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+
+    expect(sockets).toHaveLength(1)
+  })
+
   // Trap 3: an error before the close makes partysocket say 1000, wasClean. Trap 28: and retry for ever.
   test('to nobody says 1006 once, and is not repeated', async () => {
     const server = await startServer()
