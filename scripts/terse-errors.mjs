@@ -5,6 +5,9 @@ import { parseAst } from 'rollup/parseAst'
 const FAMILY =
   /^(Holdfast|Connect|ConnectionLost|Refused|LocalProtocol|RemoteProtocol|Delivery|Storage|Listener)Error(\$\d+)?$/
 
+/** The functions that make such an error of words that they are given, and which of their arguments these are. */
+const MAKERS = { badFrame: 0, badFrameFrom: 1, foreign: 0, notEncodable: 1, shared: 1 }
+
 /**
  * A plugin for an output of Rollup. It takes the words out of the messages of our errors and leaves their values, to which
  * the code is added: `"chat" is 1048999 bytes long, frameBytesMax is 1048576` becomes `TOO_LARGE chat 1048999 1048576`.
@@ -34,6 +37,7 @@ export function terse(code) {
   let found = 0
   visit(parseAst(code), (node) => {
     if (node.type === 'NewExpression' && FAMILY.test(node.callee.name)) cutWords(text, node.arguments[1])
+    if (node.type === 'CallExpression') cutWords(text, node.arguments[MAKERS[makerOf(node.callee)]])
     if (node.type !== 'ClassDeclaration' && node.type !== 'ClassExpression') return
     if (node.superClass?.name !== 'Error') return
     visit(node.body, ({ type, callee, arguments: [message] = [] }) => {
@@ -44,6 +48,9 @@ export function terse(code) {
   })
   return { text, found }
 }
+
+/** The name of the function or method that is called, without what Rollup adds. */
+const makerOf = ({ name, property }) => (name ?? property?.name)?.replace(/\$\d+$/, '')
 
 /** A message that is no literal is made elsewhere, often by a server, and stays. */
 function cutWords(text, message) {

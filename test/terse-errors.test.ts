@@ -16,12 +16,23 @@ test.each([
     'new ConnectError("A", `${b ? `x ${c}` : ""}`)',
   ],
   ['words alone go', "new DeliveryError('REMOVED', 'Removed from the outbox')", "new DeliveryError('REMOVED', '')"],
+  [
+    'a function that makes the error counts',
+    'badFrameFrom$1("server", "invalid JSON", frame)',
+    'badFrameFrom$1("server", \'\', frame)',
+  ],
+  [
+    'so does a method',
+    'failures.shared("EXPIRED", `Not sent within ${ttlMs} ms`)',
+    'failures.shared("EXPIRED", `${ttlMs}`)',
+  ],
   ['a name that Rollup has changed counts', 'new RefusedError$1("A", `No ${b}`)', 'new RefusedError$1("A", `${b}`)'],
 ])('%s', (_, code, expected) => {
   expect(terseOf(code)).toBe(expected)
 })
 
 test.each([
+  ['what another function is given', "tell('BAD_FRAME', 'words')"],
   ['what is made elsewhere', 'new DeliveryError(code, message)'],
   ['what a wrong option throws', 'new TypeError(`${name} must be ${rule}`)'],
   ['the errors of others', "new OtherError('CODE', 'words')"],

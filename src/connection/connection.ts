@@ -183,8 +183,14 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
     } else if (state.status === 'connected') {
       const verdict = liveness.elapsed(now, traffic)
       if (verdict !== 'dead') return ping(verdict)
-      const silence = `No frame from the server for ${Math.round(now - liveness.receivedAt)} ms`
-      lose(new ConnectionLostError('HEARTBEAT_TIMEOUT', silence, LINK_ABANDONED, ''), 'retry', now)
+      const forMs = Math.round(now - liveness.receivedAt)
+      const silence = new ConnectionLostError(
+        'HEARTBEAT_TIMEOUT',
+        `No frame from the server for ${forMs} ms`,
+        LINK_ABANDONED,
+        '',
+      )
+      lose(silence, 'retry', now)
     } else if (isLinked() && now >= attemptBy) {
       if (isLate(now, attemptBy, patienceMs) && !isForgiven) {
         // The thread was held up, throttled or asleep, and what the attempt waits for was held up with this timer.
@@ -192,8 +198,11 @@ export function createConnection(options: ConnectionOptions, random: () => numbe
         attemptBy = now + patienceMs
         return
       }
-      const what = state.status === 'handshaking' ? 'The server has not finished the handshake' : 'No connection'
-      lose(new ConnectError('CONNECT_TIMEOUT', `${what} within ${patienceMs} ms`), 'retry', now)
+      const error =
+        state.status === 'handshaking'
+          ? new ConnectError('CONNECT_TIMEOUT', `The server has not finished the handshake within ${patienceMs} ms`)
+          : new ConnectError('CONNECT_TIMEOUT', `No connection within ${patienceMs} ms`)
+      lose(error, 'retry', now)
     }
   }
 
