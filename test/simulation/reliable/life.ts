@@ -24,8 +24,6 @@ const HEALING_MS = 75_000
 const SETTLING_MS = 5_000
 /** So soon after its last frame a link on which the page sends is found dead. */
 const FOUND_MS = 6_000
-/** So long may handlers take, whose acknowledgements are frames too. */
-const LAST_HANDLED_MS = 600
 /** Looked at so often. */
 const LOOK_MS = 500
 
@@ -42,9 +40,11 @@ export async function live(plan: Plan, isTracing = false): Promise<Outcome> {
   return { violation: verdict.violation, counts: verdict.counts, trace: world.trace }
 }
 
-/** A page that sends has left a link that fell silent. */
-function checkLeft({ isClientThere, page }: Link, { check }: ReturnType<typeof createVerdict>): void {
-  check(!isClientThere, 'half-open', () => `${page} sends on a dead link ${FOUND_MS} ms after its last frame`)
+/** A page that sends leaves a link that fell silent. Acknowledgements of slow handlers may come for a while. */
+function checkLeft(world: World, link: Link, verdict: ReturnType<typeof createVerdict>): void {
+  const leftMs = link.heardAt + FOUND_MS - world.now
+  if (link.isClientThere && leftMs > 0) world.after(leftMs, () => checkLeft(world, link, verdict))
+  else verdict.check(!link.isClientThere, 'half-open', () => `${link.page} sends on a link dead for ${FOUND_MS} ms`)
 }
 
 function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnType<typeof createVerdict>) {
@@ -192,8 +192,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
       case 'silence':
         return atLink(step.link, (link) => {
           wire.silence(link, step.way)
-          if (setup.isInUse)
-            world.after(LAST_HANDLED_MS + 2 * setup.delayMaxMs + FOUND_MS, () => checkLeft(link, verdict))
+          if (setup.isInUse) checkLeft(world, link, verdict)
         })
       case 'stall':
         return atLink(step.link, (link) => {

@@ -41,6 +41,8 @@ export interface Link {
   readonly subprotocol: string | undefined
   readonly isClientThere: boolean
   readonly isServerThere: boolean
+  /** When the client was given its last frame; 0 before the first. */
+  readonly heardAt: number
 }
 
 /** A network between pages and one server: first in, first out in each direction, until something breaks. */
@@ -149,6 +151,7 @@ interface WireOptions {
 interface End extends Link {
   isClientThere: boolean
   isServerThere: boolean
+  heardAt: number
   readonly up: Direction
   readonly down: Direction
   listener: TransportListener
@@ -174,6 +177,7 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
       subprotocol,
       isClientThere: true,
       isServerThere: false,
+      heardAt: 0,
       up: createDirection(world, luck(1), delayMaxMs, bytesPerMs),
       down: createDirection(world, luck(2), delayMaxMs, bytesPerMs),
       listener,
@@ -227,7 +231,9 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
   function createSocket(link: End): Socket {
     let isClosing = false
     const goes = (frame: Received): void => {
-      if (link.isClientThere) link.listener.frame(frame)
+      if (!link.isClientThere) return
+      link.heardAt = world.now
+      link.listener.frame(frame)
     }
     return {
       get bufferedAmount() {
