@@ -5,14 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { MUTANTS } from './mutants.mjs'
 
-const COPIED = [
-  'src',
-  'test/simulation',
-  'test/support/random.ts',
-  'scripts/simulate.mjs',
-  'package.json',
-  'tsconfig.json',
-]
+const COPIED = ['src', 'test/simulation', 'test/support', 'scripts/simulate.mjs', 'package.json', 'tsconfig.json']
 const TIMEOUT_MS = 600_000
 
 const { values } = parseArgs({
