@@ -112,6 +112,24 @@ describe('one attempt', () => {
     expect(sockets).toHaveLength(1)
   })
 
+  // React Native's class and common mocks declare `bufferedAmount` and never set it.
+  test('has nothing in its buffer where the class does not say what is there', async () => {
+    class Silent extends WebSocket {
+      constructor(url: string, protocols?: string | string[]) {
+        super(url, protocols)
+        Object.defineProperty(this, 'bufferedAmount', { value: undefined })
+      }
+    }
+    const server = await startServer()
+    const { transport, heard } = setUp(Silent as unknown as WebSocketClass)
+    transport.open(server.url, [])
+    await heard(1)
+    transport.send('text')
+
+    expect(transport.buffered()).toBe(0)
+    await server.when(({ messages }) => messages.length === 1)
+  })
+
   // Trap 3: an error before the close makes partysocket say 1000, wasClean. Trap 28: and retry for ever.
   test('to nobody says 1006 once, and is not repeated', async () => {
     const server = await startServer()
