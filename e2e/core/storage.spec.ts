@@ -1,5 +1,6 @@
 import type { CDPSession, Page } from '@playwright/test'
-import { numberIn, numbers } from '../support/numbers.js'
+import type { RecordingServer } from '../../test/support/servers.js'
+import { ascending, numberIn, numbers } from '../support/numbers.js'
 import { expect, test } from '../support/test.js'
 
 const devtools = (page: Page): Promise<CDPSession> => page.context().newCDPSession(page)
@@ -53,6 +54,14 @@ for (const isOnline of [true, false]) {
   })
 }
 
+/** The numbers that have arrived by the time of a last one of each page: what is sent twice comes before these. */
+async function arrivals(page: Page, later: Page, server: RecordingServer): Promise<number[]> {
+  await page.evaluate(() => harness.send(900).delivered)
+  await later.evaluate(() => harness.send(901).delivered)
+  await server.when(({ messages }) => messages.filter(({ text }) => numberIn(text) >= 900).length === 2)
+  return ascending(server.messages.map(({ text }) => numberIn(text)))
+}
+
 test("a page from before and a page from after the site's data was cleared send each message once", async ({
   page,
   context,
@@ -72,13 +81,7 @@ test("a page from before and a page from after the site's data was cleared send 
   await outcomeOf(page, 2)
 
   await link.heal()
-  // Whatever would be sent twice would come before these.
-  await page.evaluate(() => harness.send(900).delivered)
-  await later.evaluate(() => harness.send(901).delivered)
-  await server.when(({ messages }) => messages.filter(({ text }) => numberIn(text) >= 900).length === 2)
-
-  const arrived = server.messages.map(({ text }) => numberIn(text))
-  expect(arrived.sort((one, other) => one - other)).toEqual([0, 1, 2, 100, 900, 901])
+  expect(await arrivals(page, later, server)).toEqual([0, 1, 2, 100, 900, 901])
 })
 
 test("a client that connects anew after the site's data was cleared keeps its hands off what others store", async ({
@@ -101,12 +104,7 @@ test("a client that connects anew after the site's data was cleared keeps its ha
   await page.evaluate(() => harness.client.connect())
   expect(await outcomeOf(page, 1)).toBe('StorageError STORAGE_UNAVAILABLE')
   await link.heal()
-  await page.evaluate(() => harness.send(900).delivered)
-  await later.evaluate(() => harness.send(901).delivered)
-  await server.when(({ messages }) => messages.filter(({ text }) => numberIn(text) >= 900).length === 2)
-
-  const arrived = server.messages.map(({ text }) => numberIn(text))
-  expect(arrived.sort((one, other) => one - other)).toEqual([1, 100, 900, 901])
+  expect(await arrivals(page, later, server)).toEqual([1, 100, 900, 901])
 })
 
 test("the next page after the site's data was cleared stores again", async ({ page, origin, server, link }) => {
