@@ -119,24 +119,29 @@ function wish(chance: Chance): Wish {
 /** In so many runs the links are slow, and nothing else is wrong. */
 const SLOW_CHANCE = 0.05
 
+/** One page and a server with room and time for all: only the link between them is at fault. */
+const LINK_ALONE = {
+  isDurable: false,
+  pages: 1,
+  commitMaxMs: 0,
+  storeMaxMs: 0,
+  window: { messages: 512, bytes: 1_000_000 },
+  frameBytesMax: 1_000_000,
+  streamMessagesMax: 1_000,
+  streamTtlMs: 60_000,
+  authTtlMs: 0,
+} satisfies Partial<Setup>
+
 /** Slow links that carry small messages and large ones, which take longer than a heartbeat allows. */
 function drawSlowPlan(seed: number, chance: Chance): Plan {
   const isPatient = chance.chance(0.5)
   // They also stand still, and their pages too, for less than an answer may take that is asked for.
   const isFitful = isPatient && chance.chance(0.5)
   const setup: Setup = {
-    isDurable: false,
-    pages: 1,
+    ...LINK_ALONE,
     isPatient,
     delayMaxMs: chance.pick(isPatient && !isFitful ? [1, 400, 1_500] : [1, 150, 400]),
     bytesPerMs: chance.between(isFitful ? 16 : 9, 60),
-    commitMaxMs: 0,
-    storeMaxMs: 0,
-    window: { messages: 512, bytes: 1_000_000 },
-    frameBytesMax: 1_000_000,
-    streamMessagesMax: 1_000,
-    streamTtlMs: 60_000,
-    authTtlMs: 0,
   }
   const steps = Array.from({ length: chance.between(1, 8) }, (_, id): Step => {
     const at = chance.between(0, FAULTY_MS)
@@ -172,18 +177,10 @@ const IN_USE_CHANCE = 0.02
 /** A page that sends every quarter of a second, and a link that falls silent under it, with nothing else wrong. */
 function drawBusyPlan(seed: number, chance: Chance): Plan {
   const setup: Setup = {
-    isDurable: false,
-    pages: 1,
+    ...LINK_ALONE,
     delayMaxMs: chance.pick([1, 20, 150, 400]),
     isInUse: true,
     isPatient: true,
-    commitMaxMs: 0,
-    storeMaxMs: 0,
-    window: { messages: 512, bytes: 1_000_000 },
-    frameBytesMax: 1_000_000,
-    streamMessagesMax: 1_000,
-    streamTtlMs: 60_000,
-    authTtlMs: 0,
   }
   const sends = Array.from({ length: Math.floor(FAULTY_MS / 250) }, (_, id): Step => {
     const handlerMs = chance.chance(0.7) ? 0 : chance.between(1, 600)
