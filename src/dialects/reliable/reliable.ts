@@ -33,9 +33,9 @@ export interface ReliableOptions {
 }
 
 /**
- * The companion server, `holdfast/server`, over the subprotocol `holdfast.1`, or that of the `codec`. Messages are acknowledged when the server's
- * handler has finished, handled once and in order, and sent again under the same ids until they are; what the server
- * sends comes once and in order, or one `gap` event says that it may not.
+ * The companion server, `holdfast/server`, over the subprotocol `holdfast.1`, or that of the `codec`. Messages are
+ * acknowledged when the server's handler has finished, handled once and in order, and sent again under the same ids until
+ * they are; what the server sends comes once and in order, or one `gap` event says that it may not.
  *
  * Another server, even one that accepts the subprotocol, ends in `PROTOCOL_MISMATCH`.
  *
