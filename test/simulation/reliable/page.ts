@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { createClient } from '../../../src/client/client.js'
 import type { SendOptions } from '../../../src/shared/contract.js'
 import { reliable } from '../../../src/dialects/reliable/reliable.js'
@@ -14,7 +15,7 @@ import type { World } from '../world.js'
 import type { Downs, Place } from './downs.js'
 import type { Wish } from './acts.js'
 import type { Setup } from './plan.js'
-import type { Order } from './server.js'
+import { bytesOf, type Order } from './server.js'
 import type { Ups } from './ups.js'
 import type { Verdict } from './verdict.js'
 import type { Wire } from './wire.js'
@@ -116,8 +117,14 @@ export function createPage(world: World, surroundings: Surroundings): Page {
       return id
     }
     const { on } = client.lifecycle
-    // The server sends nothing but numbers, with padding now and then.
-    const heard = ifAlive((news: unknown) => downs.heard(name, [news].flat()[0] as number))
+    // The server sends nothing but numbers, with padding now and then, or with bytes.
+    const heard = ifAlive((news: unknown) => {
+      const [number, more] = [news].flat() as [number, unknown]
+      const bytes = bytesOf(number)
+      const areRight = isDeepStrictEqual(more, isBinary ? bytes : Buffer.from(bytes).toString('base64'))
+      check(!setup.isBinary || areRight, 'down-bytes', () => `${number} reaches ${name} with ${String(more)}`)
+      downs.heard(name, number)
+    })
     // Later, as where the component that listens is loaded when it is needed.
     if (setup.listensAfterMs === undefined) client.on('news', heard)
     else world.after(setup.listensAfterMs, () => isAlive && client.on('news', heard))
@@ -132,7 +139,11 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     )
     on(
       'failed',
-      ifAlive((delivery) => ups.failed(name, known(delivery), codeOf(delivery.error))),
+      ifAlive((delivery) => {
+        const isForeign = isBinary && codeOf(delivery.error) === 'NOT_ENCODABLE'
+        check(!isForeign, 'up-foreign', () => `${name} cannot send ${delivery.id}, which was stored as JSON`)
+        ups.failed(name, known(delivery), codeOf(delivery.error))
+      }),
     )
     on(
       'gap',
@@ -177,6 +188,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
   const order = (n: number, { handlerMs, isBad, padding }: Wish): Order & { readonly x?: string } => ({
     ...{ n, ms: handlerMs, isBad },
     ...(padding && { x: 'x'.repeat(padding) }),
+    ...(isBinary && { b: bytesOf(n) }),
   })
 
   return {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Body } from '../../../src/protocol/codec.js'
 import { msgpack } from '../../../src/protocol/msgpack.js'
 import { fromMsgpack } from '../../../src/protocol/msgpack-read.js'
@@ -24,7 +25,12 @@ export interface Order {
   readonly n: number
   readonly ms: number
   readonly isBad: boolean
+  /** Of a page that speaks MessagePack: see `bytesOf`. */
+  readonly b?: unknown
 }
+
+/** What a message carries where there is MessagePack, which JSON cannot carry. */
+export const bytesOf = (number: number): Uint8Array => Uint8Array.of(0, 200, number % 256)
 
 /** The companion server's engine with a small application, a store that may be slow, and several lives. */
 export interface Server {
@@ -237,6 +243,9 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
         throw new RetryError({ afterMs: 1 + ((order.n * 37) % 1_500) })
       }
       world.note(() => `server ${number} handles ${order.n} ${context.id} ${describe(context)}`)
+      const areRight =
+        order.b === undefined || (order.b instanceof Uint8Array && isDeepStrictEqual(order.b, bytesOf(order.n)))
+      check(areRight, 'up-bytes', () => `${order.n} arrives with ${String(order.b)}`)
       const handling = ups.handling(order.n, number, context)
       running++
       const finish = (): number => {
@@ -274,7 +283,8 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
         const number = ++pushes
         world.note(() => `server sends ${number} to ${isForAll ? 'all' : session.id}`)
         if (isVolatile) session.volatile('flash', number)
-        else if (isForAll) engine?.broadcast('news', number)
+        else if (isForAll) engine?.broadcast('news', setup.isBinary ? [number, bytesOf(number)] : number)
+        else if (setup.isBinary) session.send('news', [number, bytesOf(number)])
         else session.send('news', padding ? [number, 'x'.repeat(padding)] : number)
       }
     },
