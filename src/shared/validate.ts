@@ -81,7 +81,8 @@ export function withDefaults<Options extends object, const Known extends Default
 }
 
 /**
- * The known name with the most letters in the same place, from the start or from the end, is the nearest.
+ * The known name with the most letters in the same place, from the start or from the end, is the nearest. It is advised
+ * where it begins with the same letter or holds the name: what is alike by chance would lead astray.
  *
  * @param where the function that is called, or the path of the group
  * @param kind what the name is one of: `option`, `event`
@@ -93,7 +94,8 @@ export function requireKnown(where: string, name: string, kind: string, known: o
     Array.from(one).filter((letter, at) => letter === name[at] || letter === name[at + name.length - one.length]).length
   const names = Object.keys(known)
   const [nearest = ''] = names.sort((one, other) => alike(other) - alike(one))
-  const isNear = alike(nearest) * 2 >= name.length
+  const [one, other] = [nearest.toLowerCase(), name.toLowerCase()]
+  const isNear = alike(nearest) * 2 >= name.length && (one[0] === other[0] || one.includes(other))
   const advice = isNear ? `did you mean "${nearest}"?` : `known are ${names.join(', ')}`
   throw new TypeError(`${where}: "${name}" is no ${kind}; ${advice}`)
 }

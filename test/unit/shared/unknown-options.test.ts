@@ -74,6 +74,7 @@ describe('an option that there is not', () => {
     ['HoldfastWebSocket.with', { pings: 'a' }, 'HoldfastWebSocket: "pings" is no option; did you mean "ping"?'],
     ['a bound HoldfastWebSocket', { pings: 'a' }, 'HoldfastWebSocket: "pings" is no option; did you mean "ping"?'],
     ['memoryStreams', { ttl: 5 }, 'memoryStreams: "ttl" is no option; did you mean "ttlMs"?'],
+    ['createServer', { cors: true }, 'createServer: "cors" is no option; known are '],
     ['createServer', { auth: listener }, 'createServer: "auth" is no option; did you mean "authenticate"?'],
     ['createServer', { limits: { framesMax: 1 } }, 'limits: "framesMax" is no option; did you mean "frameBytesMax"?'],
     ['createServer', { limits: { window: { byte: 1 } } }, 'limits.window: "byte" is no option; did you mean "bytes"?'],
