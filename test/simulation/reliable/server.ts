@@ -236,6 +236,7 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
   /** Handlers that do as they are told. */
   function bind(session: Session, number: number, me: typeof mortal): void {
     const handle = (order: Order, context: MessageContext): unknown => {
+      check(sessions.includes(session), 'ended', () => `${session.id} has ended and handles ${order.n}`)
       if (order.n % 5 === 0 && !me.postponed.has(context.id)) {
         me.postponed.add(context.id)
         count('handled later')
