@@ -56,6 +56,8 @@ export interface Downs {
   arrived(page: string, sequence: number, number: number): void
   /** The page acknowledges what it got up to this sequence. */
   acknowledging(page: string, sequence: number): void
+  /** The page's application has bound its listener a moment ago: it knows what has waited for that. */
+  listening(page: string): void
   /** The page's application is told of a message. */
   heard(page: string, number: number): void
   gap(page: string, gap: Gap): void
@@ -164,6 +166,10 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
     acknowledging(page, upTo) {
       const early = [...reader(page).untold].filter(([, sequence]) => sequence <= upTo).map(([number]) => number)
       check(!early.length, 'down-early', () => `${page} acknowledges ${early.join(' ')} before it tells of it`)
+    },
+    listening(page) {
+      const untold = [...reader(page).untold.keys()]
+      check(!untold.length, 'down-late', () => `${page} listens, and is not told of ${untold.join(' ')}`)
     },
     heard(page, number) {
       const { session, had, untold, isGapDue, isForgotten } = reader(page)

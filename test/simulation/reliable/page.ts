@@ -127,7 +127,13 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     })
     // Later, as where the component that listens is loaded when it is needed.
     if (setup.listensAfterMs === undefined) client.on('news', heard)
-    else world.after(setup.listensAfterMs, () => isAlive && client.on('news', heard))
+    else
+      world.after(setup.listensAfterMs, () => {
+        if (!isAlive) return
+        client.on('news', heard)
+        const isConnected = client.getState().status === 'connected'
+        queueMicrotask(() => queueMicrotask(() => isConnected && downs.listening(name)))
+      })
     on('state', ifAlive(look))
     on(
       'stored',
