@@ -14,6 +14,10 @@ export interface Browser {
   signal(signal: Signal): void
   /** Nothing of the page runs for a while; what happens meanwhile reaches it when it wakes. */
   sleep(forMs: number): void
+  /** Out of view for a while: timers that are due fire every so many milliseconds only, those that they set too. */
+  hide(forMs: number, everyMs: number): void
+  /** Out of view for a while: what timers are due fire every so many milliseconds. */
+  hide(forMs: number, everyMs: number): void
   setClock(byMs: number): void
   /** The page is gone: nothing that it planned happens any more. */
   kill(): void
@@ -42,6 +46,8 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
   let wallOffset = 1_700_000_000_000
   let hear: ((signal: Signal) => void) | undefined
   let asleepUntil = 0
+  let hiddenUntil = 0
+  let everyMs = 1
   /** What happened while it slept. */
   const missed: (() => void)[] = []
 
@@ -66,13 +72,17 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
       if (isSet) timers--
       isSet = false
     }
-    const cancel = world.after(Math.max(delayMs, 0.01), () =>
-      happen(() => {
-        if (!isSet) return
-        unset()
-        callback()
-      }),
-    )
+    let cancel = world.after(Math.max(delayMs, 0.01), function due() {
+      if (world.now < hiddenUntil && world.now % everyMs !== 0) {
+        const nextAt = Math.min(hiddenUntil, Math.ceil(world.now / everyMs) * everyMs)
+        cancel = world.after(nextAt - world.now, due)
+      } else
+        happen(() => {
+          if (!isSet) return
+          unset()
+          callback()
+        })
+    })
     return () => {
       unset()
       cancel()
@@ -117,6 +127,13 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
       world.note(`${name} sleeps for ${forMs} ms`)
       asleepUntil = Math.max(asleepUntil, world.now + forMs)
       world.after(forMs, wake)
+    },
+    hide(forMs, stepMs) {
+      world.note(`${name} is hidden for ${forMs} ms, with a timer every ${stepMs} ms`)
+      everyMs = stepMs
+      hiddenUntil = Math.max(hiddenUntil, world.now + forMs)
+      happen(() => hear?.('hide'))
+      world.after(forMs, () => world.now >= hiddenUntil && happen(() => hear?.('wake')))
     },
     setClock: (byMs) => void (wallOffset += byMs),
     kill() {

@@ -28,6 +28,7 @@ export type Act =
   | { type: 'reopen'; page: number; drainMs: number; afterMs: number }
   | { type: 'freeze'; page: number; forMs: number }
   | { type: 'sleep'; page: number; forMs: number }
+  | { type: 'hide'; page: number; forMs: number; everyMs: number }
   | { type: 'auth'; page: number; forMs: number; isStale: boolean }
   | { type: 'signal'; page: number; signal: 'wake' | 'doubt' }
   | { type: 'reconnect'; page: number }

@@ -231,6 +231,11 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
           page.browser.sleep(step.forMs)
           disturb(step.forMs)
         })
+      case 'hide':
+        return atPage(step.page, (page) => {
+          page.browser.hide(step.forMs, step.everyMs)
+          disturb(step.forMs)
+        })
       case 'auth':
         return atPage(step.page, (page) => page.spoilAuth(step.forMs, step.isStale))
       case 'signal':

@@ -10,6 +10,8 @@ export interface Setup {
   readonly delayMaxMs: number
   /** How much a link carries each way; absent: at once. With it nothing goes wrong, and no link may be lost. */
   readonly bytesPerMs?: number
+  /** How much the server's kernel takes beyond that; absent: nothing. */
+  readonly kernelBytes?: number
   /** Whether the page sends all the time, and its link falls silent. */
   readonly isInUse?: boolean
   /** Whether heartbeat and connect deadline are those that an application has which sets none. */
@@ -102,7 +104,13 @@ const FAULTS: Faults = {
   disk: (chance) => ({ forMs: chance.between(10, 2_000) }),
   store: (chance) => ({ forMs: chance.between(10, 1_000) }),
   clock: (chance) => ({ page: some(chance), byMs: chance.between(-3_600_000, 3_600_000) }),
+  hide: (chance) => ({ page: some(chance), ...hidden(chance) }),
   expel: (chance) => ({ session: some(chance), code: 4_200 }),
+}
+
+/** A browser throttles the timers of a hidden page to one a second, after some minutes to one a minute. */
+function hidden(chance: Chance): { forMs: number; everyMs: number } {
+  return { forMs: chance.between(1_000, 12_000), everyMs: chance.pick([1_000, 6_000]) }
 }
 
 /** Each kind of fault is on in so many runs: a bug may need one fault and the absence of another. */
@@ -134,6 +142,7 @@ const LINK_ALONE = {
 
 /** Slow links that carry small messages and large ones, which take longer than a heartbeat allows. */
 function drawSlowPlan(seed: number, chance: Chance): Plan {
+  const more = createChance(mix(seed, 13))
   const isPatient = chance.chance(0.5)
   // They also stand still, and their pages too, for less than an answer may take that is asked for.
   const isFitful = isPatient && chance.chance(0.5)
@@ -142,6 +151,7 @@ function drawSlowPlan(seed: number, chance: Chance): Plan {
     isPatient,
     delayMaxMs: chance.pick(isPatient && !isFitful ? [1, 400, 1_500] : [1, 150, 400]),
     bytesPerMs: chance.between(isFitful ? 16 : 9, 60),
+    kernelBytes: more.pick([0, 200_000, 4_000_000]),
   }
   const steps = Array.from({ length: chance.between(1, 8) }, (_, id): Step => {
     const at = chance.between(0, FAULTY_MS)
@@ -155,6 +165,9 @@ function drawSlowPlan(seed: number, chance: Chance): Plan {
     const small = { handlerMs: 0, isBad: false, padding: 0 }
     steps.push({ id: 8, at, type: 'volatile', page: 0, padding: 100_000 })
     steps.push({ id: 9, at, type: 'send', page: 0, count: 1, wish: small })
+  }
+  if (more.chance(0.5)) {
+    steps.push({ id: 11, at: more.between(0, FAULTY_MS), type: 'hide', page: 0, ...hidden(more) })
   }
   if (isFitful) {
     const forMs = chance.between(10, 2_500)

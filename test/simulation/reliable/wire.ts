@@ -143,6 +143,8 @@ interface WireOptions {
   readonly delayMaxMs: number
   /** How much a link carries each way. */
   readonly bytesPerMs?: number
+  /** How much the server's kernel takes beyond what the link has carried. */
+  readonly kernelBytes?: number
   readonly watcher: WireWatcher
   /** A client connects; undefined where no server is up. */
   accept(socket: Socket, link: Link): Connection | undefined
@@ -158,7 +160,8 @@ interface End extends Link {
   connection: Connection | undefined
 }
 
-export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher, accept }: WireOptions): Wire {
+export function createWire(world: World, options: WireOptions): Wire {
+  const { seed, delayMaxMs, bytesPerMs, kernelBytes = 0, watcher, accept } = options
   const links = new Set<End>()
   const forgotten = new Set<string>()
   const dials = new Map<string, number>()
@@ -246,7 +249,7 @@ export function createWire(world: World, { seed, delayMaxMs, bytesPerMs, watcher
         return link.down.carried
       },
       get bytesLeft() {
-        return link.down.arrived
+        return Math.min(link.down.carried, link.down.arrived + kernelBytes)
       },
       send(body) {
         if (!link.isServerThere || isClosing) return
