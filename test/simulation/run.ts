@@ -134,6 +134,7 @@ async function live(world: World, seed: number): Promise<void> {
       page.browser.signal('suspend')
       world.after(world.between(1, 5_000), () => page.browser.signal('resume'))
     }
+    if (world.chance(rates.page)) page.browser.hide(world.between(1_000, 20_000), world.chance(0.5) ? 1_000 : 10_000)
     // The wall clock is set now and then; nothing that matters may depend on it.
     if (world.chance(rates.page)) page.browser.setClock(world.between(-3_600_000, 3_600_000))
     if (world.chance(rates.page)) {
