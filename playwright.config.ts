@@ -13,5 +13,10 @@ export default defineConfig({
   forbidOnly: Boolean(process.env['CI']),
   reporter: [['list'], ['json', { outputFile: 'test-results/e2e.json' }]],
   use: { launchOptions, trace: 'retain-on-failure' },
-  projects: [{ name: 'chromium', use: { browserName: 'chromium' } }],
+  projects: [
+    { name: 'chromium', use: { browserName: 'chromium' } },
+    // They have drivers of their own.
+    { name: 'gecko', testDir: 'e2e/engines' },
+    { name: 'webkit', testDir: 'e2e/engines' },
+  ],
 })

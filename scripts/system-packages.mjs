@@ -7,6 +7,7 @@ const APT_TIMEOUT_MS = 300_000
 const TRIAL_TIMEOUT_MS = 20_000
 
 /** Where programs stand that PATH does not show, such as Debian's Python where another one comes first. */
+const WEBKIT_FOLDERS = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/webkit2gtk-4.1`)
 const USUAL_FOLDERS = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin', '/usr/local/sbin']
 
 /** The path of a Python that can `import websockets`. Rejects with what to install when there is none. */
@@ -28,6 +29,22 @@ export async function findRedisServer() {
   const path = await findOrInstall(['redis-server'], ['redis-server'])
   if (path) return path
   throw new Error("No redis-server found. Install Debian's redis-server, or Redis, and have it on your PATH.")
+}
+
+/** The path of Firefox. Rejects with what to install when there is none. */
+export async function findFirefox() {
+  const path = await findOrInstall(['firefox', 'firefox-esr'], ['firefox-esr'])
+  if (path) return path
+  throw new Error("No Firefox found. Install it, or Debian's firefox-esr, and have it on your PATH.")
+}
+
+/** The paths of WebKitGTK's browser, of its WebDriver, and of a screen for it. Rejects with what to install. */
+export async function findWebKit() {
+  const miniBrowser = await findOrInstall(['MiniBrowser'], ['webkit2gtk-driver', 'xvfb'], undefined, WEBKIT_FOLDERS)
+  const [webDriver] = programsNamed(['WebKitWebDriver'])
+  const [xvfb] = programsNamed(['Xvfb'])
+  if (miniBrowser && webDriver && xvfb) return { miniBrowser, webDriver, xvfb }
+  throw new Error("No WebKitGTK found. Install Debian's webkit2gtk-driver and xvfb.")
 }
 
 /** The programs with one of these names, those on PATH first. */
@@ -63,9 +80,9 @@ export async function installFromDebian(packages) {
   if (!ok) console.error(output)
 }
 
-async function findOrInstall(names, packages, isFit = async () => true) {
+async function findOrInstall(names, packages, isFit = async () => true, folders) {
   const find = async () => {
-    for (const path of programsNamed(names)) if (await isFit(path)) return path
+    for (const path of programsNamed(names, folders)) if (await isFit(path)) return path
     return undefined
   }
   const found = await find()
@@ -74,13 +91,14 @@ async function findOrInstall(names, packages, isFit = async () => true) {
   return find()
 }
 
+/** Tests need the first two; without an engine its tests are skipped. */
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const find of [findPython, findRedisServer]) {
+  for (const find of [findPython, findRedisServer, findFirefox, findWebKit]) {
     try {
       console.log(await find())
     } catch (error) {
       console.error(error.message)
-      process.exitCode = 1
+      if (find === findPython || find === findRedisServer) process.exitCode = 1
     }
   }
 }
