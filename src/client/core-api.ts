@@ -1,8 +1,9 @@
 import type { Gap } from '../dialects/dialect.js'
 import type { Audience } from '../dialects/listener-waits.js'
+import type { Entry } from '../outbox/delivery.js'
 import type { Outbox, OutboxNotice } from '../outbox/outbox-api.js'
 import type { Requests } from '../outbox/requests.js'
-import type { Body, Message } from '../protocol/codec.js'
+import type { Message } from '../protocol/codec.js'
 import type { ClientState } from './snapshot.js'
 
 /** What the application is told. */
@@ -47,8 +48,8 @@ export interface Core {
   listening(): void
   /** Whether messages are handed to the browser however much waits in its buffer. */
   setUnbounded(isUnbounded: boolean): void
-  /** Sends one message past the queue. False where it cannot go at once. */
-  sendVolatile(event: string, body: Body): boolean
+  /** Sends one message past the queue, now or never; one with a key may wait for room. */
+  sendVolatile(entry: Entry): void
   /** @throws {LocalProtocolError} `NOT_ENCODABLE` */
   reply(replyTo: unknown, answer: unknown): void
   /** Tells the application something when the turn ends. */

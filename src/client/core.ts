@@ -38,7 +38,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     ...options,
     protocol,
     outbox,
-    report,
+    tell: notify,
     createTransport: () => platform.createTransport({ opened, frame: heard, closed, blocked }),
   })
   const timer = createDeadlineTimer(platform, elapsed)
@@ -285,7 +285,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       link.setUnbounded(given)
       progressed()
     },
-    sendVolatile: (event, body) => connection.state.status === 'connected' && link.sendVolatile(event, body),
+    sendVolatile: link.sendVolatile,
     reply(replyTo, answer) {
       protocol.reply?.(replyTo, answer)
       progressed()

@@ -1,7 +1,7 @@
 import type { ClientProtocol, Dialect } from '../dialects/dialect.js'
-import { createSendBuffer } from '../dialects/send-buffer.js'
-import { LEFT_THE_BROWSER } from '../outbox/delivery.js'
-import type { Outbox } from '../outbox/outbox-api.js'
+import { BUFFER_BYTES_MAX, createSendBuffer } from '../dialects/send-buffer.js'
+import { LEFT_THE_BROWSER, type Entry } from '../outbox/delivery.js'
+import type { Outbox, OutboxNotice } from '../outbox/outbox-api.js'
 import type { Platform } from '../platform/platform.js'
 import type { Transport } from '../platform/transport.js'
 import { sizeOf, type Body } from '../protocol/codec.js'
@@ -13,6 +13,7 @@ import {
   textOf,
   type HoldfastError,
 } from '../shared/errors.js'
+import { createVolatiles } from './volatiles.js'
 
 /** The way from the outbox to the network: one socket at a time, filled with what the protocol wants to send. */
 export interface Link extends Traffic {
@@ -28,8 +29,8 @@ export interface Link extends Traffic {
   fill(now: number): HoldfastError | undefined
   /** Delivers the messages that have left the browser, where that is all that is ever known. */
   poll(): void
-  /** Sends one message past the queue. False where it cannot go at once. */
-  sendVolatile(event: string, body: Body): boolean
+  /** Sends one message past the queue, now or never; one with a key may wait for room. */
+  sendVolatile(entry: Entry): void
   /** Says goodbye, where the dialect has a word for it. */
   sayGoodbye(): void
   /** The socket is gone, by this close code: what is not delivered waits again. */
@@ -45,11 +46,11 @@ interface LinkOptions {
   /** In a hidden page the next look for room in the buffer may be a minute away. */
   readonly platform: Pick<Platform, 'isHidden'>
   readonly dialect: Pick<Dialect, 'acknowledges'>
-  report(error: HoldfastError): void
+  tell(notice: OutboxNotice): void
 }
 
 export function createLink(options: LinkOptions): Link {
-  const { protocol, outbox, createTransport, platform, dialect, report } = options
+  const { protocol, outbox, createTransport, platform, dialect, tell } = options
   const buffer = createSendBuffer()
   let transport: Transport | undefined
   let isUnbounded = false
@@ -58,7 +59,18 @@ export function createLink(options: LinkOptions): Link {
 
   const buffered = (): number => transport?.buffered() ?? 0
 
-  const room = (): number => (isUnbounded || platform.isHidden ? Infinity : protocol.bufferBytesMax - buffered())
+  const room = (max = protocol.bufferBytesMax): number =>
+    isUnbounded || platform.isHidden ? Infinity : max - buffered()
+
+  const volatiles = createVolatiles({
+    // Also where a window bounds all others: nothing bounds these.
+    hasRoom: () => !isOpen() || room(BUFFER_BYTES_MAX) > 0,
+    write({ event, body }) {
+      const frames = isOpen() ? protocol.volatileFrames(event, body, room()) : undefined
+      return frames !== undefined && tryToWrite(frames)
+    },
+    failed: (delivery) => tell({ type: 'failed', delivery }),
+  })
 
   /**
    * Returns the position after the frame.
@@ -80,7 +92,7 @@ export function createLink(options: LinkOptions): Link {
       for (const frame of frames) write(frame)
       return true
     } catch (cause) {
-      report(asProtocolError(cause))
+      tell({ type: 'error', error: asProtocolError(cause) })
       return false
     }
   }
@@ -124,7 +136,8 @@ export function createLink(options: LinkOptions): Link {
     fill(now) {
       if (!isOpen()) return undefined
       try {
-        const isBlocked = drain(now) <= 0 && outbox.peek() !== undefined
+        volatiles.fill() // First: behind a long queue there is never room.
+        const isBlocked = (drain(now) <= 0 && outbox.peek() !== undefined) || volatiles.waiting > 0
         if (isBlocked || buffer.leaving) buffer.wait(now, isBlocked)
         return undefined
       } catch (cause) {
@@ -135,17 +148,14 @@ export function createLink(options: LinkOptions): Link {
       // What is planned is done with, whether or not there is something to deliver.
       if (buffer.leaving || buffer.deadline !== Infinity) poll()
     },
-    sendVolatile(event, body) {
-      if (!isOpen()) return false
-      const frames = protocol.volatileFrames(event, body, room())
-      return frames !== undefined && tryToWrite(frames)
-    },
+    sendVolatile: volatiles.send,
     sayGoodbye() {
       const goodbye = protocol.goodbye?.()
       if (goodbye !== undefined && isOpen()) tryToWrite([goodbye])
     },
     unlink(closeCode) {
       if (buffer.leaving) poll()
+      volatiles.clear()
       protocol.closed(closeCode)
       outbox.rewind(closeCode)
       buffer.reset()

@@ -1,5 +1,5 @@
 import type { Contract, FromServer, RequestOptions, SendOptions } from '../shared/contract.js'
-import { DeliveryError, LocalProtocolError, type HoldfastError } from '../shared/errors.js'
+import { LocalProtocolError, type HoldfastError } from '../shared/errors.js'
 import { createEmitter, type EventNames } from '../shared/emitter.js'
 import { check, requireNumber, requireText, withDefaults } from '../shared/validate.js'
 import type { Dialect } from '../dialects/dialect.js'
@@ -86,7 +86,7 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
     if (sendOptions) checkSendOptions(sendOptions)
     const { body, bytes } = encode(event, data)
     const delivery = sendOptions?.volatile
-      ? sendNow(event, body, bytes)
+      ? sendNow(event, body, bytes, sendOptions.key)
       : core.outbox.add(event, body, bytes, sendOptions)
     core.progressed()
     return delivery
@@ -117,14 +117,10 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
     return { body, bytes }
   }
 
-  /** Now or never, past the queue. */
-  function sendNow(event: string, body: Body, bytes: number): Delivery {
-    const entry = new Entry(platform.createId(), 0, event, body, bytes, platform.wallNow())
-    if (core.sendVolatile(event, body)) entry.pass()
-    else {
-      entry.fail(new DeliveryError('NOT_CONNECTED', `No connection could take the volatile "${event}" at once`))
-      core.notify({ type: 'failed', delivery: entry })
-    }
+  /** Past the queue. */
+  function sendNow(event: string, body: Body, bytes: number, key?: string): Delivery {
+    const entry = new Entry(platform.createId(), 0, event, body, bytes, platform.wallNow(), undefined, key)
+    core.sendVolatile(entry)
     return entry
   }
 

@@ -51,9 +51,15 @@ export type EventName<Events> = keyof Events & string
 export interface SendOptions {
   /** How long the message is wanted, in milliseconds from now, the sleep of the machine included. If it has not been sent by then it fails with `EXPIRED`. Default: for ever. */
   ttlMs?: number
-  /** Send it now or not at all: never queued, never stored, fails with `NOT_CONNECTED` when it cannot go at once. Default: false. */
+  /**
+   * Send it now or not at all: never queued, never stored, fails with `NOT_CONNECTED` when it cannot go at once. With a
+   * `key` it waits for room in the browser's buffer, while the connection lasts. Default: false.
+   */
   volatile?: boolean
-  /** Of the queued messages with the same key only the newest is sent; the older ones fail with `SUPERSEDED`. */
+  /**
+   * Of the messages that wait with the same key only the newest is sent; the older ones fail with `SUPERSEDED`. Volatile
+   * ones replace each other, and no others.
+   */
   key?: string
 }
 

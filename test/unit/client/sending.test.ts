@@ -241,6 +241,67 @@ describe('a volatile message', () => {
     expect(platform.link.written).toHaveLength(1)
   })
 
+  test('with a key waits for room, and only the newest of each key goes, before the queue', async () => {
+    const { client, platform, connect, send, log } = setUp()
+    await connect()
+    platform.link.hold()
+    send('x'.repeat(200_000))
+    send('queued')
+    const deliveries = ['a1', 'b1', 'a2', 'a3'].map((body) => send(body, { volatile: true, key: body[0] }))
+    const early = platform.link.written.length
+    const statuses = deliveries.map(({ status }) => status)
+    platform.link.flush()
+    await platform.advance(300)
+
+    expect(early).toBe(1)
+    expect(statuses).toEqual(['failed', 'queued', 'failed', 'queued'])
+    expect(platform.link.written.slice(1)).toEqual(['a3', 'b1', 'queued'])
+    expect(deliveries.map(({ error, status }) => error?.code ?? status)).toEqual([
+      'SUPERSEDED',
+      'sent',
+      'SUPERSEDED',
+      'sent',
+    ])
+    expect(log.filter((line) => line.startsWith('failed'))).toHaveLength(2)
+    expect(client.outbox.failed()).toEqual([])
+  })
+
+  test('with a key goes at once where there is room', async () => {
+    const { platform, connect, send } = setUp()
+    await connect()
+    const bodies = ['a1', 'a2']
+
+    expect(bodies.map((body) => send(body, { volatile: true, key: 'a' }).status)).toEqual(['sent', 'sent'])
+    expect(platform.link.written).toEqual(bodies)
+  })
+
+  test('with a key fails with the link for whose room it waits', async () => {
+    const { platform, connect, send } = setUp()
+    await connect()
+    platform.link.hold()
+    send('x'.repeat(200_000))
+    const delivery = send('a', { volatile: true, key: 'a' })
+    platform.link.close(1006)
+    await platform.advance(1_000)
+    platform.link.accept()
+    await platform.settle()
+
+    expect(delivery.error?.code).toBe('NOT_CONNECTED')
+    expect(platform.link.written).not.toContain('a')
+  })
+
+  test('fails where more keys wait than anybody needs', async () => {
+    const { platform, connect, send } = setUp()
+    await connect()
+    platform.link.hold()
+    send('x'.repeat(200_000))
+    const deliveries = Array.from({ length: 1_001 }, (_, key) => send('a', { volatile: true, key: String(key) }))
+    const newer = send('b', { volatile: true, key: '0' })
+
+    expect(deliveries.slice(1).map(({ status }) => status)).toEqual([...Array(999).fill('queued'), 'failed'])
+    expect(newer.status).toBe('queued')
+  })
+
   test('is refused at the call like any other when it is too large', () => {
     const { send } = setUp({ frameBytesMax: 2 })
 

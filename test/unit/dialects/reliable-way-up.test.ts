@@ -274,6 +274,23 @@ describe('the way up', () => {
     expect(pending()).toBe(2)
   })
 
+  test('lets a volatile message with a key wait while much is in the buffer, and sends the newest', async () => {
+    const { client, live, heard, platform } = setStage()
+    await live()
+    platform.link.hold()
+    client.send('m', 'x'.repeat(200_000))
+    heard()
+    const [first, second] = [1, 2].map((data) => client.send('v', data, { volatile: true, key: 'v' }))
+    const early = heard()
+    platform.link.flush()
+    await platform.advance(300)
+
+    expect(early).toEqual([])
+    expect(first?.error?.code).toBe('SUPERSEDED')
+    expect(second?.status).toBe('sent')
+    expect(heard()).toEqual([{ t: 'v', e: 'v', d: 2 }])
+  })
+
   test('comes back when it was told that a message is too old to be numbered so', async () => {
     const { client, live, say, cut, greeted, heard, pending } = setStage()
     await live()
