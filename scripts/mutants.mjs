@@ -78,6 +78,12 @@ export const MUTANTS = [
     to: 'entry.isAdopted = true',
   },
   {
+    name: 'client asks whether a message is still valid when the server may have handled it',
+    file: 'src/outbox/staleness.ts',
+    from: 'if (!validWhile || !isRemovable(entry)) return true',
+    to: 'if (!validWhile) return true',
+  },
+  {
     name: 'handlers are never told of a possible duplicate',
     file: 'src/server/session/handler-call.ts',
     from: 'message.isRetransmitted && !lane.cursor.hasSeenAll',
@@ -277,9 +283,9 @@ export const MUTANTS = [
   },
   {
     name: 'client sends before it has stored',
-    file: 'src/outbox/outbox.ts',
-    from: 'queue.next?.isStored || queue.next?.keptOut ?',
-    to: 'queue.next ?',
+    file: 'src/outbox/staleness.ts',
+    from: '(queue.next?.isStored || queue.next?.keptOut)) {',
+    to: 'queue.next) {',
   },
   {
     name: 'client does not strike off the disk what is delivered',
@@ -415,7 +421,7 @@ export const MUTANTS = [
   },
   {
     name: 'message that the store did not take waits for it for ever',
-    file: 'src/outbox/outbox.ts',
+    file: 'src/outbox/staleness.ts',
     from: ' || queue.next?.keptOut',
     to: '',
   },

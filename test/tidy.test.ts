@@ -70,7 +70,7 @@ const FUNCTION_LINES_MAX = 70
 const LONG_FUNCTIONS: Record<string, number[]> = {
   createConnection: [85],
   createCore: [94],
-  createOutbox: [80],
+  createOutbox: [79],
   createReliableProtocol: [71],
 }
 

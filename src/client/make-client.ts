@@ -157,7 +157,9 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
 
 /** @throws {TypeError} | {RangeError} */
 function checkSendOptions(sendOptions: SendOptions): void {
-  const { ttlMs, key } = withDefaults('send', sendOptions, SEND_DEFAULTS)
+  const { ttlMs, key, validWhile, volatile } = withDefaults('send', sendOptions, SEND_DEFAULTS)
   if (ttlMs !== undefined) requireNumber('ttlMs', ttlMs)
   check('key', key, 'a string', key === undefined || typeof key === 'string')
+  const isAskable = validWhile === undefined || (typeof validWhile === 'function' && !volatile)
+  check('validWhile', validWhile, 'a function, of a message that is not volatile', isAskable)
 }

@@ -65,7 +65,12 @@ export interface ClientOptions {
 }
 
 /** Of `send`: here once, and not at each call. */
-export const SEND_DEFAULTS: Defaults<SendOptions> = { ttlMs: undefined, volatile: false, key: undefined }
+export const SEND_DEFAULTS: Defaults<SendOptions> = {
+  ttlMs: undefined,
+  volatile: false,
+  key: undefined,
+  validWhile: undefined,
+}
 
 /** Options with nothing left open. */
 export interface ResolvedOptions {

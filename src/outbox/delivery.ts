@@ -88,6 +88,8 @@ export class Entry implements Delivery, MessageReference {
   after: Entry | undefined
   place: 'out' | 'waiting' | 'in flight' = 'out'
   expiry: Expiry | undefined
+  /** Asked before it is sent. */
+  validWhile: (() => boolean) | undefined
   private promises: Promises | undefined
 
   constructor(

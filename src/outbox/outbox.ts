@@ -9,15 +9,13 @@ import { show } from './outbox-item.js'
 import { roomFor, type OutboxOptions } from './overflow.js'
 import { createOversizedMessageDetector } from './oversized.js'
 import { createQueue } from './queue.js'
+import { createStaleness } from './staleness.js'
 import type { StorageClock } from './storage.js'
 import type { StoredMessage } from './store.js'
 
 interface Clock extends StorageClock {
   wallNow(): number
 }
-
-/** How many messages expire in one task: 100,000 would hold up the page. */
-const EXPIRIES_MAX = 10_000
 
 const NONE: ReadonlySet<Entry> = new Set()
 
@@ -67,7 +65,11 @@ export function createOutbox(
     },
   })
 
-  const report = (error: HoldfastError): void => tell({ type: 'error', error })
+  const staleness = createStaleness({ queue, failures, now: agingNow, isRemovable, discard, report })
+
+  function report(error: HoldfastError): void {
+    tell({ type: 'error', error })
+  }
 
   function keep(entry: Entry): void {
     entry.keep()
@@ -112,15 +114,20 @@ export function createOutbox(
     return entry
   }
 
-  function add(event: string, body: Body, bytes: number, { ttlMs, key }: SendOptions = {}): Entry {
-    const make = (writer: string, sequence: number): Entry =>
-      new Entry(writer, sequence, event, body, bytes, platform.wallNow(), ttlMs, key)
+  function add(event: string, body: Body, bytes: number, { ttlMs, key, validWhile }: SendOptions = {}): Entry {
+    const make = (writer: string, sequence: number): Entry => {
+      const entry = new Entry(writer, sequence, event, body, bytes, platform.wallNow(), ttlMs, key)
+      entry.validWhile = validWhile
+      return entry
+    }
     return enter(bytes, make, key)
   }
 
   // What waits, and may be taken back: a message that a server may have handled must be sent again, to be known.
 
-  const isRemovable = (entry: Entry): boolean => !(dialect.acknowledges && entry.wasSent && !entry.isAdopted)
+  function isRemovable({ wasSent, isAdopted }: Entry): boolean {
+    return !(dialect.acknowledges && wasSent && !isAdopted)
+  }
 
   function* waiting(): Generator<Entry> {
     for (let entry = queue.next; entry;) {
@@ -140,20 +147,6 @@ export function createOutbox(
 
   function supersede(entry: Entry): void {
     discard(entry, failures.shared('SUPERSEDED', `A newer message has the key "${entry.key}"`))
-  }
-
-  /** Says whether all is expired whose time it is; else `deadline` is due again at once. */
-  function expire(): boolean {
-    const now = agingNow()
-    let left = EXPIRIES_MAX
-    for (let late = queue.soonest; late && late.at <= now; late = queue.soonest) {
-      if (!left--) return false
-      const { entry } = late
-      queue.forgetExpiry(entry)
-      if (!isRemovable(entry)) continue
-      discard(entry, failures.shared('EXPIRED', `Not sent within ${entry.ttlMs} ms`))
-    }
-    return true
   }
 
   function removeAll(entries: Iterable<Entry>): number {
@@ -218,9 +211,9 @@ export function createOutbox(
       return sequences
     },
     peek() {
-      if (queue.soonest && queue.soonest.at <= agingNow() && !expire()) return undefined
+      if (queue.soonest && queue.soonest.at <= agingNow() && !staleness.expire()) return undefined
       if (oversized.isSearching && queue.inFlight) return undefined
-      return queue.next?.isStored || queue.next?.keptOut ? queue.next : undefined
+      return staleness.next()
     },
     sent(entry, frameBytes, position) {
       queue.take(frameBytes)
@@ -268,7 +261,7 @@ export function createOutbox(
         discard(culprit, new DeliveryError('TOO_LARGE', 'It alone was in flight when 1009 closed the link'))
     },
     elapsed() {
-      expire()
+      staleness.expire()
       store.elapsed()
     },
     fail: (entry, error) => discard(entry, error),

@@ -61,6 +61,17 @@ export interface SendOptions {
    * ones replace each other, and no others.
    */
   key?: string
+  /**
+   * Asked right before the message is handed to the browser, now and again: whether it should still be sent. If it answers
+   * anything but true, or throws, which is reported as `LISTENER_THREW`, the message fails with `INVALIDATED`. It is not
+   * asked once a server that acknowledges may have handled the message. What it sends itself waits for its answer.
+   *
+   * A function cannot be stored: it holds while this page lives and its client is not closed. Whoever finds the message in
+   * the store later sends it unasked; a `ttlMs` bounds that. Refused with `volatile`, which is sent at the call.
+   *
+   * @example client.send('bid', { price }, { ttlMs: 60_000, validWhile: () => auction.isOpen })
+   */
+  validWhile?: () => boolean
 }
 
 /** The arguments of `send` after the event name: the payload may be left out where the contract says `undefined`. */

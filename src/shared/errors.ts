@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'EXPIRED'
   | 'OUTBOX_FULL'
   | 'SUPERSEDED'
+  | 'INVALIDATED'
   | 'REMOVED'
   | 'NOT_CONNECTED'
   | 'NOT_STORED'
@@ -150,7 +151,7 @@ export class RemoteProtocolError extends HoldfastError {
 
 /**
  * One message was not delivered.
- * Codes: `EXPIRED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `NOT_STORED`, `NOT_ACKNOWLEDGED`, `CLIENT_CLOSED`, `TOO_LARGE`;
+ * Codes: `EXPIRED`, `INVALIDATED`, `OUTBOX_FULL`, `SUPERSEDED`, `REMOVED`, `NOT_CONNECTED`, `NOT_STORED`, `NOT_ACKNOWLEDGED`, `CLIENT_CLOSED`, `TOO_LARGE`;
  * from the server `REJECTED` and `NO_HANDLER`; of a request `REQUEST_TIMEOUT`, `REQUEST_ABORTED`, `RESULT_LOST`.
  */
 export class DeliveryError extends HoldfastError {

@@ -23,6 +23,7 @@ const SOMETIMES = [
   ...['append gone', 'session overflow', 'session expired', 'session failed', 'gap up: unknown', 'gap down: unknown'],
   ...['gap down: overflow', 'gap down: rollback', 'gap down: superseded', 'gap down and up: unknown'],
   ...['failed REJECTED', 'failed EXPIRED', 'failed SUPERSEDED', 'failed REMOVED', 'failed TOO_LARGE'],
+  ...['failed INVALIDATED'],
   ...['failed STORAGE_FAILED', 'failed NOT_CONNECTED', 'unanswered REJECTED', 'unanswered REQUEST_TIMEOUT'],
   ...['listener awaited', 'listener failed'],
   ...['client error STORAGE_UNAVAILABLE', 'sent from memory', 'speaks MessagePack'],

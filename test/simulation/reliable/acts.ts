@@ -12,7 +12,7 @@ export interface Wish {
 
 /** One thing that happens, at its time. `page`, `link` and `session` choose among those there are then. */
 export type Act =
-  | { type: 'send'; page: number; count: number; wish: Wish; ttlMs?: number; key?: string }
+  | { type: 'send'; page: number; count: number; wish: Wish; ttlMs?: number; key?: string; validForMs?: number }
   | { type: 'ask'; page: number; wish: Wish; timeoutMs?: number; abortAfterMs?: number }
   | { type: 'volatile'; page: number; padding?: number }
   | { type: 'remove'; page: number }

@@ -172,8 +172,12 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     switch (step.type) {
       case 'send':
         return atPage(step.page, (page) => {
-          const { ttlMs, key } = step
-          const options = { ...(ttlMs !== undefined && { ttlMs }), ...(key !== undefined && { key }) }
+          const { ttlMs, key, validForMs } = step
+          const until = validForMs === undefined ? Infinity : world.now + validForMs
+          const options = {
+            ...{ ...(ttlMs !== undefined && { ttlMs }), ...(key !== undefined && { key }) },
+            ...(validForMs !== undefined && { validWhile: () => world.now < until }),
+          }
           for (let index = 0; index < step.count; index++) page.send(step.wish, options)
         })
       case 'ask':

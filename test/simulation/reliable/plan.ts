@@ -222,6 +222,12 @@ export function drawPlan(seed: number): Plan {
     ...(isBinary && { isBinary }),
   }
   const acts = [...drawTraffic(chance), ...drawFaults(chance)]
+  // From a chance of its own: the plans of before stay as they were.
+  const whims = createChance(mix(seed, 13))
+  const isWhimsical = whims.chance(0.2)
+  for (const act of acts) {
+    if (act.type === 'send' && isWhimsical && whims.chance(0.4)) act.validForMs = whims.between(1, 2_000)
+  }
   const steps = acts.map((act, id) => ({ id, at: Math.floor(chance.random() * FAULTY_MS), ...act }))
   const scene = drawScene(createChance(mix(seed, 2)), setup).map((act, index) => ({ id: acts.length + index, ...act }))
   // What happens around one moment finds more bugs than what is spread evenly.

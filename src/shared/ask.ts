@@ -1,4 +1,4 @@
-import { ListenerError, textOf } from '../shared/errors.js'
+import { ListenerError, textOf } from './errors.js'
 
 /** Asks a function of the application; one that throws is reported, and has not answered. */
 export function ask<Answer>(

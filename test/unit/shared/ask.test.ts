@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ask } from '../../../src/client/ask.js'
+import { ask } from '../../../src/shared/ask.js'
 import type { ListenerError } from '../../../src/shared/errors.js'
 
 test('gives the answer, and reports nothing', () => {
