@@ -1,5 +1,6 @@
 /** The door `holdfast`: re-exports only. */
 export { createClient } from './client/client.js'
+export { warnBeforeUnload } from './client/warn-before-unload.js'
 export type { Client, CloseOptions, LifecycleEvents } from './client/api.js'
 export type {
   Contract,

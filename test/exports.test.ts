@@ -17,6 +17,7 @@ const core = [
   'plain',
   'reliable',
   'text',
+  'warnBeforeUnload',
 ]
 
 /** What the package promises by name; the script tag has the names of `holdfast/browser`. A name that goes, or comes, is a change for users: it needs a changeset. */

@@ -1,16 +1,11 @@
 import type { Page } from '@playwright/test'
 import { expect, test } from '../support/test.js'
 
-/** The recipe of docs/practices.md. */
-async function askBeforeLoss(page: Page): Promise<void> {
+async function warnBeforeUnload(page: Page): Promise<void> {
   await page.evaluate(() => {
     const { client } = harness
-    const ask = (event: BeforeUnloadEvent): void => event.preventDefault()
-    client.subscribe(() => {
-      const { pending, durable } = client.getState()
-      if (pending > 0 && !durable) addEventListener('beforeunload', ask)
-      else removeEventListener('beforeunload', ask)
-    })
+    const { warnBeforeUnload } = Holdfast
+    warnBeforeUnload(client)
   })
   await page.locator('html').click() // A page that the user never touched may not ask.
 }
@@ -34,7 +29,7 @@ test('a page whose queue is in memory asks before it is closed, and no more once
 }) => {
   link.refuse()
   await page.evaluate((url) => harness.start(url), link.url)
-  await askBeforeLoss(page)
+  await warnBeforeUnload(page)
   await page.evaluate(() => harness.sendNumbers(0, 3))
 
   expect(await isAskedOnClose(page)).toBe(true)
@@ -47,7 +42,7 @@ test('a page whose queue is in memory asks before it is closed, and no more once
 test('a page whose queue is stored is closed without a question', async ({ page, link }) => {
   link.refuse()
   await page.evaluate((url) => harness.start(url, { store: 'leaving' }), link.url)
-  await askBeforeLoss(page)
+  await warnBeforeUnload(page)
   await page.evaluate(() => harness.sendNumbers(0, 3))
   await page.evaluate(() => harness.until(({ stored }) => stored.length === 3))
 
