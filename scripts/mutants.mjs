@@ -7,8 +7,8 @@ export const MUTANTS = [
   {
     name: 'server looks no cursors up: what was handled is handled again',
     file: 'src/server/connection/receiver.ts',
-    from: 'cursors.get(writer), true)',
-    to: 'undefined, true)',
+    from: 'goesOnAt, cursors, true)',
+    to: 'goesOnAt, new Map(), true)',
   },
   {
     name: 'server takes the last message for a gap when it is repeated',
@@ -110,7 +110,7 @@ export const MUTANTS = [
   {
     name: 'all pages write under one id',
     file: 'src/outbox/persistence.ts',
-    from: 'writer = clock.createId()',
+    from: 'writer = createWriter(clock)',
     to: "writer = 'writer'",
   },
   {
@@ -442,5 +442,35 @@ export const MUTANTS = [
     file: 'src/outbox/persistence.ts',
     from: "if (stage === 'memory') start()",
     to: "if (stage === 'closed') start()",
+  },
+  {
+    name: 'secret: server takes a writer at its name, whatever secret comes with it',
+    file: 'src/server/ordering/writer-lane.ts',
+    from: 'if (!known.every((one) => one === undefined || isSame(one, secret))) {',
+    to: 'if (false) {',
+  },
+  {
+    name: 'secret: server forgets the secret of a writer that no connection has named lately',
+    file: 'src/server/ordering/writer-lane.ts',
+    from: 'const known = [cursors.get(name)?.secret, ',
+    to: 'const known = [',
+  },
+  {
+    name: 'secret: the hello is not asked for the secrets of its writers',
+    file: 'src/server/engine/session-registry.ts',
+    from: 'this.#context.lanes.verify(user, Object.keys(writers), cursors)',
+    to: '',
+  },
+  {
+    name: 'secret: a writer that comes later is not asked for its secret',
+    file: 'src/server/connection/receiver.ts',
+    from: 'this.#context.lanes.verify(this.#session.user, [writer], cursors)',
+    to: '',
+  },
+  {
+    name: 'secret: handlers are told the secret of a writer',
+    file: 'src/protocol/writer-id.ts',
+    from: '`${nameOf(writer)}:${sequence}`',
+    to: '`${writer}:${sequence}`',
   },
 ]

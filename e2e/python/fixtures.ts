@@ -17,7 +17,12 @@ export interface Companion {
   readonly server: Server<Numbers>
   readonly link: FaultProxy
   /** What the handler of `number` has got, in order. */
-  readonly handled: { readonly number: number; readonly isRetransmitted: boolean; readonly maybeDuplicate: boolean }[]
+  readonly handled: {
+    readonly number: number
+    readonly id: string
+    readonly isRetransmitted: boolean
+    readonly maybeDuplicate: boolean
+  }[]
   /** In the order in which they were made. */
   readonly sessions: Session<Numbers>[]
 }
@@ -70,9 +75,9 @@ async function startCompanion(options?: ServerOptions): Promise<Companion> {
   server.on('error', () => {}) // Handlers of these tests throw; the client is told.
   server.on('session', (session) => {
     sessions.push(session)
-    session.on('number', (number, { isRetransmitted, maybeDuplicate }) => {
+    session.on('number', (number, { id, isRetransmitted, maybeDuplicate }) => {
       if (number < 0) throw new Error('below zero')
-      handled.push({ number, isRetransmitted, maybeDuplicate })
+      handled.push({ number, id, isRetransmitted, maybeDuplicate })
     })
     session.handle('double', (number) => number * 2)
     session.handle('fail', (why) => {

@@ -42,7 +42,9 @@ def bytes_of(frame):
 
 class Sender:
     def __init__(self):
-        self.writer, self.next_sequence, self.highest_sent = secrets.token_urlsafe(16), 1, 0
+        # §1: a public name, and the secret that proves that we speak for it.
+        self.writer = f"{secrets.token_urlsafe(16)}~{secrets.token_urlsafe(16)}"
+        self.next_sequence, self.highest_sent = 1, 0
         self.flight, self.unsent = [], []  # Together the queue, in its order; the flight is on this connection's wire.
         self.requests = {}  # Those without a reply, by id, whether acknowledged or not.
         self.acknowledged = {}  # The highest acknowledgement of each writer.

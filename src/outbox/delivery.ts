@@ -1,6 +1,7 @@
 import type { Body } from '../protocol/codec.js'
 import { DeliveryError, type HoldfastError } from '../shared/errors.js'
 import type { Timed } from '../shared/deadline-heap.js'
+import { messageId } from '../protocol/writer-id.js'
 import type { MessageReference, StoredMessage } from './store.js'
 
 /**
@@ -31,7 +32,7 @@ export const ACKNOWLEDGED: Receipt = Object.freeze({ confirmedBy: 'server' })
 
 /** The result of `send`. Its promises are made when they are first read, so that one without a handler harms nothing. */
 export interface Delivery {
-  /** Stable: the same after a reload. */
+  /** Stable: the same after a reload, and what the server's handler reads in `context.id`. No secret. */
   readonly id: string
   readonly status: DeliveryStatus
   /** Why it failed, once it has. */
@@ -104,7 +105,7 @@ export class Entry implements Delivery, MessageReference {
   ) {}
 
   get id(): string {
-    return idOf(this)
+    return messageId(this.writer, this.sequence)
   }
 
   /** Whether the server replies to it. */
@@ -188,6 +189,3 @@ export class Entry implements Delivery, MessageReference {
     this.promises?.checks.forEach((check) => check())
   }
 }
-
-/** A message's id: the same after a reload. */
-export const idOf = ({ writer, sequence }: MessageReference): string => `${writer}:${sequence}`

@@ -4,6 +4,7 @@ import { check, isObject, withDefaults } from '../shared/validate.js'
 import { createGroupCommit, type GroupCommit } from './group-commit.js'
 import type { Entry } from './delivery.js'
 import {
+  createWriter,
   IN_MEMORY,
   type Durability,
   type OutboxStorage,
@@ -82,7 +83,7 @@ export function createPersistence(
   function open(): void {
     if (stage !== 'closed') return
     stage = 'opening'
-    writer = clock.createId()
+    writer = createWriter(clock)
     sequence = 0
     readiness = { isReady: false }
     groupCommit = createGroupCommit(store, { committed, failed })

@@ -32,6 +32,9 @@ export interface Durability {
   readonly storageError: HoldfastError | undefined
 }
 
+/** A fresh writer: a public name, and behind the `~` the secret that goes with its messages. PROTOCOL.md, section 1. */
+export const createWriter = (clock: StorageClock): string => `${clock.createId()}~${clock.createId()}`
+
 /** Of a storage that keeps nothing beyond its page. */
 export const IN_MEMORY: Durability = { durable: false, storageError: undefined }
 

@@ -1,9 +1,12 @@
 import type { Body } from '../protocol/codec.js'
 import type { MaybePromise } from '../shared/maybe-promise.js'
 
-/** One message as it is kept. `writer` and `sequence` together are its id, which no reload changes. */
+/** One message as it is kept. The name in `writer` and `sequence` together are its id, which no reload changes. */
 export interface StoredMessage {
-  /** The page life that wrote the message: a fresh random id each time an outbox opens. */
+  /**
+   * The page life that wrote the message, fresh each time an outbox opens: `name~secret`. Keep all of it: the page that
+   * adopts the message needs the secret, which the server compares.
+   */
   readonly writer: string
   /** 1, 2, 3 … within its writer, without holes. */
   readonly sequence: number

@@ -17,8 +17,11 @@ export const GREETING = {
 
 export const WELCOME = { t: 'welcome', session: 'S1', resumed: false, cursors: {} }
 
-/** The page's own writer: its id is the first that the platform makes. */
-export const OWN = 'id-1'
+/** The page's own writer: its name and its secret are the first that the platform makes. */
+export const OWN = 'id-1~id-2'
+
+/** What others see of it, as in the ids of messages. */
+export const NAME = 'id-1'
 
 /** The server is done with the writer's messages up to this one. */
 export const acknowledged = (sequence: number, writer = OWN): Frame => ({ t: 'a', w: { [writer]: sequence } })
@@ -42,7 +45,7 @@ interface StageOptions extends Partial<ClientOptions> {
  * await live()
  * client.send('m', 1)
  * heard() // [{ t: 'skip', … }, { t: 'm', … }]
- * say({ t: 'a', w: { 'id-1': 1 } })
+ * say({ t: 'a', w: { 'id-1~id-2': 1 } })
  */
 export function setStage({
   platform = createFakePlatform(),

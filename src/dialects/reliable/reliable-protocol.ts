@@ -3,8 +3,8 @@ import { SUPERSEDED } from '../../protocol/close-codes.js'
 import { sizeOf, type Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../../protocol/frames.js'
+import { messageId } from '../../protocol/writer-id.js'
 import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
-import { idOf } from '../../outbox/delivery.js'
 import type { Outgoing } from '../../outbox/outbox-api.js'
 import type { ClientProtocol, Gap, OutgoingFrame, ProtocolEvent } from '../dialect.js'
 import type { ListenerWaits } from '../listener-waits.js'
@@ -140,7 +140,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
   function acknowledged(cursors: Sequences, no: readonly Rejection[] = []): ProtocolEvent {
     writers.acknowledged(cursors)
     for (const [writer, sequence, code, message] of no) {
-      rejections.set(idOf({ writer, sequence }), rejection(code, message))
+      rejections.set(messageId(writer, sequence), rejection(code, message))
     }
     return { type: 'acknowledged', cursors: writers.cursors, rejections }
   }

@@ -1,5 +1,5 @@
-import { idOf } from '../../outbox/delivery.js'
 import type { DownFrame } from '../../protocol/frames.js'
+import { messageId } from '../../protocol/writer-id.js'
 import { HoldfastError } from '../../shared/errors.js'
 import type { ProtocolEvent } from '../dialect.js'
 import { rejection } from './server-errors.js'
@@ -16,7 +16,7 @@ export const eventOf = (frame: StreamFrame): ProtocolEvent => {
   if (frame.t === 'm') return messageOf(frame)
   const { w, n, d, error } = frame
   const reply = error ? { error: rejection(error.code, error.message) } : { data: d }
-  return { type: 'reply', id: idOf({ writer: w, sequence: n }), reply }
+  return { type: 'reply', id: messageId(w, n), reply }
 }
 
 /** No listener came in time for this event of the stream: it is dropped, so that the stream goes on. */

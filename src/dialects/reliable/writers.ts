@@ -1,5 +1,6 @@
 import { RemoteProtocolError } from '../../shared/errors.js'
 import { WRITERS_MAX, type Sequences } from '../../protocol/frames.js'
+import { messageId } from '../../protocol/writer-id.js'
 
 /** What a client knows of the writers whose messages it sends: what it sent, and what the server says it has. */
 export interface Writers {
@@ -82,7 +83,10 @@ export function createWriters(): Writers {
       for (const [id, cursor] of Object.entries(shown)) {
         const writer = writers.get(id)
         if (!writer || (writer.isOwn && cursor > writer.sent)) {
-          throw new RemoteProtocolError('BAD_ACK', `The server acknowledges ${id}:${cursor}, which was never sent`)
+          throw new RemoteProtocolError(
+            'BAD_ACK',
+            `The server acknowledges ${messageId(id, cursor)}, which was never sent`,
+          )
         }
         cursors.set(id, cursor)
       }

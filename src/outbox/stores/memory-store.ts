@@ -1,4 +1,4 @@
-import { IN_MEMORY, type OutboxStorage } from '../storage.js'
+import { createWriter, IN_MEMORY, type OutboxStorage } from '../storage.js'
 import type { StoredMessage } from '../store.js'
 
 /**
@@ -29,7 +29,7 @@ export function memoryStore(): OutboxStorage {
         open() {
           if (isOpen) return
           isOpen = true
-          writer = clock.createId()
+          writer = createWriter(clock)
           sequence = 0
           const found = left
           left = []

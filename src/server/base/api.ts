@@ -13,7 +13,10 @@ import type { MaybePromise } from '../../shared/maybe-promise.js'
 
 /** The second argument of a handler. */
 export interface MessageContext {
-  /** `writer:sequence`, the message's id for ever; empty for a volatile message, which has none. */
+  /**
+   * The message's id for ever, `delivery.id` of its sender; empty for a volatile message, which has none. It may be shown to
+   * everybody: nobody can speak for the sender by it.
+   */
   readonly id: string
   /** It may have been on a wire before. */
   readonly isRetransmitted: boolean

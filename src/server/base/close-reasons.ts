@@ -53,6 +53,7 @@ export function closingOf(error: HoldfastError): Closing {
     return { code: INTERNAL_ERROR, told: new HoldfastError(error.code, 'The server failed') }
   }
   if (error.code === 'RATE_LIMITED') return { code: RATE_LIMITED, told: error }
+  if (error.code === 'FORBIDDEN') return { code: FORBIDDEN, told: error }
   return { code: error.code === 'TOO_LARGE' ? MESSAGE_TOO_BIG : BAD_REQUEST, told: error }
 }
 

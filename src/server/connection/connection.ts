@@ -2,6 +2,7 @@ import { HoldfastError, isHoldfastError, textOf } from '../../shared/errors.js'
 import * as closeCodes from '../../protocol/close-codes.js'
 import { sizeOf, type Received } from '../../protocol/codec.js'
 import { badFrame, upFrame, type UpFrame } from '../../protocol/frames.js'
+import { nameOf } from '../../protocol/writer-id.js'
 import { IncomingMessages } from '../ordering/incoming-messages.js'
 import type { IncomingMessage } from '../ordering/waiting-items.js'
 import * as reasons from '../base/close-reasons.js'
@@ -263,7 +264,8 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
 
   #attach(user: string, hello: UpFrame & { t: 'hello' }): void {
     whenDone(
-      () => this.#context.streams.attach({ user, stream: hello.stream, writers: Object.keys(hello.writers) }),
+      () =>
+        this.#context.streams.attach({ user, stream: hello.stream, writers: Object.keys(hello.writers).map(nameOf) }),
       (attached) => {
         if (this.#context.isStopped()) return
         if (attached === 'superseded') this.close(closeCodes.SUPERSEDED, attached, reasons.superseded())

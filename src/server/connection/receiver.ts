@@ -1,14 +1,15 @@
 import { RemoteProtocolError } from '../../shared/errors.js'
 import { badFrame, type Sequences, type UpFrame } from '../../protocol/frames.js'
+import { nameOf } from '../../protocol/writer-id.js'
 import { storeFailed } from '../base/close-reasons.js'
 import type { EngineContext, ReplyTarget } from '../base/context.js'
 import { whenDone } from '../base/when-done.js'
 import type { IncomingMessages } from '../ordering/incoming-messages.js'
 import type { IncomingMessage } from '../ordering/waiting-items.js'
-import { NO_CURSOR, type LaneSubscriber } from '../ordering/writer-lane.js'
+import { noCursor, type LaneSubscriber } from '../ordering/writer-lane.js'
 import type { ServerSession } from '../session/session.js'
 import type { Sender } from './sender.js'
-import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
+import type { Attached, StreamEntry, StreamMessage, Streams } from '../stores/stream-store.js'
 
 /** A connection, from its receiver's side. */
 export interface ReceiverHost {
@@ -50,7 +51,7 @@ export class Receiver implements LaneSubscriber {
   hello(writers: Sequences, { resumed, messages, cursors }: Attached): ReturnType<IncomingMessages<never>['welcome']> {
     this.#incoming.begin(resumed ? repliesIn(messages) : undefined)
     for (const [writer, goesOnAt] of Object.entries(writers)) {
-      this.#open(writer, goesOnAt, cursors.get(writer), true)
+      this.#open(writer, goesOnAt, cursors, true)
     }
     return this.#incoming.welcome(writers)
   }
@@ -82,7 +83,7 @@ export class Receiver implements LaneSubscriber {
     if (!this.#incoming.isHeld) throw badFrame('a resume without a hold')
     this.#host.pause()
     whenDone(
-      () => this.#context.streams.cursors(this.#session.user, this.#incoming.unknown(Object.keys(writers))),
+      () => this.#cursors(this.#incoming.unknown(Object.keys(writers))),
       (cursors) => this.#resume(writers, cursors),
       (cause) => this.#host.fail(storeFailed(cause)),
     )
@@ -130,8 +131,13 @@ export class Receiver implements LaneSubscriber {
     for (const lane of this.#incoming.leave()) lane.leave(this)
   }
 
-  #open(writer: string, goesOnAt: number, cursor = NO_CURSOR, isInHello = false): void {
+  #cursors(writers: readonly string[]): ReturnType<Streams['cursors']> {
+    return this.#context.streams.cursors(this.#session.user, writers.map(nameOf))
+  }
+
+  #open(writer: string, goesOnAt: number, cursors: Attached['cursors'], isInHello = false): void {
     for (let oldest = this.#incoming.forgetOldest(); oldest; oldest = this.#incoming.forgetOldest()) oldest.leave(this)
+    const cursor = cursors.get(nameOf(writer)) ?? noCursor(writer)
     const lane = this.#context.lanes.open(this.#session.user, writer, cursor, this)
     // The reply to a request that still runs for an older session must reach the client in this one.
     lane.running?.join(this.#session)
@@ -143,10 +149,11 @@ export class Receiver implements LaneSubscriber {
   #lookUp(writer: string, sequence: number, next: () => void): void {
     this.#host.pause()
     whenDone(
-      () => this.#context.streams.cursors(this.#session.user, [writer]),
+      () => this.#cursors([writer]),
       (cursors) =>
         this.#host.resume(() => {
-          this.#open(writer, sequence, cursors.get(writer))
+          this.#context.lanes.verify(this.#session.user, [writer], cursors)
+          this.#open(writer, sequence, cursors)
           next()
         }),
       (cause) => this.#host.fail(storeFailed(cause)),
@@ -156,8 +163,13 @@ export class Receiver implements LaneSubscriber {
   #resume(writers: Sequences, cursors: Attached['cursors']): void {
     if (this.#isClosed) return
     const named = Object.entries(writers)
+    try {
+      this.#context.lanes.verify(this.#session.user, Object.keys(writers), cursors)
+    } catch (cause) {
+      return this.#host.fail(cause)
+    }
     for (const [writer, goesOnAt] of named) {
-      if (!this.#incoming.lane(writer)) this.#open(writer, goesOnAt, cursors.get(writer))
+      if (!this.#incoming.lane(writer)) this.#open(writer, goesOnAt, cursors)
     }
     const lift = (): void => {
       this.#incoming.lift()
@@ -177,7 +189,7 @@ export class Receiver implements LaneSubscriber {
     // What lies between was handled by a server whose memory is lost: this process has not seen it.
     const cursor = lane.leap(sequence, false)
     whenDone(
-      () => this.#context.streams.advance(this.#session.user, writer, cursor),
+      () => this.#context.streams.advance(this.#session.user, nameOf(writer), cursor),
       () => {
         if (this.#context.isStopped()) return
         lane.advance(cursor)

@@ -71,9 +71,19 @@ export class SessionRegistry implements SessionHost, Timed {
     this.#deadline.set(this.#context.platform.now())
   }
 
-  /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
-  open(user: string, { stream }: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined {
-    const { id, sequence, resumed } = attached
+  /**
+   * Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on.
+   *
+   * @throws {RemoteProtocolError} `FORBIDDEN` where the hello names a writer and does not know its secret
+   */
+  open(user: string, { stream, writers }: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined {
+    const { id, sequence, resumed, cursors } = attached
+    try {
+      this.#context.lanes.verify(user, Object.keys(writers), cursors)
+    } catch (cause) {
+      this.attachedTooLate(attached)
+      throw cause
+    }
     const old = stream && this.#sessions.get(stream.id)
     if (old?.user === user && !resumed) {
       if (attached.lost === 'overflow') old.overflowed()

@@ -1,6 +1,7 @@
 import { RemoteProtocolError } from '../../shared/errors.js'
 import { ackDeadline, orderOf } from '../../protocol/acknowledgement.js'
 import { badFrame, type DownFrame, type Rejection, type Sequences } from '../../protocol/frames.js'
+import { messageId } from '../../protocol/writer-id.js'
 import { MessageWindow, type WindowMax } from '../../protocol/window.js'
 import { WaitingItems, type IncomingItem, type IncomingMessage } from './waiting-items.js'
 import type { RunningHandler, WriterLane } from './writer-lane.js'
@@ -170,7 +171,8 @@ export class IncomingMessages<Target> {
     }
     const order = orderOf(sequence, state.last)
     if (order === 'gap') {
-      throw new RemoteProtocolError('SEQUENCE_GAP', `The peer sent ${writer}:${sequence} after ${writer}:${state.last}`)
+      const after = messageId(writer, state.last)
+      throw new RemoteProtocolError('SEQUENCE_GAP', `The peer sent ${messageId(writer, sequence)} after ${after}`)
     }
     if (order === 'repeat') {
       this.give(bytes)

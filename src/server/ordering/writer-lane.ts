@@ -1,4 +1,7 @@
+import { timingSafeEqual } from 'node:crypto'
 import type { Rejection } from '../../protocol/frames.js'
+import { nameOf, secretOf } from '../../protocol/writer-id.js'
+import { RemoteProtocolError } from '../../shared/errors.js'
 import type { Cursor } from '../stores/stream-store.js'
 
 /** A connection that has named a writer. */
@@ -18,7 +21,13 @@ export interface RunningHandler<Target> {
   abort(): void
 }
 
-export const NO_CURSOR: Cursor = { n: 0, hasSeenAll: false, rejected: [] }
+/** The one of a writer that nobody knows yet. */
+export const noCursor = (writer: string): Cursor => ({
+  n: 0,
+  hasSeenAll: false,
+  rejected: [],
+  secret: secretOf(writer),
+})
 
 /** How many lanes may wait, without a subscriber, for a store that does not keep their cursors. */
 const UNPERSISTED_MAX = 10_000
@@ -47,13 +56,30 @@ export class WriterLanes<Target> {
   }
 
   /**
+   * Checks that whoever names these writers knows their secrets. Must be called before `open`, in the same turn.
+   *
+   * @param cursors those of the store, by name
+   * @throws {RemoteProtocolError} `FORBIDDEN`
+   */
+  verify(user: string, writers: readonly string[], cursors: ReadonlyMap<string, Cursor>): void {
+    const named = new Map<string, string>()
+    for (const writer of writers) {
+      const [name, secret] = [nameOf(writer), secretOf(writer)]
+      const known = [cursors.get(name)?.secret, this.#lanes.get(keyOf(user, name))?.cursor.secret, named.get(name)]
+      if (!known.every((one) => one === undefined || isSame(one, secret))) {
+        throw new RemoteProtocolError('FORBIDDEN', `The writer ${name} has another secret than the peer brings`)
+      }
+      named.set(name, secret)
+    }
+  }
+
+  /**
    * Subscribes to the lane of a writer, which is made if there is none.
    *
    * @param cursor the one of the store
    */
   open(user: string, writer: string, cursor: Cursor, subscriber: LaneSubscriber): WriterLane<Target> {
-    // A writer has no space in its name.
-    const key = `${writer} ${user}`
+    const key = keyOf(user, nameOf(writer))
     const lane = this.#lanes.get(key) ?? this.#create(key, writer)
     this.#unpersisted.delete(key)
     lane.refresh(this.#hasForgotten ? { ...cursor, hasSeenAll: false } : cursor)
@@ -84,6 +110,15 @@ export class WriterLanes<Target> {
   }
 }
 
+/** A writer has no space in its name. */
+const keyOf = (user: string, name: string): string => `${name} ${user}`
+
+/** Takes equally long wherever two texts of the same length differ, so that no secret is found out piece by piece. */
+function isSame(one: string, other: string): boolean {
+  const [first, second] = [Buffer.from(one), Buffer.from(other)]
+  return first.length === second.length && timingSafeEqual(first, second)
+}
+
 /**
  * One writer of one user, across all connections and sessions: its messages are handled one at a time, and a handler
  * that outlives its connection still occupies the lane.
@@ -94,7 +129,7 @@ export class WriterLane<Target> {
   readonly #key: string
   readonly #lanes: WriterLanes<Target>
   readonly #rejectionsMax: number
-  #cursor = NO_CURSOR
+  #cursor: Cursor
   #running: RunningHandler<Target> | undefined = undefined
   /** Whether the running message was never sent before: then this process has seen all, whatever the store says. */
   #isFresh = false
@@ -104,6 +139,7 @@ export class WriterLane<Target> {
 
   constructor(writer: string, key: string, lanes: WriterLanes<Target>, rejectionsMax: number) {
     this.writer = writer
+    this.#cursor = noCursor(writer)
     this.#key = key
     this.#lanes = lanes
     this.#rejectionsMax = rejectionsMax

@@ -1,4 +1,5 @@
 import { RemoteProtocolError, type HoldfastError } from '../../shared/errors.js'
+import { messageId } from '../../protocol/writer-id.js'
 import type { MessageContext } from '../base/api.js'
 import type { IncomingMessage } from '../ordering/waiting-items.js'
 
@@ -16,7 +17,7 @@ export class HandlerContext implements MessageContext {
   #reason: HoldfastError | undefined = undefined
 
   constructor({ writer, sequence, isRetransmitted, enqueuedAt }: Origin, maybeDuplicate: boolean) {
-    this.id = writer && `${writer}:${sequence}`
+    this.id = writer && messageId(writer, sequence)
     this.isRetransmitted = isRetransmitted
     this.maybeDuplicate = maybeDuplicate
     this.enqueuedAt = enqueuedAt

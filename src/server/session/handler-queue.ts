@@ -1,4 +1,5 @@
 import { HoldfastError, StorageError } from '../../shared/errors.js'
+import { messageId, nameOf } from '../../protocol/writer-id.js'
 import type { EngineContext, ReplyTarget } from '../base/context.js'
 import { whenDone } from '../base/when-done.js'
 import type { IncomingMessages } from '../ordering/incoming-messages.js'
@@ -268,7 +269,7 @@ export class HandlerQueue implements CallOwner {
   #keep(lane: Lane, cursor: Cursor, done: () => void, call?: HandlerCall): void {
     const { streams, isStopped } = this.#context
     whenDone(
-      () => streams.advance(this.target.user, lane.writer, cursor),
+      () => streams.advance(this.target.user, nameOf(lane.writer), cursor),
       () => {
         if (isStopped()) return
         // Answers come in the order of the calls: after the next one, a reply that came late is in its stream too.
@@ -279,7 +280,7 @@ export class HandlerQueue implements CallOwner {
       (cause) => {
         if (isStopped()) return
         lane.keepUnpersisted(cursor)
-        const message = `The store did not keep ${lane.writer}:${cursor.n}`
+        const message = `The store did not keep ${messageId(lane.writer, cursor.n)}`
         this.target.onUnpersisted(new StorageError('STORAGE_FAILED', message, cause))
         done()
       },

@@ -4,6 +4,7 @@ interface Row {
   readonly n: number
   readonly witness: string | undefined
   readonly rejected: Cursor['rejected']
+  readonly secret: string
   readonly touchedAt: number
   readonly bytes: number
 }
@@ -15,7 +16,7 @@ export interface CursorTable {
   readonly bytes: number
   /** @param witness the opening of the store that reads: it has not seen what other openings have seen */
   read(user: string, writers: readonly string[], witness: string, now: number): ReadonlyMap<string, Cursor>
-  /** A cursor that is behind the stored one has no effect. */
+  /** A cursor that is behind the stored one, or has another secret, has no effect. */
   write(user: string, writer: string, cursor: Cursor, witness: string, now: number): void
   copy(): CursorTable
 }
@@ -54,18 +55,22 @@ export function createCursorTable(
       const found = new Map<string, Cursor>()
       for (const writer of writers) {
         const row = rows.get(keyOf(user, writer))
-        if (row) found.set(writer, { n: row.n, hasSeenAll: row.witness === witness, rejected: row.rejected })
+        if (row) {
+          const { n, rejected, secret } = row
+          found.set(writer, { n, hasSeenAll: row.witness === witness, rejected, secret })
+        }
       }
       return found
     },
-    write(user, writer, { n, hasSeenAll, rejected }, witness, now) {
+    write(user, writer, { n, hasSeenAll, rejected, secret }, witness, now) {
       const key = keyOf(user, writer)
       const old = rows.get(key)
-      if (old && n < old.n) return
+      // The server has compared the secrets in constant time before: only of two that come first at once they differ here.
+      if (old && (n < old.n || old.secret !== secret)) return
       rows.delete(key)
       // Most messages are not rejected, and leave the rejections as they were.
-      const size = old?.rejected === rejected ? old.bytes : bytesOf(key, rejected)
-      rows.set(key, { n, witness: hasSeenAll ? witness : undefined, rejected, touchedAt: now, bytes: size })
+      const size = old?.rejected === rejected ? old.bytes : bytesOf(key + secret, rejected)
+      rows.set(key, { n, witness: hasSeenAll ? witness : undefined, rejected, secret, touchedAt: now, bytes: size })
       bytes += size - (old?.bytes ?? 0)
       expire(now)
     },
@@ -77,7 +82,7 @@ export function createCursorTable(
 const keyOf = (user: string, writer: string): string => `${writer} ${user}`
 
 /** A character of plain text takes one byte, any other two. */
-function bytesOf(key: string, rejected: Cursor['rejected']): number {
-  const texts = rejected.map(([writer, , code, message]) => writer.length + code.length + 2 * message.length)
-  return texts.reduce((sum, length) => sum + length + OVERHEAD_BYTES, key.length + OVERHEAD_BYTES)
+function bytesOf(texts: string, rejected: Cursor['rejected']): number {
+  const lengths = rejected.map(([writer, , code, message]) => writer.length + code.length + 2 * message.length)
+  return lengths.reduce((sum, length) => sum + length + OVERHEAD_BYTES, texts.length + OVERHEAD_BYTES)
 }

@@ -12,6 +12,11 @@ export interface Cursor {
   readonly hasSeenAll: boolean
   /** The last rejections, oldest first. */
   readonly rejected: readonly Rejection[]
+  /**
+   * What the writer's page has proved itself with; empty where it has none. Whoever names the writer must bring the same,
+   * which the server compares in constant time, in what `attach` and `cursors` answer. Keep it as secret as the messages.
+   */
+  readonly secret: string
 }
 
 /** A message or a reply of a stream without its number and tag, and its encoded payload. */
@@ -34,7 +39,7 @@ export interface AttachRequest {
   readonly user: string
   /** The stream to resume, the last message handled of it, that message's tag, and which of its resumptions this is. */
   readonly stream?: { readonly id: string; readonly s: number; readonly g?: string; readonly c?: number } | undefined
-  /** The writers with cursors that are looked up in the same step. */
+  /** The names of the writers with cursors that are looked up in the same step. */
   readonly writers: readonly string[]
 }
 
@@ -51,7 +56,7 @@ export interface Attached {
   readonly sequence: number
   /** The messages to send, in order. */
   readonly messages: readonly StreamMessage[]
-  /** Writer → cursor; unknown writers are missing. */
+  /** Name of a writer → cursor; unknown writers are missing. */
   readonly cursors: ReadonlyMap<string, Cursor>
 }
 
@@ -86,7 +91,7 @@ export interface Streams {
   end(id: string, epoch: number): MaybePromise<void>
   /** Looks up cursors; unknown writers are missing in the result. */
   cursors(user: string, writers: readonly string[]): MaybePromise<ReadonlyMap<string, Cursor>>
-  /** Stores a cursor. It has no effect when it is behind the stored one. */
+  /** Stores a cursor. It has no effect when it is behind the stored one, or the stored one has another secret. */
   advance(user: string, writer: string, cursor: Cursor): MaybePromise<void>
 }
 

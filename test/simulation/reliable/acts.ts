@@ -10,6 +10,13 @@ export interface Wish {
   readonly padding: number
 }
 
+/** How a client speaks as a writer of which it has read the name, and does not know the secret. */
+export interface Forgery {
+  readonly way: 'hello' | 'leap' | 'message' | 'skip'
+  /** Whether it brings another secret, or none. */
+  readonly hasSecret: boolean
+}
+
 /** One thing that happens, at its time. `page`, `link` and `session` choose among those there are then. */
 export type Act =
   | { type: 'send'; page: number; count: number; wish: Wish; ttlMs?: number; key?: string; validForMs?: number }
@@ -39,3 +46,4 @@ export type Act =
   | { type: 'store'; forMs: number }
   | { type: 'clock'; page: number; byMs: number }
   | { type: 'expel'; session: number; code: number }
+  | ({ type: 'forge'; writer: number } & Forgery)

@@ -221,7 +221,7 @@ export function drawPlan(seed: number): Plan {
     ...(late.chance(0.2) && { meetsAfterMs: late.between(1, 2_000) }),
     ...(isBinary && { isBinary }),
   }
-  const acts = [...drawTraffic(chance), ...drawFaults(chance)]
+  const acts = [...drawTraffic(chance), ...drawFaults(chance), ...drawForgeries(createChance(mix(seed, 14)))]
   // From a chance of its own: the plans of before stay as they were.
   const whims = createChance(mix(seed, 13))
   const isWhimsical = whims.chance(0.2)
@@ -290,3 +290,14 @@ function drawFaults(chance: Chance): Act[] {
     return Array.from({ length: chance.between(1, 3) }, () => ({ type, ...draw(chance) }) as Act)
   })
 }
+
+/** In so many runs somebody has read the ids of messages. */
+const FORGE_CHANCE = 0.1
+
+const drawForgeries = (chance: Chance): Act[] =>
+  Array.from({ length: chance.chance(FORGE_CHANCE) ? chance.between(1, 4) : 0 }, () => ({
+    type: 'forge',
+    writer: some(chance),
+    way: chance.pick(['hello', 'leap', 'message', 'skip']),
+    hasSecret: chance.chance(0.7),
+  }))

@@ -13,8 +13,9 @@ import type { MessageContext, Session } from '../../../src/server/base/api.js'
 import type { MaybePromise } from '../../../src/shared/maybe-promise.js'
 import type { Streams, StreamStore } from '../../../src/server/stores/stream-store.js'
 import { createChance, mix, type World } from '../world.js'
-import { FAULTY_MS } from './acts.js'
+import { FAULTY_MS, type Forgery } from './acts.js'
 import type { Downs, StreamsSnapshot } from './downs.js'
+import { forge } from './hostile.js'
 import type { Setup } from './plan.js'
 import type { Ups } from './ups.js'
 import type { Verdict } from './verdict.js'
@@ -39,6 +40,8 @@ export interface Server {
   push(choice: number, details: { count: number; isVolatile?: boolean; isForAll?: boolean; padding?: number }): void
   /** The application ends one of its sessions. */
   expel(choice: number, code: number): void
+  /** A client that is none of ours speaks as one of the writers whose messages were handled. */
+  forge(choice: number, forgery: Forgery): void
   drain(windowMs: number, done: () => void): void
   /** The process dies. */
   stop(): void
@@ -247,6 +250,9 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
       const areRight =
         order.b === undefined || (order.b instanceof Uint8Array && isDeepStrictEqual(order.b, bytesOf(order.n)))
       check(areRight, 'up-bytes', () => `${order.n} arrives with ${String(order.b)}`)
+      check(!context.id.includes('~'), 'secret-told', () => `a handler is told ${context.id}`)
+      check(order.n > 0, 'forged', () => `a forged ${context.id} is handled`)
+      if (order.n < 0) return 0
       const handling = ups.handling(order.n, number, context)
       running++
       const finish = (): number => {
@@ -290,6 +296,23 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
       }
     },
     expel: (choice, code) => choose(choice)?.close(code, 'expelled'),
+    forge(choice, forgery) {
+      // A store that has forgotten a writer cannot tell.
+      const known = [...store.snapshot().cursors.read('ann', ups.writers, '', world.now)]
+      const [name, cursor] = known[choice % known.length] ?? []
+      if (name === undefined || !cursor) return
+      const me = mortal
+      forge(
+        world,
+        forgery,
+        { name, n: cursor.n },
+        {
+          verdict,
+          accept: (socket) => engine?.accept(socket, { url: '/', headers: {}, subprotocol: 'holdfast.1' }),
+          isAlive: () => me.isAlive,
+        },
+      )
+    },
     drain(windowMs, done) {
       const me = mortal
       const whenDrained = async (): Promise<void> => {

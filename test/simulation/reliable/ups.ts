@@ -1,4 +1,5 @@
 import { Entry, type Delivery } from '../../../src/outbox/delivery.js'
+import { nameOf } from '../../../src/protocol/writer-id.js'
 import type { Verdict } from './verdict.js'
 
 /** What an application has sent up. */
@@ -47,6 +48,8 @@ export interface Ups {
   /** The id by which other pages will speak of it. */
   named(number: number, id: string, delivery?: Delivery): void
   knows(id: string): boolean
+  /** The names of the writers whose messages were handled: whoever got one of them may know its id. */
+  readonly writers: readonly string[]
   stored(id: string): void
   /** Whether the message may be on a wire. The delivery knows before its listeners are told. */
   isStored(number: number): boolean
@@ -171,6 +174,9 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
       if (delivery) get(number).delivery = delivery
     },
     knows: (id) => numbers.has(id),
+    get writers() {
+      return [...lastHandled.keys()]
+    },
     stored: (id) => void (find(id).isStored = true),
     isStored(number) {
       const { kind, isStored, isInMemory, delivery, isAbandoned, page } = get(number)
@@ -179,7 +185,7 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
       // What its page was storing when it ended may be stored, and nobody was told.
       return isStored || isSafe || kind === 'request' || isAbandoned || dead.has(page)
     },
-    held: (writers) => writers.forEach((writer) => leapt.add(writer)),
+    held: (writers) => writers.forEach((writer) => leapt.add(nameOf(writer))),
     delivered(page, id) {
       const message = find(id)
       const { number, isBad, isAbandoned } = message

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { acknowledged, down, GREETING, OWN, setStage, WELCOME } from '../../support/reliable-stage.js'
+import { acknowledged, down, GREETING, NAME, OWN, setStage, WELCOME } from '../../support/reliable-stage.js'
 
 describe('the greeting', () => {
   test('is waited for: nothing is said before it', async () => {
@@ -122,7 +122,7 @@ describe('the welcome', () => {
     await greeted()
     say({ ...WELCOME, resumed: true, cursors: { [OWN]: 2 } })
 
-    expect(log.filter((line) => line.startsWith('delivered'))).toEqual([`delivered ${OWN}:1`, `delivered ${OWN}:2`])
+    expect(log.filter((line) => line.startsWith('delivered'))).toEqual([`delivered ${NAME}:1`, `delivered ${NAME}:2`])
     expect(pending()).toBe(1)
     expect(heard().map(({ s }) => s)).toEqual([undefined, 1, 2, 3])
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { RefusedError } from '../../../src/shared/errors.js'
-import { acknowledged, down, OWN, setStage } from '../../support/reliable-stage.js'
+import { acknowledged, down, NAME, setStage } from '../../support/reliable-stage.js'
 
 describe('life', () => {
   test('answers a ping at once', async () => {
@@ -129,7 +129,7 @@ describe('life', () => {
     await greeted()
 
     expect([before, during, sequences()]).toEqual([[1], [], [2]])
-    expect(log).toContain(`delivered ${OWN}:1`)
+    expect(log).toContain(`delivered ${NAME}:1`)
   })
 
   test.each([

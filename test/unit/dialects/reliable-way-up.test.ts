@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { jsonFrames } from '../../../src/protocol/frame-codec.js'
 import { persistent } from '../../../src/outbox/persistence.js'
 import { createFakeStore, stored } from '../../support/fake-store.js'
-import { acknowledged, down, OWN, setStage, WELCOME } from '../../support/reliable-stage.js'
+import { acknowledged, down, NAME, OWN, setStage, WELCOME } from '../../support/reliable-stage.js'
 
 describe('the way up', () => {
   test('names the writer once, and again after another’s message', async () => {
@@ -191,7 +191,7 @@ describe('the way up', () => {
     say({ t: 'a', w: { old: 8 } })
 
     expect(overtaken).toEqual([])
-    expect(log).toEqual(['old:7', 'old:8', `${OWN}:1`, `${OWN}:2`].map((id) => `delivered ${id}`))
+    expect(log).toEqual(['old:7', 'old:8', `${NAME}:1`, `${NAME}:2`].map((id) => `delivered ${id}`))
     expect(pending()).toBe(1)
   })
 
@@ -226,8 +226,8 @@ describe('the way up', () => {
       message: 'because',
     })
     expect(other.status).toBe('delivered')
-    expect(log).toContain(`failed ${OWN}:1 ${expected}`)
-    expect(client.outbox.failed()).toMatchObject([{ id: `${OWN}:1` }])
+    expect(log).toContain(`failed ${NAME}:1 ${expected}`)
+    expect(client.outbox.failed()).toMatchObject([{ id: `${NAME}:1` }])
     expect(pending()).toBe(0)
   })
 
@@ -245,6 +245,22 @@ describe('the way up', () => {
     expect(platform.link.dropped).toEqual({ code: 4400, reason: 'BAD_ACK' })
     expect(status()).toBe('waiting')
     expect([delivery.status, pending()]).toEqual(['stored', 1])
+  })
+
+  test('names a writer with its secret, which stands in no id and in no error', async () => {
+    const store = createFakeStore()
+    store.leave(stored('old~own', 7, { body: '1' }))
+    const { client, greeted, say, log, heard, errors } = setStage({ outbox: persistent(store) })
+    const delivery = client.send('m', 1)
+    await greeted()
+    const [hello] = heard()
+    say({ ...WELCOME, cursors: { 'old~own': 7, [OWN]: 5 } })
+
+    expect(hello).toMatchObject({ writers: { 'old~own': 7, 'id-1~id-2': 1 } })
+    expect(delivery.id).toBe('id-1:1')
+    expect(client.outbox.list().map(({ id }) => id)).toEqual(['old:7', 'id-1:1'])
+    expect(errors.map(({ message }) => message)).toEqual(['The server acknowledges id-1:5, which was never sent'])
+    expect(log.join()).not.toContain('~')
   })
 
   test('takes such a cursor in a welcome for the same', async () => {
@@ -319,7 +335,7 @@ describe('a message that is too large', () => {
       { t: 'skip', w: OWN, s: 3 },
       { t: 'm', s: 3, e: 'm', d: 3 },
     ])
-    expect(log.filter((line) => line.startsWith('failed'))).toEqual([`failed ${OWN}:2 TOO_LARGE`])
+    expect(log.filter((line) => line.startsWith('failed'))).toEqual([`failed ${NAME}:2 TOO_LARGE`])
     expect(pending()).toBe(2)
   })
 
@@ -368,7 +384,7 @@ describe('a message that is too large', () => {
       }
     }
 
-    expect(log.filter((line) => line.startsWith('failed'))).toEqual([`failed ${OWN}:3 TOO_LARGE`])
+    expect(log.filter((line) => line.startsWith('failed'))).toEqual([`failed ${NAME}:3 TOO_LARGE`])
     expect(log.filter((line) => line.startsWith('delivered'))).toHaveLength(4)
     expect(flights.slice(0, 2)).toEqual([[1, 2, 3, 4, 5], [1]])
   })
@@ -393,7 +409,7 @@ describe('a message that is too large', () => {
     client.send('m', 3)
     await live({ welcome: { resumed: true } })
 
-    expect(log).toContain(`failed ${OWN}:1 TOO_LARGE`)
+    expect(log).toContain(`failed ${NAME}:1 TOO_LARGE`)
     expect(sequences()).toEqual([2, 3])
   })
 

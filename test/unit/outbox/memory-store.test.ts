@@ -48,8 +48,8 @@ test('gives each opening a writer of its own, and counts from one', async () => 
   await client.close([])
   client.open()
 
-  expect(first).toEqual(['w1', 1, 2])
-  expect([client.writer, client.nextSequence()]).toEqual(['w2', 1])
+  expect(first).toEqual(['w1~w2', 1, 2])
+  expect([client.writer, client.nextSequence()]).toEqual(['w3~w4', 1])
 })
 
 test('hands what a client left to the next that opens, once and in order, every field intact', async () => {

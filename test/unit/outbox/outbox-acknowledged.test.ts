@@ -107,9 +107,9 @@ describe('a server that acknowledges', () => {
     expect([...before]).toEqual([])
     expect([...outbox.firstPending()]).toEqual([
       ['old', 4],
-      ['w1', 1],
+      ['w1~w2', 1],
     ])
-    expect(outbox.writer).toBe('w1')
+    expect(outbox.writer).toBe('w1~w2')
   })
 })
 

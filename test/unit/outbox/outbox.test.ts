@@ -337,7 +337,7 @@ describe('closing', () => {
     add('c')
 
     expect(waiting()).toEqual(['a', 'b', 'c'])
-    expect(outbox.list().map(({ id }) => id)).toEqual(['w1:1', 'w1:2', 'w2:1'])
+    expect(outbox.list().map(({ id }) => id)).toEqual(['w1:1', 'w1:2', 'w3:1'])
     expect(transmit()).toEqual(['a', 'b', 'c'])
   })
 
@@ -357,7 +357,7 @@ describe('closing', () => {
     await settle()
 
     expect(opens).toBe(1)
-    expect(store.opens).toEqual(['w1', 'w2'])
+    expect(store.opens).toEqual(['w1~w2', 'w3~w4'])
     expect(kept()).toEqual(['a', 'b', 'c'])
     expect(transmit()).toEqual(['a', 'b', 'c'])
   })

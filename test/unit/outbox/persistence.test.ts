@@ -53,8 +53,8 @@ describe('createPersistence', () => {
     persistence.open()
     await settle()
 
-    expect(store.opens).toEqual(['w1'])
-    expect(persistence.writer).toBe('w1')
+    expect(store.opens).toEqual(['w1~w2'])
+    expect(persistence.writer).toBe('w1~w2')
     expect([persistence.nextSequence(), persistence.nextSequence()]).toEqual([1, 2])
   })
 
@@ -66,7 +66,7 @@ describe('createPersistence', () => {
     await settle()
 
     expect(early).toEqual([])
-    expect(log).toEqual(['stored w11'])
+    expect(log).toEqual(['stored w1~w21'])
   })
 
   test('tells what is adopted first from what is adopted late', async () => {
@@ -88,8 +88,8 @@ describe('createPersistence', () => {
     append()
     await settle()
 
-    expect(log).toEqual(['unavailable STORAGE_FAILED', 'stored w21'])
-    expect(store.opens).toEqual(['w1', 'w2'])
+    expect(log).toEqual(['unavailable STORAGE_FAILED', 'stored w3~w41'])
+    expect(store.opens).toEqual(['w1~w2', 'w3~w4'])
   })
 
   test('waits for a store whose promises are of another realm, and hears of their rejections', async () => {
@@ -109,7 +109,7 @@ describe('createPersistence', () => {
     await settle()
 
     expect(early).toEqual([])
-    expect(log).toEqual(['refused w11 STORAGE_FAILED', 'stored w12'])
+    expect(log).toEqual(['refused w1~w21 STORAGE_FAILED', 'stored w1~w22'])
   })
 
   test('tells which entries were refused', async () => {
@@ -122,7 +122,7 @@ describe('createPersistence', () => {
     append()
     await settle()
 
-    expect(log).toEqual(['refused w11 STORAGE_FAILED', 'stored w12'])
+    expect(log).toEqual(['refused w1~w21 STORAGE_FAILED', 'stored w1~w22'])
     expect(persistence.deadline).toBe(Infinity)
   })
 
@@ -198,7 +198,7 @@ describe('createPersistence', () => {
 
     expect(early).toBe(0)
     expect(store.closes).toBe(1)
-    expect(store.kept.map(({ writer }) => writer)).toEqual(['w1', 'late'])
+    expect(store.kept.map(({ writer }) => writer)).toEqual(['w1~w2', 'late'])
     expect(log.filter((line) => line.startsWith('adopted'))).toEqual([])
   })
 
@@ -286,9 +286,9 @@ describe('createPersistence', () => {
     await closing
     await settle()
 
-    expect(early).toEqual(['w1'])
-    expect(store.opens).toEqual(['w1', 'w2'])
-    expect([persistence.writer, persistence.nextSequence()]).toEqual(['w2', 1])
+    expect(early).toEqual(['w1~w2'])
+    expect(store.opens).toEqual(['w1~w2', 'w3~w4'])
+    expect([persistence.writer, persistence.nextSequence()]).toEqual(['w3~w4', 1])
   })
 })
 
@@ -320,8 +320,8 @@ describe('createPersistence that goes on from memory', () => {
     ])
     expect(during).toMatchObject({ durable: false, storageError: { code: 'STORAGE_FAILED' } })
     expect(persistence.durability).toEqual({ durable: true, storageError: undefined })
-    expect(log).toEqual(['reported STORAGE_FAILED', 'stored w13'])
-    expect(store.opens).toEqual(['w1', 'w1', 'w1'])
+    expect(log).toEqual(['reported STORAGE_FAILED', 'stored w1~w23'])
+    expect(store.opens).toEqual(['w1~w2', 'w1~w2', 'w1~w2'])
   })
 
   test('does so while the store takes nothing, and lets a later message try it again', async () => {
@@ -347,7 +347,7 @@ describe('createPersistence that goes on from memory', () => {
     const tried = store.batches.map((batch) => batch.append.map(({ sequence }) => sequence))
     expect(tried).toEqual([[1], [4], [5]])
     expect(behind.keptOut?.code).toBe('STORAGE_FAILED')
-    expect(log).toEqual(['reported STORAGE_FAILED', 'stored w15'])
+    expect(log).toEqual(['reported STORAGE_FAILED', 'stored w1~w25'])
     expect(persistence.durability.durable).toBe(true)
   })
 
@@ -414,7 +414,7 @@ describe('createPersistence that goes on from memory', () => {
 
     expect(store.kept).toEqual([])
     expect(between).toEqual({ durable: false, storageError: undefined })
-    expect(log).toEqual(['adopted w11 first NOT_STORED'])
+    expect(log).toEqual(['adopted w1~w21 first NOT_STORED'])
   })
 
   test('hands on nothing of a writer of which the store has a part, lest it overtakes that', async () => {
@@ -431,7 +431,7 @@ describe('createPersistence that goes on from memory', () => {
     await closing
     await settle()
 
-    expect(log.filter((line) => line.startsWith('adopted'))).toEqual(['adopted w11 first'])
+    expect(log.filter((line) => line.startsWith('adopted'))).toEqual(['adopted w1~w21 first'])
   })
 
   test('hands on what it had while no store opened, and none of it twice', async () => {
@@ -446,7 +446,7 @@ describe('createPersistence that goes on from memory', () => {
     persistence.open()
     await settle()
 
-    expect(log).toEqual(['reported STORAGE_FAILED', 'adopted w11 first NOT_STORED', 'reported STORAGE_FAILED'])
+    expect(log).toEqual(['reported STORAGE_FAILED', 'adopted w1~w21 first NOT_STORED', 'reported STORAGE_FAILED'])
   })
 
   test('takes at an opening that waits for the last to end what that could not keep', async () => {
@@ -463,8 +463,11 @@ describe('createPersistence that goes on from memory', () => {
     await closing
 
     expect(next.keptOut).toBeUndefined()
-    expect(log.filter((line) => !line.startsWith('reported'))).toEqual(['adopted w11 first NOT_STORED', 'stored w21'])
-    expect(store.kept.map(({ writer }) => writer)).toEqual(['w2'])
+    expect(log.filter((line) => !line.startsWith('reported'))).toEqual([
+      'adopted w1~w21 first NOT_STORED',
+      'stored w3~w41',
+    ])
+    expect(store.kept.map(({ writer }) => writer)).toEqual(['w3~w4'])
   })
 })
 

@@ -17,7 +17,12 @@ const message = (writer: string, sequence: number, more: Partial<IncomingMessage
 
 const subscriber = { onBegin: () => {}, onAdvance: () => {} }
 
-const cursor = (n: number, rejected: [string, number, string, string][] = []) => ({ n, hasSeenAll: true, rejected })
+const cursor = (n: number, rejected: [string, number, string, string][] = []) => ({
+  n,
+  hasSeenAll: true,
+  rejected,
+  secret: '',
+})
 
 /** The messages of a connection that has named writers: writer → the sequence up to which it is done. */
 function open(named: Record<string, number> = {}, max = { messages: 8, bytes: 1_000 }) {

@@ -3,7 +3,7 @@ import { createCursorTable } from '../../../src/server/stores/memory-cursors.js'
 import type { Cursor } from '../../../src/server/stores/stream-store.js'
 
 const limits = { cursorTtlMs: 1_000, cursorsMax: 3, cursorBytesMax: 10_000 }
-const cursor = (n: number, hasSeenAll = true): Cursor => ({ n, hasSeenAll, rejected: [] })
+const cursor = (n: number, hasSeenAll = true): Cursor => ({ n, hasSeenAll, rejected: [], secret: '' })
 
 test('finds what was written, per user', () => {
   const table = createCursorTable(limits)

@@ -224,7 +224,7 @@ describe('limits', () => {
 describe('cursors', () => {
   test('come with the stream, and by themselves', async () => {
     const { streams, attach } = open()
-    const cursor = { n: 3, hasSeenAll: true, rejected: [['A', 2, 'REJECTED', 'no']] as const }
+    const cursor = { n: 3, hasSeenAll: true, rejected: [['A', 2, 'REJECTED', 'no']] as const, secret: '' }
 
     await streams.advance('ann', 'A', cursor)
 
@@ -239,7 +239,7 @@ describe('a store that outlives its server', () => {
     const first = open()
     const { id, epoch } = first.attach()
     const { tag } = first.append(id, epoch) as StreamMessage
-    await first.streams.advance('ann', 'A', { n: 1, hasSeenAll: true, rejected: [] })
+    await first.streams.advance('ann', 'A', { n: 1, hasSeenAll: true, rejected: [], secret: '' })
 
     const second = open({}, first.store)
     const again = second.attach({ stream: { id, s: 1, g: tag }, writers: ['A'] })
@@ -257,7 +257,7 @@ describe('a store that goes back in time', () => {
     append(id, epoch)
     const snapshot = store.snapshot()
     const { tag } = append(id, epoch) as StreamMessage
-    await streams.advance('ann', 'A', { n: 1, hasSeenAll: true, rejected: [] })
+    await streams.advance('ann', 'A', { n: 1, hasSeenAll: true, rejected: [], secret: '' })
 
     store.restore(snapshot)
     const second = append(id, epoch) as StreamMessage

@@ -239,7 +239,7 @@ describe('a request that another connection has handled', () => {
     const client = world.welcome({ writers: { A: 1, B: 1 } })
     client.say(m('B', 1, { e: 'slow' }), m('A', 1, { r: 1 }))
 
-    await streams.open(world.platform).advance('', 'A', { n: 1, hasSeenAll: true, rejected: [] })
+    await streams.open(world.platform).advance('', 'A', { n: 1, hasSeenAll: true, rejected: [], secret: '' })
     world.welcome({ writers: { A: 2 } })
     finish()
     await world.clock.advance(25)
@@ -274,7 +274,7 @@ describe('a stream that goes on', () => {
     const before = open({ streams })
     const client = before.world.welcome()
     before.world.engine.stop()
-    await streams.open(before.world.platform).advance('', 'A', { n: 1, hasSeenAll: true, rejected: [] })
+    await streams.open(before.world.platform).advance('', 'A', { n: 1, hasSeenAll: true, rejected: [], secret: '' })
     const { world, handled } = open({ streams })
 
     const again = resume(world, client)

@@ -131,8 +131,10 @@ describe('the end', () => {
   test('comes to a session whose welcome failed, and which no connection ever had', async () => {
     const store = memoryStreams({ ttlMs: 5_000 })
     const cursors = new Map()
+    let reads = 0
     cursors.get = () => {
-      throw new Error('damaged')
+      // Once the session is there.
+      if (++reads > 1) throw new Error('damaged')
     }
     const streams: StreamStore = {
       open(platform) {

@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Rejection } from '../../../src/protocol/frames.js'
-import { NO_CURSOR, WriterLanes, type WriterLane } from '../../../src/server/ordering/writer-lane.js'
+import { noCursor, WriterLanes, type WriterLane } from '../../../src/server/ordering/writer-lane.js'
+
+const NO_CURSOR = noCursor('A')
 
 type Told = ReturnType<typeof vi.fn<(writer: string) => void>>
 
@@ -51,11 +53,16 @@ describe('a lane', () => {
   })
 
   test('takes what the store knows when that is ahead, and keeps its own when not', () => {
-    const lane = new WriterLanes<string>(8).open('', 'A', { n: 5, hasSeenAll: true, rejected: [] }, subscriber())
+    const lane = new WriterLanes<string>(8).open(
+      '',
+      'A',
+      { n: 5, hasSeenAll: true, rejected: [], secret: '' },
+      subscriber(),
+    )
 
-    lane.refresh({ n: 3, hasSeenAll: false, rejected: [] })
+    lane.refresh({ n: 3, hasSeenAll: false, rejected: [], secret: '' })
     expect(lane.cursor).toMatchObject({ n: 5, hasSeenAll: true })
-    lane.refresh({ n: 7, hasSeenAll: false, rejected: [] })
+    lane.refresh({ n: 7, hasSeenAll: false, rejected: [], secret: '' })
 
     expect(lane.cursor).toMatchObject({ n: 7, hasSeenAll: false })
   })
@@ -104,14 +111,14 @@ describe('a lane whose cursor the store could not keep', () => {
 
     lanes.open('', 'A', NO_CURSOR, one)
     const third = lanes.open('', 'C', NO_CURSOR, one)
-    third.keepUnpersisted({ n: 1, hasSeenAll: true, rejected: [] })
+    third.keepUnpersisted({ n: 1, hasSeenAll: true, rejected: [], secret: '' })
     third.leave(one)
 
     expect(lanes.size).toBe(3)
   })
 
   test('takes the witness with it when it is forgotten: what it had done may be done again', () => {
-    const known = { n: 0, hasSeenAll: true, rejected: [] }
+    const known = { n: 0, hasSeenAll: true, rejected: [], secret: '' }
     const { lanes, one } = leaveUnpersisted(['A', 'B'])
     expect(lanes.open('', 'X', known, one).cursor.hasSeenAll).toBe(true)
     const { lanes: fuller } = leaveUnpersisted(['A', 'B', 'C'])
@@ -146,7 +153,12 @@ describe('the witness', () => {
   })
 
   test('outlives a skip, and not a resume', () => {
-    const lane = new WriterLanes<string>(8).open('', 'A', { n: 2, hasSeenAll: true, rejected: [] }, subscriber())
+    const lane = new WriterLanes<string>(8).open(
+      '',
+      'A',
+      { n: 2, hasSeenAll: true, rejected: [], secret: '' },
+      subscriber(),
+    )
 
     expect(lane.leap(5, true)).toMatchObject({ n: 4, hasSeenAll: true })
     expect(lane.leap(5, false)).toMatchObject({ n: 4, hasSeenAll: false })
