@@ -103,9 +103,9 @@ export const MUTANTS = [
   },
   {
     name: 'server does not compare the tag of the place that it resumes',
-    file: 'src/server/stores/memory-streams.ts',
-    from: 'return s > 0 && g !==',
-    to: 'return s < 0 && g !==',
+    file: 'src/server/stores/memory-stream.ts',
+    from: 'if (s > 0 && g !==',
+    to: 'if (s < 0 && g !==',
   },
   {
     name: 'all pages write under one id',
@@ -472,5 +472,29 @@ export const MUTANTS = [
     file: 'src/protocol/writer-id.ts',
     from: '`${nameOf(writer)}:${sequence}`',
     to: '`${writer}:${sequence}`',
+  },
+  {
+    name: 'restart: a session goes on that was not there for what was sent to all',
+    file: 'src/server/stores/memory-stream.ts',
+    from: "return hasMissed(stream, present) ? 'restart' : undefined",
+    to: 'return undefined',
+  },
+  {
+    name: 'restart: what the server before this one has sent to all is forgotten',
+    file: 'src/server/stores/memory-stream.ts',
+    from: 'lastSharer > stream.opening : ',
+    to: 'lastSharer >= opening : ',
+  },
+  {
+    name: 'restart: every session has a gap after what an earlier server has sent to all',
+    file: 'src/server/stores/memory-stream.ts',
+    from: 'lastSharer > stream.opening : ',
+    to: 'lastSharer > 0 : ',
+  },
+  {
+    name: 'restart: what was sent to all while a session was attaching is no gap',
+    file: 'src/server/engine/session-registry.ts',
+    from: ': shared.hasMissed(moment)',
+    to: ': false',
   },
 ]

@@ -16,7 +16,8 @@ export interface Gap {
   readonly toServer: boolean
   /**
    * `unknown`: the server has forgotten the session; `overflow`: it could not keep so much; `rollback`: it went back in
-   * time; `user`: the session was another user's; `superseded`: another connection took the session over.
+   * time; `restart`: it was started anew, and has sent something to a room or to all before the client came back, whichever
+   * rooms that was in; `user`: the session was another user's; `superseded`: another connection took the session over.
    */
   readonly reason: string
 }

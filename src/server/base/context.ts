@@ -6,6 +6,7 @@ import type { Deadlines } from './deadlines.js'
 import type { ResolvedOptions } from './options.js'
 import type { ServerPlatform } from './platform.js'
 import type { Rooms } from './rooms.js'
+import type { SharedSends } from './shared-sends.js'
 import type { VolatileMessage, Wire } from './wire.js'
 import type { StreamEntry, Streams } from '../stores/stream-store.js'
 
@@ -28,6 +29,8 @@ export interface EngineContext {
   /** How a connection with this subprotocol is spoken to; without one, or with another, it is `holdfast.1`. */
   wireOf(subprotocol: string | undefined): Wire
   readonly streams: Streams
+  /** What was sent to rooms and to all. */
+  readonly shared: SharedSends
   readonly deadlines: Deadlines
   readonly lanes: WriterLanes<ReplyTarget>
   readonly rooms: Rooms<Member>

@@ -48,6 +48,10 @@ export class TimedStreams implements Streams, Timed {
     return this.#timed(this.#inner.end(...args))
   }
 
+  sentToMany(): MaybePromise<void> {
+    return this.#timed(this.#inner.sentToMany())
+  }
+
   cursors(...args: Parameters<Streams['cursors']>): ReturnType<Streams['cursors']> {
     return this.#timed(this.#inner.cursors(...args))
   }

@@ -25,10 +25,20 @@ export interface EngineConnection extends SocketConnection {
   close(code: number, reason: string, error?: HoldfastError, afterMs?: number): void
 }
 
+/** What comes of an attach; one of the three is called. */
+export interface AttachResult {
+  attached(attached: Attached): void
+  /** The stream does not go on here: how the connection is closed. */
+  refused(code: number, reason: string, error: HoldfastError): void
+  failed(cause: unknown): void
+}
+
 /** The engine, from a connection's side. */
 export interface ConnectionHost {
   /** Over how long the clients should return, if they all lose their links; undefined where they do anyway. */
   readonly spreadMs: number | undefined
+  /** Attaches the stream of the hello in the store, or a new one. */
+  attach(user: string, hello: UpFrame & { t: 'hello' }, result: AttachResult): void
   /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
   openSession(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached, wire: Wire): ServerSession | undefined
   /** A stream was attached for a connection that is gone. */

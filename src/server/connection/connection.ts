@@ -2,7 +2,6 @@ import { HoldfastError, isHoldfastError, textOf } from '../../shared/errors.js'
 import * as closeCodes from '../../protocol/close-codes.js'
 import { sizeOf, type Received } from '../../protocol/codec.js'
 import { badFrame, upFrame, type UpFrame } from '../../protocol/frames.js'
-import { nameOf } from '../../protocol/writer-id.js'
 import { IncomingMessages } from '../ordering/incoming-messages.js'
 import type { IncomingMessage } from '../ordering/waiting-items.js'
 import * as reasons from '../base/close-reasons.js'
@@ -10,7 +9,6 @@ import type { EngineContext, ReplyTarget } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
 import type { UpgradeRequest } from '../base/options.js'
 import type { VolatileMessage, Wire } from '../base/wire.js'
-import { whenDone } from '../base/when-done.js'
 import type { ServerSession } from '../session/session.js'
 import type { SessionLink } from '../session/session-link.js'
 import type { Attached, StreamMessage } from '../stores/stream-store.js'
@@ -263,20 +261,20 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   }
 
   #attach(user: string, hello: UpFrame & { t: 'hello' }): void {
-    whenDone(
-      () =>
-        this.#context.streams.attach({ user, stream: hello.stream, writers: Object.keys(hello.writers).map(nameOf) }),
-      (attached) => {
+    this.#host.attach(user, hello, {
+      attached: (attached) => {
         if (this.#context.isStopped()) return
-        if (attached === 'superseded') this.close(closeCodes.SUPERSEDED, attached, reasons.superseded())
-        else if (this.#status === 'closed') this.#host.attachedTooLate(attached)
+        if (this.#status === 'closed') this.#host.attachedTooLate(attached)
         else this.resume(() => this.#welcome(user, hello, attached))
       },
-      (cause) => {
+      refused: (...closing) => {
+        if (!this.#context.isStopped()) this.close(...closing)
+      },
+      failed: (cause) => {
         if (hello.stream) this.#host.attachFailed(hello.stream.id)
         this.fail(reasons.storeFailed(cause))
       },
-    )
+    })
   }
 
   #welcome(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): void {

@@ -9,7 +9,7 @@ import { requireInteger, withDefaults } from '../../shared/validate.js'
 import { closingOf, storeFailed } from '../base/close-reasons.js'
 import { ServerEmitter } from './server-emitter.js'
 import { SessionRegistry } from './session-registry.js'
-import type { ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
+import type { AttachResult, ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
 import { Connection } from '../connection/connection.js'
 import { BoundNames } from '../base/bound-names.js'
 import type { EngineContext, Member, ReplyTarget } from '../base/context.js'
@@ -21,6 +21,7 @@ import type { ServerPlatform } from '../base/platform.js'
 import { whenDone } from '../base/when-done.js'
 import { TimedStreams } from '../base/timed-streams.js'
 import { createRooms } from '../base/rooms.js'
+import { SharedSends } from '../base/shared-sends.js'
 import { createWires, type VolatileMessage, type Wire } from '../base/wire.js'
 import type { ServerSession } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
@@ -104,12 +105,14 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
       createId: () => platform.createId(),
       onOverflow: (id) => this.#sessions.overflowed(id),
     })
+    const timed = new TimedStreams(streams, options.storeTimeoutMs, () => platform.now(), deadlines)
     this.#context = {
       platform,
       options,
       codec: options.codec ?? jsonFrames,
       wireOf: createWires(options),
-      streams: new TimedStreams(streams, options.storeTimeoutMs, () => platform.now(), deadlines),
+      streams: timed,
+      shared: new SharedSends(timed, (error) => this.report(error)),
       deadlines,
       lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
       rooms: createRooms<Member>(),
@@ -164,11 +167,11 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   }
 
   to(room: string): Target<C> {
-    return this.#target(() => this.#context.rooms.members(room))
+    return this.#target(() => this.#context.rooms.members(room), true)
   }
 
   broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void {
-    this.#target(() => this.#sessions.all()).send(event, ...data)
+    this.#target(() => this.#sessions.all(), false).send(event, ...data)
   }
 
   report(error: HoldfastError, advice?: string, kind?: string): boolean {
@@ -211,6 +214,10 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   stop(): void {
     this.#status = 'stopped'
     this.#context.deadlines.cancel()
+  }
+
+  attach(user: string, hello: UpFrame & { t: 'hello' }, result: AttachResult): void {
+    this.#sessions.attach(user, hello, result)
   }
 
   openSession(
@@ -266,12 +273,13 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   }
 
   /** Encodes once, whatever the number of receivers. */
-  #target(members: () => Iterable<Member>): Target<C> {
-    const { codec } = this.#context
+  #target(members: () => Iterable<Member>, isRoom: boolean): Target<C> {
+    const { codec, shared } = this.#context
     return {
       send(event, ...[data]) {
         requireName(event)
         const entry = { head: { t: 'm', e: event }, payload: codec.encode(event, data) } as const
+        shared.note(isRoom)
         for (const member of members()) member.append(entry)
       },
       volatile(event, ...[data]) {

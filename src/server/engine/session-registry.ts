@@ -1,7 +1,11 @@
 import type { UpFrame } from '../../protocol/frames.js'
+import { nameOf } from '../../protocol/writer-id.js'
+import { SUPERSEDED, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
+import { noSession, superseded } from '../base/close-reasons.js'
 import type { EngineContext } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
 import { whenDone } from '../base/when-done.js'
+import type { AttachResult } from '../connection/connection-host.js'
 import { ServerSession, type SessionHost, type SessionState } from '../session/session.js'
 import type { Attached } from '../stores/stream-store.js'
 import type { ServerEmitter } from './server-emitter.js'
@@ -71,6 +75,25 @@ export class SessionRegistry implements SessionHost, Timed {
     this.#deadline.set(this.#context.platform.now())
   }
 
+  /** Attaches the stream of the hello, or a new one. One that may have missed what was sent to many is ended. */
+  attach(user: string, hello: UpFrame & { t: 'hello' }, result: AttachResult): void {
+    const { streams, shared } = this.#context
+    const { stream } = hello
+    const isKnown = stream !== undefined && this.#sessions.has(stream.id)
+    const { moment } = shared
+    whenDone(
+      () => streams.attach({ user, stream, isKnown, writers: Object.keys(hello.writers).map(nameOf) }),
+      (attached) => {
+        if (attached === 'superseded') return result.refused(SUPERSEDED, attached, superseded())
+        const hasMissed = isKnown ? !this.#sessions.has(attached.id) : shared.hasMissed(moment)
+        if (!attached.resumed || !hasMissed) return result.attached(attached)
+        this.#abandon(attached)
+        result.refused(TRY_AGAIN_LATER, 'no session', noSession())
+      },
+      (cause) => result.failed(cause),
+    )
+  }
+
   /**
    * Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on.
    *
@@ -95,7 +118,7 @@ export class SessionRegistry implements SessionHost, Timed {
     if (resumed && this.#tombstones.has(id)) return this.#abandon(attached)
     if (!this.#makeRoom()) return this.#abandon(attached)
     const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
-    const session = new ServerSession(this.#context, this, { id, user }, start)
+    const session = new ServerSession(this.#context, this, { id, user }, start, resumed)
     this.#sessions.set(id, session)
     this.#unannounced.add(session)
     return session

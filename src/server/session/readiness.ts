@@ -15,6 +15,8 @@ export interface ReadinessOwner {
   readonly handlers: Handlers
   /** Something may be handled that waited. */
   work(): void
+  /** Something was sent to a room in which it was not yet again: its client must be told of a gap. */
+  onMissed(): void
   /** @param isFinal false where another connection of the same session may find it ready */
   onUnready(error: HoldfastError, isFinal: boolean): void
 }
@@ -24,15 +26,23 @@ export interface ReadinessOwner {
  * of it is handled: what comes waits unacknowledged.
  */
 export class Readiness {
-  readonly #context: Pick<EngineContext, 'platform' | 'options' | 'isStopped'>
+  readonly #context: Pick<EngineContext, 'platform' | 'options' | 'shared' | 'isStopped'>
   readonly #owner: ReadinessOwner
   /** `incomplete`: a listener has failed, so that handlers may be missing. */
   #state: 'unannounced' | 'meeting' | 'ready' | 'incomplete' | 'over' = 'unannounced'
   #deadline = Infinity
+  /** Of a session of an earlier server, until its listeners have put it into its rooms: what was sent to rooms before. */
+  #roomCount: number | undefined
 
-  constructor(context: Pick<EngineContext, 'platform' | 'options' | 'isStopped'>, owner: ReadinessOwner) {
+  /** @param isInherited whether an earlier server had the session, in rooms that this one does not know */
+  constructor(
+    context: Pick<EngineContext, 'platform' | 'options' | 'shared' | 'isStopped'>,
+    owner: ReadinessOwner,
+    isInherited: boolean,
+  ) {
     this.#context = context
     this.#owner = owner
+    this.#roomCount = isInherited ? context.shared.roomCount : undefined
   }
 
   get isReady(): boolean {
@@ -87,6 +97,9 @@ export class Readiness {
   #become(state: 'ready' | 'incomplete' | 'over'): void {
     this.#state = state
     this.#deadline = Infinity
+    const before = this.#roomCount
+    this.#roomCount = undefined
+    if (state !== 'over' && before !== undefined && before !== this.#context.shared.roomCount) this.#owner.onMissed()
   }
 
   #later(): number {

@@ -1,7 +1,7 @@
 import { DeliveryError, type HoldfastError, type StorageError } from '../../shared/errors.js'
-import { INTERNAL_ERROR, SUPERSEDED } from '../../protocol/close-codes.js'
+import { INTERNAL_ERROR, SUPERSEDED, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
 import type { EndReason, Session } from '../base/api.js'
-import { endError, notReady, serverFailed, SESSION_CLOSE_CODES, superseded } from '../base/close-reasons.js'
+import { endError, noSession, notReady, serverFailed, SESSION_CLOSE_CODES, superseded } from '../base/close-reasons.js'
 import type { EngineContext, Member } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
 import type { VolatileMessage } from '../base/wire.js'
@@ -43,12 +43,13 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
   #touchAt = Infinity
   #expiresAt = Infinity
 
-  /** @param start where its stream stands */
+  /** @param start where its stream stands; `isInherited`: an earlier server had it, in rooms that this one does not know */
   constructor(
     context: EngineContext,
     host: SessionHost,
     { id, user }: Pick<Session, 'id' | 'user'>,
     start: StreamPosition,
+    isInherited: boolean,
   ) {
     this.id = id
     this.user = user
@@ -59,7 +60,7 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
     this.#queue = new HandlerQueue(context, this)
     this.#deadline = context.deadlines.create(this)
     this.#lifecycle = new SessionLifecycle(context)
-    this.#readiness = new Readiness(context, this)
+    this.#readiness = new Readiness(context, this, isInherited)
     this.rooms = new SessionRooms(context, this)
     // Until a connection is attached, which may never be.
     this.#expireLater()
@@ -263,6 +264,10 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
   onUnpersisted(error: StorageError): void {
     this.#context.report(error)
     this.#link?.close(INTERNAL_ERROR, error.code, error)
+  }
+
+  onMissed(): void {
+    this.end('lost', TRY_AGAIN_LATER, 'restart', noSession())
   }
 
   onUnready(error: HoldfastError, isFinal: boolean): void {

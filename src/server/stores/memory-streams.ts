@@ -1,16 +1,9 @@
 import type { Body } from '../../protocol/codec.js'
+import { copyStreams, lostReason, startStream, type Stream } from './memory-stream.js'
 import type { Cursor } from './stream-store.js'
 import { createCursorTable, type CursorTable } from './memory-cursors.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
-import type {
-  Attached,
-  AttachRequest,
-  LostReason,
-  Streams,
-  StreamMessage,
-  StreamsPlatform,
-  StreamStore,
-} from './stream-store.js'
+import type { Attached, AttachRequest, Streams, StreamsPlatform, StreamStore } from './stream-store.js'
 
 /** The limits of `memoryStreams`. */
 export interface MemoryStreamsOptions {
@@ -43,27 +36,6 @@ const DEFAULTS: Limits = {
   cursorTtlMs: 14 * 24 * 3_600_000,
   cursorsMax: 1_000_000,
   cursorBytesMax: 256 * 2 ** 20,
-}
-
-interface KeptMessage extends StreamMessage {
-  /** What it costs, counted once. */
-  readonly bytes: number
-}
-
-interface Stream {
-  readonly user: string
-  /** How often the memory had gone back in time at the last attach: entries appended before a later one may be gone. */
-  generation: number
-  epoch: number
-  /** The number of the last resumption; a lower one is too late. */
-  resumptions: number
-  /** The last message acknowledged, and its tag. */
-  base: number
-  baseTag: string | undefined
-  messages: KeptMessage[]
-  bytes: number
-  touchedAt: number
-  status: 'live' | 'overflow'
 }
 
 /** A memory at one moment; opaque. */
@@ -102,6 +74,9 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
   let cursors = createCursorTable(limits)
   let totalBytes = 0
   let generation = 0
+  let openings = 0
+  /** The last opening that has sent something to many. No memory goes back on that: it is safer to believe it. */
+  let lastSharer = 0
 
   const remove = (id: string): void => {
     totalBytes -= streams.get(id)?.bytes ?? 0
@@ -162,6 +137,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
 
   function open({ now, createId, onOverflow = () => {} }: StreamsPlatform): Streams {
     const life = createId()
+    const opening = ++openings
     const sizes = new Sizes()
     let tags = 0
 
@@ -171,38 +147,23 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
       return stream?.status === 'live' && stream.epoch === epoch ? stream : undefined
     }
 
-    const start = (user: string): [string, Stream] => [
-      createId(),
-      {
-        user,
-        epoch: 0,
-        resumptions: 0,
-        generation,
-        base: 0,
-        baseTag: undefined,
-        messages: [],
-        bytes: 0,
-        touchedAt: 0,
-        status: 'live',
-      },
-    ]
-
     const witness = (): string => `${life}.${generation}`
 
     return {
       ttlMs: limits.ttlMs,
 
-      attach({ user, stream: wanted, writers }: AttachRequest): Attached | 'superseded' {
+      attach({ user, stream: wanted, isKnown = false, writers }: AttachRequest): Attached | 'superseded' {
         expire(now())
         const known = wanted && streams.get(wanted.id)
         const count = wanted?.c ?? Infinity
         if (known?.user === user && count <= known.resumptions) return 'superseded'
-        const lost = wanted && lostReason(known, generation, user, wanted.s, wanted.g)
+        const lost = wanted && lostReason(known, user, wanted, { generation, opening, lastSharer, isKnown })
         if (wanted && known && lost && lost !== 'user') remove(wanted.id)
-        const [id, stream] = wanted && known && !lost ? [wanted.id, known] : start(user)
+        const [id, stream] = wanted && known && !lost ? [wanted.id, known] : [createId(), startStream(user)]
         if (wanted && !lost) trim(stream, wanted.s)
         stream.epoch++
         stream.generation = generation
+        stream.opening = opening
         if (!lost && count !== Infinity) stream.resumptions = count
         touch(id, stream, now())
         return {
@@ -248,6 +209,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
         if (streams.get(id)?.epoch === epoch && streams.get(id)?.status === 'live') remove(id)
       },
 
+      sentToMany: () => void (lastSharer = Math.max(lastSharer, opening)),
       cursors: (user, writers) => cursors.read(user, writers, witness(), now()),
       advance: (user, writer, cursor: Cursor) => cursors.write(user, writer, cursor, witness(), now()),
     }
@@ -255,31 +217,15 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
 
   return {
     open,
-    snapshot: () => ({ streams: copy(streams), cursors: cursors.copy() }),
+    snapshot: () => ({ streams: copyStreams(streams), cursors: cursors.copy() }),
     restore(snapshot, isBlind = false) {
-      streams = copy(snapshot.streams)
+      streams = copyStreams(snapshot.streams)
       cursors = snapshot.cursors.copy()
       totalBytes = [...streams.values()].reduce((sum, { bytes }) => sum + bytes, 0)
       generation++
       if (isBlind) for (const stream of streams.values()) stream.generation = generation
     },
   }
-}
-
-function lostReason(
-  stream: Stream | undefined,
-  generation: number,
-  user: string,
-  s: number,
-  g?: string,
-): LostReason | undefined {
-  if (!stream) return 'unknown'
-  if (stream.user !== user) return 'user'
-  if (stream.status === 'overflow') return 'overflow'
-  if (stream.generation !== generation) return 'rollback'
-  const index = s - stream.base
-  if (index < 0 || index > stream.messages.length) return 'rollback'
-  return s > 0 && g !== (index === 0 ? stream.baseTag : stream.messages[index - 1]?.tag) ? 'rollback' : undefined
 }
 
 /** What payloads cost. One that goes to a whole room is counted once. */
@@ -293,6 +239,3 @@ class Sizes {
     return (this.#bytes = Buffer.byteLength(payload) + OVERHEAD_BYTES)
   }
 }
-
-const copy = (streams: ReadonlyMap<string, Stream>): Map<string, Stream> =>
-  new Map([...streams].map(([id, stream]) => [id, { ...stream, messages: [...stream.messages] }]))

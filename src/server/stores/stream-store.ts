@@ -32,13 +32,15 @@ export interface StreamMessage extends StreamEntry {
 }
 
 /** The reason for which a stream cannot be resumed. PROTOCOL.md, section 6. */
-export type LostReason = 'unknown' | 'overflow' | 'rollback' | 'user'
+export type LostReason = 'unknown' | 'overflow' | 'rollback' | 'user' | 'restart'
 
 /** The client that attaches, and the position it resumes from. */
 export interface AttachRequest {
   readonly user: string
   /** The stream to resume, the last message handled of it, that message's tag, and which of its resumptions this is. */
   readonly stream?: { readonly id: string; readonly s: number; readonly g?: string; readonly c?: number } | undefined
+  /** Whether this opening has had the session of that stream ever since: then it was there for what was sent to many. */
+  readonly isKnown?: boolean
   /** The names of the writers with cursors that are looked up in the same step. */
   readonly writers: readonly string[]
 }
@@ -71,6 +73,9 @@ export interface Streams {
   /**
    * Resumes a stream or starts a new one, under a new epoch. A stream of this user that cannot be resumed is ended.
    * `superseded`: a later resumption of this stream was here before, and nothing has changed.
+   *
+   * A stream that is not `isKnown` is lost, as `restart`, if the opening which has attached it last, or a later one, has
+   * called `sentToMany` since: its session was not there.
    */
   attach(request: AttachRequest): MaybePromise<Attached | 'superseded'>
   /**
@@ -89,6 +94,11 @@ export interface Streams {
   acknowledge(id: string, epoch: number, sequence: number): MaybePromise<boolean>
   /** Forgets the stream, unless its epoch is over. */
   end(id: string, epoch: number): MaybePromise<void>
+  /**
+   * This opening is about to send something to a room, or to all, for the first time: streams that it has not attached
+   * may miss it. Called again only after it has failed.
+   */
+  sentToMany(): MaybePromise<void>
   /** Looks up cursors; unknown writers are missing in the result. */
   cursors(user: string, writers: readonly string[]): MaybePromise<ReadonlyMap<string, Cursor>>
   /** Stores a cursor. It has no effect when it is behind the stored one, or the stored one has another secret. */

@@ -38,8 +38,13 @@ export interface Downs {
   welcoming(session: string, isResumed: boolean): void
   /** The store has not taken this message. */
   refused(session: string, number: number): void
-  /** What the store has not taken went with the server's process: nobody else can know of it. */
-  ended(): void
+  /** The server sends something to all: who is not there must be told of a gap. */
+  sharing(): void
+  /**
+   * What the store has not taken went with the server's process: nobody else can know of it. `isMarked`: the store knows
+   * that this process has sent something to all.
+   */
+  ended(isMarked: boolean): void
   /** The session may be lost for this reason, and for no other. */
   excuse(session: string, reason: string): void
   /** The page's client is closed, to be opened again. */
@@ -78,10 +83,15 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
   let streams = new Map<string, number[]>()
   /** Session → what the store has not taken. */
   const holes = new Map<string, Set<number>>()
+  /** The sessions that the server's process has. */
+  const present = new Set<string>()
+  /** Those that were not there when an earlier process sent something to all, or this one. */
+  const absent = { before: new Set<string>(), now: new Set<string>() }
   /** What streams held before the store went back in time: it may be on its way still. */
   const formerStreams = new Map<string, (readonly number[])[]>()
 
   const reader = (page: string): Reader => readers.get(page) as Reader
+  const wasAbsent = (session = ''): boolean => absent.before.has(session) || absent.now.has(session)
   const held = (session = ''): readonly number[] => streams.get(session) ?? []
 
   return {
@@ -104,6 +114,8 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       mine.acknowledged.clear()
     },
     welcoming(session, isResumed) {
+      check(!isResumed || !wasAbsent(session), 'down-absent', () => `${session} goes on, and was not there for all`)
+      present.add(session)
       lossesBefore.set(session, losses)
       const missing = [...(holes.get(session) ?? [])]
       check(!isResumed || !missing.length, 'down-hole', () => `${session} goes on without ${missing.join(' ')}`)
@@ -111,7 +123,15 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
     refused(session, number) {
       holes.set(session, (holes.get(session) ?? new Set()).add(number))
     },
-    ended: () => holes.clear(),
+    sharing() {
+      for (const session of lossesBefore.keys()) if (!present.has(session)) absent.now.add(session)
+    },
+    ended(isMarked) {
+      holes.clear()
+      present.clear()
+      if (isMarked) for (const session of absent.now) absent.before.add(session)
+      absent.now.clear()
+    },
     excuse(session, reason) {
       excuses.set(session, reason)
     },
@@ -140,7 +160,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
         check(session === mine.session, 'down-session', () => `${page} resumes ${session}, and had ${mine.session}`)
       } else {
         const { session: old, isLoose } = mine
-        const isExcused = isForgetful || isLoose || old === undefined || excuses.has(old)
+        const isExcused = isForgetful || isLoose || old === undefined || excuses.has(old) || wasAbsent(old)
         const hasLost = losses > (lossesBefore.get(old ?? '') ?? 0)
         check(isExcused || hasLost, 'gap-needless', () => `${page} has lost ${old}, and nothing was the matter with it`)
         mine.isGapDue = mine.session !== undefined && !mine.isLoose

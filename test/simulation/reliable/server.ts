@@ -101,10 +101,10 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
   let sessions: Session[] = []
   let engine: Engine | undefined
   /** Ends with the process: its timers and what it waits for. */
-  let mortal = { isAlive: false, timers: 0, operations: 0, postponed: new Set<string>() }
+  let mortal = { isAlive: false, isMarked: false, timers: 0, operations: 0, postponed: new Set<string>() }
 
   function start(): void {
-    const me = (mortal = { isAlive: true, timers: 0, operations: 0, postponed: new Set<string>() })
+    const me = (mortal = { isAlive: true, isMarked: false, timers: 0, operations: 0, postponed: new Set<string>() })
     const number = ++life
     let ids = 0
     running = 0
@@ -207,6 +207,11 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
           },
           acknowledge: (id, epoch, sequence) => ask(() => inner.acknowledge(id, epoch, sequence)),
           end: (id, epoch) => ask(() => inner.end(id, epoch)),
+          sentToMany: () =>
+            ask(() => {
+              void inner.sentToMany()
+              me.isMarked = true
+            }),
           cursors: (user, writers) => ask(() => inner.cursors(user, writers)),
           advance: (user, writer, cursor) => ask(() => inner.advance(user, writer, cursor)),
         }
@@ -286,13 +291,15 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
     accept: (socket, subprotocol) => engine?.accept(socket, { url: '/', headers: {}, subprotocol }),
     push(choice, { count: many, isVolatile = false, isForAll = false, padding }) {
       const session = choose(choice)
-      for (let index = 0; session && index < many; index++) {
+      for (let index = 0; (session || isForAll) && engine && index < many; index++) {
         const number = ++pushes
-        world.note(() => `server sends ${number} to ${isForAll ? 'all' : session.id}`)
-        if (isVolatile) session.volatile('flash', number)
-        else if (isForAll) engine?.broadcast('news', setup.isBinary ? [number, bytesOf(number)] : number)
-        else if (setup.isBinary) session.send('news', [number, bytesOf(number)])
-        else session.send('news', padding ? [number, 'x'.repeat(padding)] : number)
+        world.note(() => `server sends ${number} to ${isForAll ? 'all' : String(session?.id)}`)
+        const news = setup.isBinary ? [number, bytesOf(number)] : padding ? [number, 'x'.repeat(padding)] : number
+        if (isVolatile) session?.volatile('flash', number)
+        else if (isForAll) {
+          downs.sharing()
+          engine.broadcast('news', news)
+        } else session?.send('news', news)
       }
     },
     expel: (choice, code) => choose(choice)?.close(code, 'expelled'),
@@ -326,7 +333,7 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
       world.note(`server ${life} dies`)
       engine?.stop()
       engine = undefined
-      downs.ended()
+      downs.ended(mortal.isMarked)
       mortal.isAlive = false
       sessions = []
     },

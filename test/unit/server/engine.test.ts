@@ -357,7 +357,7 @@ describe('a store that fails in many sessions', () => {
     const client = world.welcome()
 
     state.isAway = true
-    world.engine.broadcast('news', 'lost')
+    world.session.send('news', 'lost')
     expect(resume(client).closed?.code).toBe(1013)
     state.isAway = false
 

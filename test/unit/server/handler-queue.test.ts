@@ -56,6 +56,7 @@ function slowStreams(clock: FakeClock): StreamStore {
         append: (...args) => later(() => inner.append(...args)),
         acknowledge: (...args) => later(() => inner.acknowledge(...args)),
         end: (...args) => later(() => inner.end(...args)),
+        sentToMany: () => later(() => inner.sentToMany()),
         cursors: (...args) => later(() => inner.cursors(...args)),
         advance: (...args) => later(() => inner.advance(...args)),
       }

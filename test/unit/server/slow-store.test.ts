@@ -29,6 +29,7 @@ function lateStore(): StreamStore & { failures: number } {
         append: (...args) => ask(() => inner.append(...args)),
         acknowledge: (...args) => ask(() => inner.acknowledge(...args)),
         end: (...args) => ask(() => inner.end(...args)),
+        sentToMany: () => ask(() => inner.sentToMany()),
         cursors: (...args) => ask(() => inner.cursors(...args)),
         advance: (...args) => ask(() => inner.advance(...args)),
       }

@@ -33,6 +33,7 @@ function createSlowStore() {
     append: (...args) => ask(() => inner.append(...args)),
     acknowledge: (...args) => ask(() => inner.acknowledge(...args)),
     end: (...args) => ask(() => inner.end(...args)),
+    sentToMany: () => ask(() => inner.sentToMany()),
     cursors: (...args) => ask(() => inner.cursors(...args)),
     advance: (...args) => ask(() => inner.advance(...args)),
   }
