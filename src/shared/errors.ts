@@ -68,6 +68,7 @@ export type ErrorCode =
   | 'LISTENER_TIMEOUT'
   | 'UPGRADE_REFUSED'
   | 'UPGRADE_IGNORED'
+  | 'COOKIES_WITHHELD'
   | 'NOT_LISTENING'
   | 'RETRY_LATER'
 

@@ -3,7 +3,8 @@ import type { HoldfastError } from '../../src/shared/errors.js'
 import type { Session } from '../../src/server/base/api.js'
 import type { SocketConnection } from '../../src/server/connection/connection-host.js'
 import { createEngine, type Engine } from '../../src/server/engine/engine.js'
-import type { EngineOptions, UpgradeRequest } from '../../src/server/base/options.js'
+import type { EngineOptions } from '../../src/server/base/options.js'
+import type { Upgrade } from '../../src/server/base/upgrade-request.js'
 import type { ServerPlatform } from '../../src/server/base/platform.js'
 import type { Body, Received } from '../../src/protocol/codec.js'
 import { jsonFrames } from '../../src/protocol/frame-codec.js'
@@ -47,7 +48,7 @@ export interface FakeWorld {
   readonly errors: HoldfastError[]
   /** The newest session. */
   readonly session: Session
-  connect(request?: Partial<UpgradeRequest>): FakeClient
+  connect(request?: Partial<Upgrade>): FakeClient
   /** A client that has said hello and heard the welcome; both are taken out of `heard`. */
   welcome(hello?: Partial<Frame>): FakeClient
 }
@@ -101,7 +102,7 @@ export function createServerPlatform(clock: FakeClock): ServerPlatform {
   }
 }
 
-function connect(engine: Engine, request: Partial<UpgradeRequest>): FakeClient {
+function connect(engine: Engine, request: Partial<Upgrade>): FakeClient {
   const frames: Frame[] = []
   let heard = 0
   let closed: FakeClient['closed']

@@ -10,6 +10,8 @@ import type {
 } from '../../shared/contract.js'
 import type { HoldfastError } from '../../shared/errors.js'
 import type { MaybePromise } from '../../shared/maybe-promise.js'
+import type { Identity } from './options.js'
+import type { UpgradeRequest } from './upgrade-request.js'
 
 /** The second argument of a handler. */
 export interface MessageContext {
@@ -88,11 +90,18 @@ export interface Target<C extends Contract = Untyped> {
  * One page, through all its connections. Its handlers are bound in the listener of `session`, before that is done: its
  * first message may follow right behind. One message of it is handled at a time, in the order in which they were sent.
  */
-export interface Session<C extends Contract = Untyped> extends Omit<Target<C>, 'send'> {
+export interface Session<C extends Contract = Untyped, I extends Identity = Identity> extends Omit<Target<C>, 'send'> {
   /** Secret: a client of this user that knows it may resume the session. */
   readonly id: string
   /** As `authenticate` named it. */
   readonly user: string
+  /**
+   * All that `authenticate` has returned: for the newest connection, and anew with each fresh credential. Where
+   * `createServer` is given a contract, give it this type too: `createServer<Chat, Account>({ authenticate })`.
+   */
+  readonly identity: Readonly<I>
+  /** The upgrade request of the newest connection: the client's address, headers, cookies, query. It outlives the connection. */
+  readonly request: UpgradeRequest
   readonly isConnected: boolean
   /** Whether less than `limits.highWaterMark` is unacknowledged: else a sender that has a choice should wait. */
   readonly writable: boolean
@@ -163,7 +172,7 @@ export interface Session<C extends Contract = Untyped> extends Omit<Target<C>, '
 }
 
 /** What happens at a server. */
-export interface ServerEvents<C extends Contract = Untyped> {
+export interface ServerEvents<C extends Contract = Untyped, I extends Identity = Identity> {
   /**
    * A client is here for the first time, or for the first time with this server. What it sends is handled when all
    * listeners, and the promises that they return, are done: so a listener may await before it binds the handlers, and must
@@ -171,7 +180,7 @@ export interface ServerEvents<C extends Contract = Untyped> {
    * `listenerTimeoutMs`. Where one throws, or its promise is rejected, the session ends with `failed` at the first message
    * that it has no handler for; the client keeps the message, and comes back with it to a new session.
    */
-  session: Session<C>
+  session: Session<C, I>
   /** A client broke the protocol, a handler or listener threw, the store failed. Counted in `errorCount`. */
   error: HoldfastError
 }

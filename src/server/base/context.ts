@@ -7,6 +7,7 @@ import type { ResolvedOptions } from './options.js'
 import type { ServerPlatform } from './platform.js'
 import type { Rooms } from './rooms.js'
 import type { SharedSends } from './shared-sends.js'
+import type { Upgrade, UpgradeRequest } from './upgrade-request.js'
 import type { VolatileMessage, Wire } from './wire.js'
 import type { StreamEntry, Streams } from '../stores/stream-store.js'
 
@@ -36,6 +37,8 @@ export interface EngineContext {
   readonly rooms: Rooms<Member>
   /** What handlers were bound to. */
   readonly names: BoundNames
+  /** What the application may see of an upgrade. */
+  requestOf(upgrade: Upgrade): UpgradeRequest
   /** After this nothing has any effect: for its clients the process is dead. */
   isStopped(): boolean
   /** Counts a handler that begins, 1, or ends, -1. */

@@ -7,18 +7,8 @@ import type { Rate } from '../ordering/token-bucket.js'
 import type { CompanionCodec, FrameCodec } from '../../protocol/frame-codec.js'
 import type { StreamStore } from '../stores/stream-store.js'
 import { originsCheck, type Origins } from './origins.js'
-
-/** The upgrade request of a connection. */
-export interface UpgradeRequest {
-  /** The origin of the page; absent where the client is no browser. */
-  readonly origin?: string | undefined
-  /** Path and query, as they came. */
-  readonly url: string
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly remoteAddress?: string | undefined
-  /** The one that was selected, such as `holdfast.1`. */
-  readonly subprotocol?: string | undefined
-}
+import { wayFinder, type TrustProxy, type WayFinder } from './proxies.js'
+import type { UpgradeRequest } from './upgrade-request.js'
 
 /** The argument of `authenticate`. */
 export interface Credential {
@@ -29,7 +19,7 @@ export interface Credential {
   readonly signal: AbortSignal
 }
 
-/** The result of `authenticate`. */
+/** The result of `authenticate`. What else it has comes back as `session.identity`. */
 export interface Identity {
   /** The name of the user. Sessions, and the record of handled messages, belong to it. */
   readonly user: string
@@ -88,13 +78,13 @@ export type LimitOptions = Partial<Omit<Limits, 'window' | 'highWaterMark'>> & {
 }
 
 /** Options of the engine. Every one has a default. */
-export interface EngineOptions {
+export interface EngineOptions<I extends Identity = Identity> {
   /**
    * Returns the user of a client, or null to refuse it (4401). Throw a `HoldfastError` with the code `FORBIDDEN` to refuse
    * it for good (4403); any other error counts as the server's own (1011).
    * Default: every client is accepted, and identified only by the secret ids of its session and writers.
    */
-  readonly authenticate?: (credential: Credential) => MaybePromise<Identity | null | undefined | false>
+  readonly authenticate?: (credential: Credential) => MaybePromise<I | null | undefined | false>
   /** The store for streams and cursors. Default: `memoryStreams()`. */
   readonly streams?: StreamStore
   readonly limits?: LimitOptions
@@ -138,6 +128,14 @@ export interface EngineOptions {
    */
   readonly origins?: Origins
   /**
+   * The proxies in front of the server whose `X-Forwarded-For`, `-Proto` and `-Host` are believed: how many there are, or
+   * their addresses. Without them these headers are whatever the client has written. With a number, the server must be out
+   * of reach but through that many proxies. Default: false, none.
+   *
+   * @example createServer({ trustProxy: ['loopback', '10.0.0.0/8'] })
+   */
+  readonly trustProxy?: TrustProxy
+  /**
    * What is spoken beside JSON: `msgpack()` of `holdfast/msgpack`, so that bytes, dates and BigInts come and go as what
    * they are. Then handlers meet them, and `NaN`, in what any client sends. A client that speaks JSON all the same gets a
    * date as its `toJSON`, and bytes in Base64, BigInts and `NaN` as strings. Default: JSON alone.
@@ -160,6 +158,9 @@ export interface ResolvedOptions {
   readonly heartbeat: Heartbeat
   /** Whether pages of this origin may connect. */
   readonly isAllowed: (origin: string) => boolean
+  /** Whether that is known of each page that was let in: there is a list of them. */
+  readonly hasOrigins: boolean
+  readonly findWay: WayFinder
   /** How many frames a connection may send that no window bounds. */
   readonly frameRate: Rate
   /** How many messages of a session are handled. */
@@ -199,12 +200,13 @@ export const ENGINE_DEFAULTS = {
   exposeErrors: false,
   heartbeatMs: { interval: 25_000, timeout: 15_000 },
   origins: undefined,
+  trustProxy: undefined,
 } satisfies Defaults<EngineOptions>
 
 /** @throws {TypeError | RangeError} that names the option, the value and the rule */
 export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
   const options = withDefaults('createServer', engineOptions, ENGINE_DEFAULTS, requireInteger)
-  const { authenticate = () => ({ user: '' }), streams = memoryStreams(), limits, origins } = options
+  const { authenticate = () => ({ user: '' }), streams = memoryStreams(), limits, origins, trustProxy } = options
   const { codec, handlerTimeoutMs, listenerTimeoutMs, authTimeoutMs, storeTimeoutMs, exposeErrors } = options
   check('authenticate', authenticate, 'a function', typeof authenticate === 'function')
   const isStore = isObject(streams) && typeof streams.open === 'function'
@@ -222,6 +224,8 @@ export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
     limits,
     heartbeat: options.heartbeatMs,
     isAllowed: originsCheck(origins),
+    hasOrigins: origins !== undefined,
+    findWay: wayFinder(trustProxy),
     frameRate: { perSecond: limits.framesPerSecond, burst: limits.framesBurst },
     messageRate: { perSecond: limits.messagesPerSecond, burst: limits.messagesBurst },
     queueMax: { messages: limits.window.messages + limits.framesBurst, bytes: limits.window.bytes },

@@ -2,24 +2,28 @@ import { HoldfastError, textOf } from '../../shared/errors.js'
 import { isError } from '../../shared/realms.js'
 import { isObject } from '../../shared/validate.js'
 import type { EngineContext } from '../base/context.js'
-import type { Credential, Identity, UpgradeRequest } from '../base/options.js'
+import type { Credential, Identity } from '../base/options.js'
+import type { Upgrade, UpgradeRequest } from '../base/upgrade-request.js'
 import type { Refusal } from '../base/close-reasons.js'
 import { whenDone } from '../base/when-done.js'
+import type { SessionClient } from '../session/session-link.js'
 
 /** How long before its end a credential is renewed, in milliseconds. */
 const REAUTH_MS = 30_000
 
 /** The result of a check: exactly one of the two is called, unless the connection is gone first. */
 export interface AuthenticationResult {
-  accepted(user: string): void
+  accepted(identity: Identity): void
   refused(refusal: Refusal): void
 }
 
 /** The user of one connection, and until when its credential is valid. */
-export class Authenticator {
-  readonly #context: Pick<EngineContext, 'platform' | 'options'>
-  readonly #request: UpgradeRequest
-  #user: string | undefined = undefined
+export class Authenticator implements SessionClient {
+  readonly #context: Pick<EngineContext, 'platform' | 'options' | 'requestOf'>
+  readonly #upgrade: Upgrade
+  /** Made when somebody reads it. */
+  #request: UpgradeRequest | undefined = undefined
+  #identity: Identity | undefined = undefined
   #expiresAt = Infinity
   #renewAt = Infinity
   #isRenewing = false
@@ -30,10 +34,9 @@ export class Authenticator {
   /** Made for the first `authenticate` that reads its signal. */
   #controller: AbortController | undefined = undefined
 
-  /** @param request the upgrade of the connection */
-  constructor(context: Pick<EngineContext, 'platform' | 'options'>, request: UpgradeRequest) {
+  constructor(context: Pick<EngineContext, 'platform' | 'options' | 'requestOf'>, upgrade: Upgrade) {
     this.#context = context
-    this.#request = request
+    this.#upgrade = upgrade
   }
 
   /** When `elapsed` must be called; `Infinity` while nothing expires, and `authenticate` does not run. */
@@ -43,7 +46,18 @@ export class Authenticator {
 
   /** The client's address, for messages. */
   get peer(): string {
-    return this.#request.remoteAddress ?? 'a client'
+    return this.#upgrade.remoteAddress ?? 'a client'
+  }
+
+  /** What the application may see of the connection's upgrade. */
+  get request(): UpgradeRequest {
+    this.#request ??= this.#context.requestOf(this.#upgrade)
+    return this.#request
+  }
+
+  /** As `authenticate` gave it last. */
+  get identity(): Identity {
+    return this.#identity ?? NOBODY
   }
 
   /** Aborts when the connection is gone. */
@@ -59,7 +73,7 @@ export class Authenticator {
     const { platform, options } = this.#context
     this.#checkBy = platform.now() + options.authTimeoutMs
     whenDone<unknown>(
-      () => options.authenticate(new ConnectionCredential(auth, this.#request, this)),
+      () => options.authenticate(new ConnectionCredential(auth, this)),
       (answer) => {
         if (this.#answered(check)) this.#decide(answer, result)
       },
@@ -100,20 +114,20 @@ export class Authenticator {
   }
 
   #decide(answer: unknown, result: AuthenticationResult): void {
-    let user: string
     try {
-      user = this.#accept(identityOf(answer))
+      this.#accept(identityOf(answer))
     } catch (cause) {
       return result.refused(refusalOf(cause))
     }
-    result.accepted(user)
+    result.accepted(this.identity)
   }
 
-  #accept({ user, expiresAt = Infinity }: Identity): string {
-    if (this.#user !== undefined && user !== this.#user) {
+  #accept(identity: Identity): void {
+    const { user, expiresAt = Infinity } = identity
+    if (this.#identity !== undefined && user !== this.#identity.user) {
       throw new HoldfastError('UNAUTHORIZED', 'The credential is of another user')
     }
-    this.#user = user
+    this.#identity = identity
     const { platform } = this.#context
     const now = platform.now()
     // On the monotonic clock: setting the wall clock must not move a deadline.
@@ -122,20 +136,24 @@ export class Authenticator {
     this.#renewAt = this.#expiresAt - Math.min(REAUTH_MS, (this.#expiresAt - now) / 2)
     this.#isRenewing = false
     if (this.#expiresAt <= now) throw outdated()
-    return user
   }
 }
+
+/** Whoever has not said yet who it is. */
+const NOBODY: Identity = { user: '' }
 
 /** The argument of `authenticate`. */
 class ConnectionCredential implements Credential {
   readonly auth: unknown
-  readonly request: UpgradeRequest
   readonly #authenticator: Authenticator
 
-  constructor(auth: unknown, request: UpgradeRequest, authenticator: Authenticator) {
+  constructor(auth: unknown, authenticator: Authenticator) {
     this.auth = auth
-    this.request = request
     this.#authenticator = authenticator
+  }
+
+  get request(): UpgradeRequest {
+    return this.#authenticator.request
   }
 
   get signal(): AbortSignal {
@@ -160,7 +178,8 @@ function identityOf(answer: unknown): Identity {
   if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
     throw new TypeError(`authenticate gave expiresAt ${textOf(expiresAt)}; it must be milliseconds since 1970`)
   }
-  return { user: answer.user, expiresAt }
+  // Checked above; whatever else it has is the application's.
+  return answer as Identity
 }
 
 function refusalOf(cause: unknown): Refusal {

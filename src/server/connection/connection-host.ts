@@ -3,6 +3,7 @@ import type { Received } from '../../protocol/codec.js'
 import type { UpFrame } from '../../protocol/frames.js'
 import type { Wire } from '../base/wire.js'
 import type { ServerSession } from '../session/session.js'
+import type { SessionClient } from '../session/session-link.js'
 import type { Attached } from '../stores/stream-store.js'
 
 /** A connection, from its socket's side. */
@@ -40,7 +41,12 @@ export interface ConnectionHost {
   /** Attaches the stream of the hello in the store, or a new one. */
   attach(user: string, hello: UpFrame & { t: 'hello' }, result: AttachResult): void
   /** Finds or makes the session of a stream that was attached; undefined when it must not or cannot go on. */
-  openSession(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached, wire: Wire): ServerSession | undefined
+  openSession(
+    client: SessionClient,
+    hello: UpFrame & { t: 'hello' },
+    attached: Attached,
+    wire: Wire,
+  ): ServerSession | undefined
   /** A stream was attached for a connection that is gone. */
   attachedTooLate(attached: Attached): void
   /** The store failed to attach a stream, or has attached it and failed to answer. */

@@ -7,10 +7,10 @@ import type { IncomingMessage } from '../ordering/waiting-items.js'
 import * as reasons from '../base/close-reasons.js'
 import type { EngineContext, ReplyTarget } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
-import type { UpgradeRequest } from '../base/options.js'
+import type { Upgrade } from '../base/upgrade-request.js'
 import type { VolatileMessage, Wire } from '../base/wire.js'
 import type { ServerSession } from '../session/session.js'
-import type { SessionLink } from '../session/session-link.js'
+import type { SessionClient, SessionLink } from '../session/session-link.js'
 import type { Attached, StreamMessage } from '../stores/stream-store.js'
 import { Authenticator, type AuthenticationResult } from './authenticator.js'
 import type { ConnectionHost, EngineConnection } from './connection-host.js'
@@ -39,16 +39,16 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
   #session: ServerSession | undefined = undefined
   #receiver: Receiver | undefined = undefined
 
-  constructor(context: EngineContext, host: ConnectionHost, socket: ServerSocket, request: UpgradeRequest) {
+  constructor(context: EngineContext, host: ConnectionHost, socket: ServerSocket, upgrade: Upgrade) {
     const { limits, heartbeat } = context.options
     const now = context.platform.now()
     this.#context = context
     this.#host = host
     this.#socket = socket
-    this.#wire = context.wireOf(request.subprotocol)
+    this.#wire = context.wireOf(upgrade.subprotocol)
     this.incoming = new IncomingMessages(limits.window)
     this.#sender = new Sender(context, socket, this.#wire)
-    this.#authenticator = new Authenticator(context, request)
+    this.#authenticator = new Authenticator(context, upgrade)
     this.#heartbeat = new ClientHeartbeat(heartbeat, socket, now)
     this.#queue = new FrameQueue(context, this.incoming)
     this.#deadline = context.deadlines.create(this)
@@ -125,6 +125,10 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     this.schedule()
   }
 
+  get client(): SessionClient {
+    return this.#authenticator
+  }
+
   get isSending(): boolean {
     return this.#sender.isSending
   }
@@ -193,7 +197,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     this.close(code, error.code, told)
   }
 
-  accepted(user: string): void {
+  accepted({ user }: SessionClient['identity']): void {
     const hello = this.#hello
     this.#hello = undefined
     if (hello) this.#attach(user, hello)
@@ -265,7 +269,7 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
       attached: (attached) => {
         if (this.#context.isStopped()) return
         if (this.#status === 'closed') this.#host.attachedTooLate(attached)
-        else this.resume(() => this.#welcome(user, hello, attached))
+        else this.resume(() => this.#welcome(hello, attached))
       },
       refused: (...closing) => {
         if (!this.#context.isStopped()) this.close(...closing)
@@ -277,10 +281,10 @@ export class Connection implements EngineConnection, SessionLink, ReceiverHost, 
     })
   }
 
-  #welcome(user: string, hello: UpFrame & { t: 'hello' }, attached: Attached): void {
+  #welcome(hello: UpFrame & { t: 'hello' }, attached: Attached): void {
     const { id, resumed, lost } = attached
     const handled = resumed ? (hello.stream?.s ?? 0) : 0
-    const session = this.#host.openSession(user, hello, attached, this.#wire)
+    const session = this.#host.openSession(this.client, hello, attached, this.#wire)
     if (!session) return this.close(closeCodes.TRY_AGAIN_LATER, 'no session', reasons.noSession())
     const receiver = new Receiver(this.#context, this, session, this.#sender)
     this.#status = 'attached'

@@ -16,14 +16,16 @@ import type { EngineContext, Member, ReplyTarget } from '../base/context.js'
 import { createDeadlines } from '../base/deadlines.js'
 import type { ServerSocket } from '../connection/sender.js'
 import { requireName } from '../session/handlers.js'
-import { resolveOptions, type EngineOptions, type ResolvedOptions, type UpgradeRequest } from '../base/options.js'
+import { resolveOptions, type EngineOptions, type Identity, type ResolvedOptions } from '../base/options.js'
 import type { ServerPlatform } from '../base/platform.js'
 import { whenDone } from '../base/when-done.js'
 import { TimedStreams } from '../base/timed-streams.js'
 import { createRooms } from '../base/rooms.js'
 import { SharedSends } from '../base/shared-sends.js'
+import { requestReader, type Upgrade } from '../base/upgrade-request.js'
 import { createWires, type VolatileMessage, type Wire } from '../base/wire.js'
 import type { ServerSession } from '../session/session.js'
+import type { SessionClient } from '../session/session-link.js'
 import type { Attached } from '../stores/stream-store.js'
 
 /** Options of `drain`. */
@@ -35,7 +37,7 @@ export interface DrainOptions {
 }
 
 /** The companion server without sockets: an adapter binds sockets to it. */
-export interface Engine<C extends Contract = Untyped> {
+export interface Engine<C extends Contract = Untyped, I extends Identity = Identity> {
   readonly connectionCount: number
   /** Sessions that are connected or may come back. */
   readonly sessionCount: number
@@ -44,8 +46,11 @@ export interface Engine<C extends Contract = Untyped> {
   /** Whether new clients are welcome: it neither drains nor is closed. */
   readonly isOpen: boolean
   /** A socket was opened: greets the client. The frames of the socket and its end go to the returned object. */
-  accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection
-  on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown): () => void
+  accept(socket: ServerSocket, upgrade: Upgrade): SocketConnection
+  on<Name extends keyof ServerEvents<C, I>>(
+    event: Name,
+    listener: (payload: ServerEvents<C, I>[Name]) => unknown,
+  ): () => void
   /** All sessions in a room, also those that are away. */
   to(room: string): Target<C>
   /** Sends to every session, also those that are away. Throws as `session.send`. */
@@ -80,12 +85,12 @@ const SPREAD_ANYWAY_MS = 500
  * const connection = engine.accept(socket, { url: '/', headers: {} })
  * connection.receive('{"t":"hello","writers":{}}')
  */
-export const createEngine = <C extends Contract = Untyped>(
-  options: EngineOptions,
+export const createEngine = <C extends Contract = Untyped, I extends Identity = Identity>(
+  options: EngineOptions<I>,
   platform: ServerPlatform,
-): Engine<C> => new CompanionEngine<C>(resolveOptions(options), platform)
+): Engine<C, I> => new CompanionEngine<C, I>(resolveOptions(options), platform)
 
-class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
+class CompanionEngine<C extends Contract, I extends Identity> implements Engine<C, I>, ConnectionHost {
   readonly #context: EngineContext
   readonly #connections = new Set<EngineConnection>()
   readonly #sessions: SessionRegistry
@@ -117,6 +122,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
       lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
       rooms: createRooms<Member>(),
       names: new BoundNames(),
+      requestOf: requestReader(options, (error) => void this.report(error)),
       isStopped: () => this.#status === 'stopped',
       countRunning: (change) => {
         this.#runningCount += change
@@ -148,21 +154,21 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
     return spreadMs > SPREAD_ANYWAY_MS ? spreadMs : undefined
   }
 
-  accept(socket: ServerSocket, request: UpgradeRequest): SocketConnection {
+  accept(socket: ServerSocket, upgrade: Upgrade): SocketConnection {
     if (this.#status === 'closed' || this.#status === 'stopped') {
       socket.terminate()
       return NO_CONNECTION
     }
     const isFull = this.#connections.size >= this.#context.options.limits.connectionsMax
-    const connection = new Connection(this.#context, this, socket, request)
+    const connection = new Connection(this.#context, this, socket, upgrade)
     this.#connections.add(connection)
     if (this.#status === 'draining') connection.close(SERVICE_RESTART, 'draining')
     else if (isFull) connection.close(TRY_AGAIN_LATER, 'full', tooMany(), REFUSED_AFTER_MS)
-    else this.#checkOrigin(connection, request)
+    else this.#checkOrigin(connection, upgrade)
     return connection
   }
 
-  on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown) {
+  on<Name extends keyof ServerEvents<C, I>>(event: Name, listener: (payload: ServerEvents<C, I>[Name]) => unknown) {
     return this.#events.on(event, listener)
   }
 
@@ -221,13 +227,13 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   }
 
   openSession(
-    user: string,
+    client: SessionClient,
     hello: UpFrame & { t: 'hello' },
     attached: Attached,
     wire: Wire,
   ): ServerSession | undefined {
     const { id, epoch, messages } = attached
-    if (messages.every(({ payload }) => wire.takes(payload))) return this.#sessions.open(user, hello, attached)
+    if (messages.every(({ payload }) => wire.takes(payload))) return this.#sessions.open(client, hello, attached)
     this.report(new HoldfastError('NOT_ENCODABLE', 'A stored message is nested too deep for MessagePack; it is lost'))
     whenDone(
       () => this.#context.streams.end(id, epoch),
@@ -259,7 +265,7 @@ class CompanionEngine<C extends Contract> implements Engine<C>, ConnectionHost {
   }
 
   /** After the upgrade, since a page cannot see the cause of an upgrade that fails. */
-  #checkOrigin(connection: EngineConnection, { origin }: UpgradeRequest): void {
+  #checkOrigin(connection: EngineConnection, { origin }: Upgrade): void {
     try {
       if (origin === undefined || this.#context.options.isAllowed(origin)) return
     } catch (cause) {

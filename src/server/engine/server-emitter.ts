@@ -4,6 +4,7 @@ import type { HoldfastError } from '../../shared/errors.js'
 import { isThenable } from '../../shared/maybe-promise.js'
 import { check } from '../../shared/validate.js'
 import type { ServerEvents, Session } from '../base/api.js'
+import type { Identity } from '../base/options.js'
 import type { ServerPlatform } from '../base/platform.js'
 import type { Reception } from '../session/readiness.js'
 
@@ -44,9 +45,9 @@ export class ServerEmitter {
     return this.#events.count('session') > 0
   }
 
-  on<C extends Contract, Name extends keyof ServerEvents<C>>(
+  on<C extends Contract, I extends Identity, Name extends keyof ServerEvents<C, I>>(
     event: Name,
-    listener: Listener<ServerEvents<C>[Name]>,
+    listener: Listener<ServerEvents<C, I>[Name]>,
   ): () => void {
     // The listener is that of the event: its name says which of the two.
     if (event !== 'session') return this.#events.on<'error'>(event, listener as Listener<HoldfastError>)

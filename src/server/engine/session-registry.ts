@@ -7,6 +7,7 @@ import type { Deadline, Timed } from '../base/deadlines.js'
 import { whenDone } from '../base/when-done.js'
 import type { AttachResult } from '../connection/connection-host.js'
 import { ServerSession, type SessionHost, type SessionState } from '../session/session.js'
+import type { SessionClient } from '../session/session-link.js'
 import type { Attached } from '../stores/stream-store.js'
 import type { ServerEmitter } from './server-emitter.js'
 import { createTombstones, type Tombstones } from './tombstones.js'
@@ -99,8 +100,13 @@ export class SessionRegistry implements SessionHost, Timed {
    *
    * @throws {RemoteProtocolError} `FORBIDDEN` where the hello names a writer and does not know its secret
    */
-  open(user: string, { stream, writers }: UpFrame & { t: 'hello' }, attached: Attached): ServerSession | undefined {
+  open(
+    client: SessionClient,
+    { stream, writers }: UpFrame & { t: 'hello' },
+    attached: Attached,
+  ): ServerSession | undefined {
     const { id, sequence, resumed, cursors } = attached
+    const { user } = client.identity
     try {
       this.#context.lanes.verify(user, Object.keys(writers), cursors)
     } catch (cause) {
@@ -118,7 +124,7 @@ export class SessionRegistry implements SessionHost, Timed {
     if (resumed && this.#tombstones.has(id)) return this.#abandon(attached)
     if (!this.#makeRoom()) return this.#abandon(attached)
     const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
-    const session = new ServerSession(this.#context, this, { id, user }, start, resumed)
+    const session = new ServerSession(this.#context, this, { id, client }, start, resumed)
     this.#sessions.set(id, session)
     this.#unannounced.add(session)
     return session

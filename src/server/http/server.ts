@@ -8,13 +8,13 @@ import { createEngine, type DrainOptions } from '../engine/engine.js'
 import type { Refusal } from './handshake.js'
 import { checkListenOptions, LISTEN_DEFAULTS, type ListenOptions, type ServerAddress } from './listen-options.js'
 import { listen } from './listening-server.js'
-import { ENGINE_DEFAULTS, resolveOptions, type EngineOptions } from '../base/options.js'
+import { ENGINE_DEFAULTS, resolveOptions, type EngineOptions, type Identity } from '../base/options.js'
 import { nodePlatform } from '../base/platform.js'
 import { Refusals } from './refusals.js'
 import { bindSocket } from './ws-adapter.js'
 
 /** Options of `createServer`. Every one has a default. */
-export interface ServerOptions extends ListenOptions, EngineOptions {
+export interface ServerOptions<I extends Identity = Identity> extends ListenOptions, EngineOptions<I> {
   /**
    * The only path to serve, such as `/live`; whatever comes there is this server's. Default: every path. On an http server
    * with other upgrade listeners it then takes only what offers `holdfast.1`.
@@ -25,7 +25,7 @@ export interface ServerOptions extends ListenOptions, EngineOptions {
 }
 
 /** A running companion server. */
-export interface Server<C extends Contract = Untyped> {
+export interface Server<C extends Contract = Untyped, I extends Identity = Identity> {
   /**
    * Resolves when the server listens. Rejects with Node's own error when it cannot (its `code` says why, for instance
    * `EADDRINUSE`), and with an `AbortError` when `close` comes before an attached server listens. A failure of a server
@@ -47,7 +47,10 @@ export interface Server<C extends Contract = Untyped> {
    *
    * @returns unbinds the listener
    */
-  on<Name extends keyof ServerEvents<C>>(event: Name, listener: (payload: ServerEvents<C>[Name]) => unknown): () => void
+  on<Name extends keyof ServerEvents<C, I>>(
+    event: Name,
+    listener: (payload: ServerEvents<C, I>[Name]) => unknown,
+  ): () => void
   /** All sessions in a room, also those that are away. */
   to(room: string): Target<C>
   /** Sends to every session, also those that are away. Throws as `session.send`. */
@@ -90,7 +93,9 @@ export interface Server<C extends Contract = Untyped> {
  * })
  * const { url } = await server.listening
  */
-export function createServer<C extends Contract = Untyped>(options: ServerOptions = {}): Server<C> {
+export function createServer<C extends Contract = Untyped, I extends Identity = Identity>(
+  options: ServerOptions<I> = {},
+): Server<C, I> {
   const defaults = { ...LISTEN_DEFAULTS, ...ENGINE_DEFAULTS, path: undefined, noServer: false }
   withDefaults('createServer', options, defaults, requireInteger)
   const {
@@ -110,7 +115,7 @@ export function createServer<C extends Contract = Untyped>(options: ServerOption
   const { limits, codec } = resolveOptions(engineOptions)
   const subprotocols = [SUBPROTOCOL, ...(codec ? [codec.subprotocol] : [])]
   const isOurs = (request: IncomingMessage): boolean => offersProtocol(request, subprotocols)
-  const engine = createEngine<C>(engineOptions, nodePlatform)
+  const engine = createEngine<C, I>(engineOptions, nodePlatform)
   const refusals = new Refusals((error, kind) => engine.report(error, undefined, kind))
   const listeningServer = listen(
     options,

@@ -6,7 +6,7 @@ import type { Body, Received } from '../../protocol/codec.js'
 import { isObject } from '../../shared/validate.js'
 import type { ServerSocket } from '../connection/sender.js'
 import type { Engine } from '../engine/engine.js'
-import type { UpgradeRequest } from '../base/options.js'
+import type { Upgrade } from '../base/upgrade-request.js'
 import { TurnCork } from './cork.js'
 
 /**
@@ -108,11 +108,12 @@ interface WriteHandle {
   readonly writeQueueSize: number
 }
 
-const upgradeOf = ({ headers, url = '/', socket }: IncomingMessage): UpgradeRequest => ({
+const upgradeOf = ({ headers, url = '/', socket }: IncomingMessage): Upgrade => ({
   origin: headers.origin,
   url,
   headers,
   remoteAddress: socket.remoteAddress,
+  isSecure: 'encrypted' in socket,
 })
 
 /** With its default `binaryType`, ws gives one Buffer. */

@@ -2,6 +2,7 @@ import { NORMAL_CLOSURE } from '../../protocol/close-codes.js'
 import { check } from '../../shared/validate.js'
 import type { Session } from '../base/api.js'
 import type { Handlers } from './handlers.js'
+import type { SessionClient } from './session-link.js'
 import type { SessionRooms } from './session-rooms.js'
 
 type Shared = 'id' | 'user' | 'isConnected' | 'writable' | 'lifecycle' | 'flush'
@@ -10,6 +11,7 @@ type Shared = 'id' | 'user' | 'isConnected' | 'writable' | 'lifecycle' | 'flush'
 interface SessionCore extends Pick<Session, Shared> {
   readonly handlers: Handlers
   readonly rooms: SessionRooms
+  readonly client: SessionClient
   send(event: string, data: unknown): PromiseLike<void> | undefined
   volatile(event: string, data: unknown): void
   close(code: number, reason: string): void
@@ -25,6 +27,14 @@ export class PublicSession implements Session {
     this.id = session.id
     this.user = session.user
     this.#session = session
+  }
+
+  get identity(): Session['identity'] {
+    return this.#session.client.identity
+  }
+
+  get request(): Session['request'] {
+    return this.#session.client.request
   }
 
   get isConnected(): boolean {

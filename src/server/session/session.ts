@@ -11,8 +11,9 @@ import { HandlerQueue, type QueueOwner } from './handler-queue.js'
 import { Handlers, requireName, type Incoming, type Outcome } from './handlers.js'
 import { PublicSession } from './public-session.js'
 import { Readiness, type ReadinessOwner, type Reception } from './readiness.js'
+import { SessionLifetime } from './session-lifetime.js'
 import { SessionLifecycle } from './session-lifecycle.js'
-import type { SessionLink } from './session-link.js'
+import type { SessionClient, SessionLink } from './session-link.js'
 import { SessionRooms } from './session-rooms.js'
 import { StreamWriter, type StreamOwner, type StreamPosition } from './stream-writer.js'
 
@@ -37,22 +38,23 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
   readonly #deadline: Deadline
   readonly #lifecycle: SessionLifecycle
   readonly #readiness: Readiness
+  readonly #lifetime: SessionLifetime
   #handlers: Handlers | undefined = undefined
   #link: SessionLink | undefined = undefined
+  #client: SessionClient
   #hasEnded = false
-  #touchAt = Infinity
-  #expiresAt = Infinity
 
   /** @param start where its stream stands; `isInherited`: an earlier server had it, in rooms that this one does not know */
   constructor(
     context: EngineContext,
     host: SessionHost,
-    { id, user }: Pick<Session, 'id' | 'user'>,
+    { id, client }: { readonly id: string; readonly client: SessionClient },
     start: StreamPosition,
     isInherited: boolean,
   ) {
     this.id = id
-    this.user = user
+    this.user = client.identity.user
+    this.#client = client
     this.#context = context
     this.#host = host
     this.publicSession = new PublicSession(this)
@@ -61,13 +63,19 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
     this.#deadline = context.deadlines.create(this)
     this.#lifecycle = new SessionLifecycle(context)
     this.#readiness = new Readiness(context, this, isInherited)
+    this.#lifetime = new SessionLifetime(context)
     this.rooms = new SessionRooms(context, this)
     // Until a connection is attached, which may never be.
-    this.#expireLater()
+    this.#lifetime.away()
+    this.#schedule()
   }
 
   get isConnected(): boolean {
     return this.#link !== undefined
+  }
+
+  get client(): SessionClient {
+    return this.#client
   }
 
   get handlers(): Handlers {
@@ -125,14 +133,13 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
 
   /** A connection has the session from now on, and is sent what was missed; an older one is closed with 4409. */
   attach(link: SessionLink, attached: Pick<Attached, 'epoch' | 'messages'>, handled: number): void {
-    const { platform, streams } = this.#context
     const old = this.#link
     this.#link = link
+    this.#client = link.client
     this.#queue.attach(link)
     old?.close(SUPERSEDED, 'superseded', superseded())
-    this.#expiresAt = Infinity
+    this.#lifetime.connected()
     this.#readiness.attached(true)
-    this.#touchAt = platform.now() + streams.ttlMs / 3
     for (const message of attached.messages) link.deliver(message)
     this.#stream.renew(attached, handled)
     if (this.#hasEnded) return
@@ -151,7 +158,8 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
   renew(attached: Attached): void {
     this.#stream.renew(attached, 0)
     if (this.#link || this.#hasEnded) return
-    this.#expireLater()
+    this.#lifetime.away()
+    this.#schedule()
   }
 
   /** Attaching failed, and may have taken effect. */
@@ -175,8 +183,8 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
     this.#link = undefined
     this.#queue.attach(undefined)
     this.#readiness.attached(false)
-    this.#touchAt = Infinity
-    this.#expireLater()
+    this.#lifetime.away()
+    this.#schedule()
     this.#host.sessionChanged(this, 'away')
     this.#lifecycle.disconnected(closeCode, closeReason)
     // Last, since it may end the session.
@@ -185,8 +193,7 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
 
   /** The client has handled the stream up to here; false when that is no news. */
   acknowledge(sequence: number): boolean {
-    const { platform, streams } = this.#context
-    this.#touchAt = platform.now() + streams.ttlMs / 3
+    this.#lifetime.touched()
     return this.#stream.acknowledge(sequence)
   }
 
@@ -213,9 +220,12 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
   }
 
   elapsed(now: number): void {
-    if (now >= this.#expiresAt) this.end('expired')
+    if (now >= this.#lifetime.expiresAt) this.end('expired')
     this.#readiness.elapsed(now)
-    if (now >= this.#touchAt) this.#touch()
+    if (now >= this.#lifetime.touchAt) {
+      this.#lifetime.touched()
+      this.#stream.touch()
+    }
     // Also when the session has ended: a handler outlives it.
     if (now >= this.#queue.deadline) this.#queue.elapsed(now)
     this.#schedule()
@@ -230,7 +240,7 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#readiness.end()
-    this.#touchAt = this.#expiresAt = Infinity
+    this.#lifetime.over()
     const link = this.#link
     this.#link = undefined
     this.#queue.attach(undefined)
@@ -282,19 +292,7 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
   }
 
   #schedule(): void {
-    const { deadline } = this.#readiness
-    this.#deadline.set(Math.min(this.#touchAt, this.#expiresAt, this.#queue.deadline, deadline))
-  }
-
-  #touch(): void {
-    const { platform, streams } = this.#context
-    this.#touchAt = platform.now() + streams.ttlMs / 3
-    this.#stream.touch()
-  }
-
-  #expireLater(): void {
-    const { platform, streams } = this.#context
-    this.#expiresAt = platform.now() + streams.ttlMs
-    this.#schedule()
+    const { touchAt, expiresAt } = this.#lifetime
+    this.#deadline.set(Math.min(touchAt, expiresAt, this.#queue.deadline, this.#readiness.deadline))
   }
 }

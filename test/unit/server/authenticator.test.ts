@@ -2,13 +2,14 @@ import { describe, expect, test, vi } from 'vitest'
 import { HoldfastError, RefusedError } from '../../../src/shared/errors.js'
 import { Authenticator } from '../../../src/server/connection/authenticator.js'
 import { resolveOptions, type Credential, type EngineOptions } from '../../../src/server/base/options.js'
+import { requestReader } from '../../../src/server/base/upgrade-request.js'
 import { createFakeClock, type FakeClock } from '../../support/fake-platform.js'
 import { createServerPlatform } from '../../support/server-world.js'
 
 function open(authenticate: EngineOptions['authenticate']): { authenticator: Authenticator; clock: FakeClock } {
   const clock = createFakeClock()
   const options = resolveOptions(authenticate ? { authenticate } : {})
-  const context = { platform: createServerPlatform(clock), options }
+  const context = { platform: createServerPlatform(clock), options, requestOf: requestReader(options, () => {}) }
   return { authenticator: new Authenticator(context, { url: '/live', headers: {} }), clock }
 }
 
@@ -19,7 +20,7 @@ describe('check', () => {
   test('knows everybody as nobody in particular by default', async () => {
     const { authenticator } = open(undefined)
 
-    expect(await check(authenticator)).toBe('')
+    expect(await check(authenticator)).toEqual({ user: '' })
     expect(authenticator.deadline).toBe(Infinity)
   })
 
@@ -30,7 +31,7 @@ describe('check', () => {
       return { user: 'ann' }
     })
 
-    expect(await check(authenticator, 'ticket')).toBe('ann')
+    expect(await check(authenticator, 'ticket')).toEqual({ user: 'ann' })
     expect(given).toMatchObject({ auth: 'ticket', request: { url: '/live' } })
   })
 
@@ -140,7 +141,7 @@ describe('a credential that expires', () => {
     await clock.advance(40_000)
     authenticator.elapsed(40_000)
 
-    expect(await check(authenticator, 'fresh')).toBe('ann')
+    expect(await check(authenticator, 'fresh')).toMatchObject({ user: 'ann' })
 
     expect(authenticator.deadline).toBe(70_000)
   })

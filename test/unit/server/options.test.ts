@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest'
+import { requestReader } from '../../../src/server/base/upgrade-request.js'
 import { resolveOptions, type EngineOptions } from '../../../src/server/base/options.js'
 
 test('has a default for everything', async () => {
-  const { limits, heartbeat, isAllowed, authenticate } = resolveOptions({})
+  const options = resolveOptions({})
+  const { limits, heartbeat, isAllowed, authenticate } = options
+  const requestOf = requestReader(options, () => {})
 
   expect(heartbeat).toEqual({ interval: 25_000, timeout: 15_000 })
   expect(limits).toMatchObject({ frameBytesMax: 2 ** 20, window: { messages: 512, bytes: 2 ** 20 } })
   expect(isAllowed('https://anywhere.example')).toBe(true)
   expect(
-    await authenticate({ auth: undefined, request: { url: '/', headers: {} }, signal: AbortSignal.abort() }),
+    await authenticate({ auth: undefined, request: requestOf({ url: '/', headers: {} }), signal: AbortSignal.abort() }),
   ).toEqual({
     user: '',
   })

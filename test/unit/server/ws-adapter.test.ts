@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws'
 import type { HoldfastError } from '../../../src/shared/errors.js'
 import type { ServerSocket } from '../../../src/server/connection/sender.js'
 import { addressOf } from '../../../src/server/http/listening-server.js'
-import type { UpgradeRequest } from '../../../src/server/base/options.js'
+import type { Upgrade } from '../../../src/server/base/upgrade-request.js'
 import { bindSocket } from '../../../src/server/http/ws-adapter.js'
 import { nextClose, nextMessage, openClient } from '../../support/clients.js'
 
@@ -25,9 +25,9 @@ async function bind(isTls = false) {
   const errors: HoldfastError[] = []
   const received: unknown[] = []
   const closed = vi.fn()
-  const accepted: { socket: ServerSocket; request: UpgradeRequest }[] = []
+  const accepted: { socket: ServerSocket; request: Upgrade }[] = []
   const engine = {
-    accept(socket: ServerSocket, request: UpgradeRequest) {
+    accept(socket: ServerSocket, request: Upgrade) {
       accepted.push({ socket, request })
       return { receive: (frame: unknown) => void received.push(frame), closed }
     },
