@@ -4,13 +4,18 @@ export { RejectedError, RetryError } from './server/base/handler-errors.js'
 export { createServer } from './server/http/server.js'
 export type { MaybePromise } from './shared/maybe-promise.js'
 export type {
+  DisconnectOptions,
   EndReason,
+  Group,
   HandleOptions,
   MessageContext,
   Payload,
   ServerEvents,
   Session,
+  SessionControl,
   SessionEvents,
+  SessionFilter,
+  SessionView,
   Target,
 } from './server/base/api.js'
 export type { EchoServer, EchoServerOptions } from './server/echo/echo-server.js'

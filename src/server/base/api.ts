@@ -86,6 +86,72 @@ export interface Target<C extends Contract = Untyped> {
   volatile<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
 }
 
+/** Many receivers. */
+export interface Group<C extends Contract = Untyped> extends Target<C> {
+  /**
+   * The same without these sessions.
+   *
+   * @example server.to('lobby').except(session).send('joined', session.user)
+   */
+  except(...sessions: readonly { readonly id: string }[]): Group<C>
+}
+
+/** Which sessions are asked for; all that is given must be true of them. */
+export interface SessionFilter {
+  readonly user?: string
+  readonly room?: string
+}
+
+/** A session as it was when it was asked for, and what it can be told. It may be at another server. */
+export interface SessionView<C extends Contract = Untyped> extends Target<C> {
+  /** Secret: a client of this user that knows it may resume the session. */
+  readonly id: string
+  readonly user: string
+  readonly isConnected: boolean
+  readonly rooms: ReadonlySet<string>
+  join(room: string): void
+  leave(room: string): void
+  /** As `close` of a session. */
+  close(code?: number, reason?: string): void
+}
+
+/** How `disconnect` closes. */
+export interface DisconnectOptions {
+  /**
+   * 1000, or 3000 to 4999. After 4403, the default, and 1000 a client stops; after 4401 it asks its `auth` once more; after
+   * most others it comes back as after any cut.
+   */
+  readonly code?: number
+}
+
+/** What a server does with many of its sessions. */
+export interface SessionControl<C extends Contract = Untyped> {
+  /** All sessions in a room, also those that are away. */
+  to(room: string): Group<C>
+  /** All sessions of a user, also those that are away: one for each page. */
+  toUser(user: string): Group<C>
+  /** Sends to every session, also those that are away. Throws as `session.send`. */
+  broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
+  /**
+   * The sessions of a user, in a room, or both; without a filter all. Each is a picture of the moment.
+   *
+   * @throws {TypeError} (as a rejection) for a wrong filter
+   * @example for (const session of await server.sessions({ user: 'ann', room: 'lobby' })) session.leave('lobby')
+   */
+  sessions(filter?: SessionFilter): Promise<SessionView<C>[]>
+  /** The users with a session in a room, each once, in the order in which they joined; also those that are away. */
+  members(room: string): Promise<string[]>
+  /**
+   * Ends all sessions of a user, and closes the connections, as `session.close` does: after a logout, or for somebody who
+   * is banned. It does not keep the user out: see to it first that `authenticate` does.
+   *
+   * @param reason at most 123 bytes; the client finds it in its error. Default: `disconnected`
+   * @throws {TypeError | RangeError} (as a rejection)
+   * @example await server.disconnect('ann', 'banned')
+   */
+  disconnect(user: string, reason?: string, options?: DisconnectOptions): Promise<void>
+}
+
 /**
  * One page, through all its connections. Its handlers are bound in the listener of `session`, before that is done: its
  * first message may follow right behind. One message of it is handled at a time, in the order in which they were sent.

@@ -18,6 +18,8 @@ export interface ReplyTarget {
 
 /** A session, as the member of a room. */
 export interface Member extends ReplyTarget {
+  readonly id: string
+  readonly user: string
   sendVolatile(message: VolatileMessage): void
 }
 

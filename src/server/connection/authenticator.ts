@@ -55,6 +55,10 @@ export class Authenticator implements SessionClient {
     return this.#request
   }
 
+  get user(): string | undefined {
+    return this.#identity?.user
+  }
+
   /** As `authenticate` gave it last. */
   get identity(): Identity {
     return this.#identity ?? NOBODY

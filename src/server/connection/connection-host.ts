@@ -20,6 +20,7 @@ export interface SocketConnection {
 
 /** A connection, from the engine's side. */
 export interface EngineConnection extends SocketConnection {
+  readonly client: SessionClient
   /** Tells the client that the server will close soon, and closes with 1012 when no handler runs any more. */
   drain(afterMs: number): void
   /** @param error sent before the close frame, so that a browser can read the cause */

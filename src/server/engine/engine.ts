@@ -4,26 +4,33 @@ import { FORBIDDEN, GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART, TRY_AGAIN_LATER
 import { jsonFrames } from '../../protocol/frame-codec.js'
 import type { UpFrame } from '../../protocol/frames.js'
 import { WriterLanes } from '../ordering/writer-lane.js'
-import type { Payload, ServerEvents, Target } from '../base/api.js'
+import type {
+  DisconnectOptions,
+  Group,
+  Payload,
+  ServerEvents,
+  SessionControl,
+  SessionFilter,
+  SessionView,
+} from '../base/api.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
-import { closingOf, storeFailed } from '../base/close-reasons.js'
+import { closingOf } from '../base/close-reasons.js'
 import { ServerEmitter } from './server-emitter.js'
 import { SessionRegistry } from './session-registry.js'
 import type { AttachResult, ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
+import { EngineSessionControl } from './session-control.js'
 import { Connection } from '../connection/connection.js'
 import { BoundNames } from '../base/bound-names.js'
 import type { EngineContext, Member, ReplyTarget } from '../base/context.js'
 import { createDeadlines } from '../base/deadlines.js'
 import type { ServerSocket } from '../connection/sender.js'
-import { requireName } from '../session/handlers.js'
 import { resolveOptions, type EngineOptions, type Identity, type ResolvedOptions } from '../base/options.js'
 import type { ServerPlatform } from '../base/platform.js'
-import { whenDone } from '../base/when-done.js'
 import { TimedStreams } from '../base/timed-streams.js'
 import { createRooms } from '../base/rooms.js'
 import { SharedSends } from '../base/shared-sends.js'
 import { requestReader, type Upgrade } from '../base/upgrade-request.js'
-import { createWires, type VolatileMessage, type Wire } from '../base/wire.js'
+import { createWires, type Wire } from '../base/wire.js'
 import type { ServerSession } from '../session/session.js'
 import type { SessionClient } from '../session/session-link.js'
 import type { Attached } from '../stores/stream-store.js'
@@ -37,7 +44,7 @@ export interface DrainOptions {
 }
 
 /** The companion server without sockets: an adapter binds sockets to it. */
-export interface Engine<C extends Contract = Untyped, I extends Identity = Identity> {
+export interface Engine<C extends Contract = Untyped, I extends Identity = Identity> extends SessionControl<C> {
   readonly connectionCount: number
   /** Sessions that are connected or may come back. */
   readonly sessionCount: number
@@ -51,10 +58,6 @@ export interface Engine<C extends Contract = Untyped, I extends Identity = Ident
     event: Name,
     listener: (payload: ServerEvents<C, I>[Name]) => unknown,
   ): () => void
-  /** All sessions in a room, also those that are away. */
-  to(room: string): Target<C>
-  /** Sends to every session, also those that are away. Throws as `session.send`. */
-  broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
   /**
    * Counts an error of an adapter and emits it.
    *
@@ -94,6 +97,7 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
   readonly #context: EngineContext
   readonly #connections = new Set<EngineConnection>()
   readonly #sessions: SessionRegistry
+  readonly #control: SessionControl<C>
   readonly #events: ServerEmitter
   #runningCount = 0
   #status: 'open' | 'draining' | 'closed' | 'stopped' = 'open'
@@ -131,6 +135,7 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
       report: (error, advice) => void this.report(error, advice),
     }
     this.#sessions = new SessionRegistry(this.#context, this.#events)
+    this.#control = new EngineSessionControl<C>(this.#context, this.#sessions, this.#connections)
   }
 
   get connectionCount(): number {
@@ -172,12 +177,28 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
     return this.#events.on(event, listener)
   }
 
-  to(room: string): Target<C> {
-    return this.#target(() => this.#context.rooms.members(room), true)
+  to(room: string): Group<C> {
+    return this.#control.to(room)
+  }
+
+  toUser(user: string): Group<C> {
+    return this.#control.toUser(user)
   }
 
   broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void {
-    this.#target(() => this.#sessions.all(), false).send(event, ...data)
+    this.#control.broadcast(event, ...data)
+  }
+
+  sessions(filter?: SessionFilter): Promise<SessionView<C>[]> {
+    return this.#control.sessions(filter)
+  }
+
+  members(room: string): Promise<string[]> {
+    return this.#control.members(room)
+  }
+
+  disconnect(user: string, reason?: string, options?: DisconnectOptions): Promise<void> {
+    return this.#control.disconnect(user, reason, options)
   }
 
   report(error: HoldfastError, advice?: string, kind?: string): boolean {
@@ -232,15 +253,7 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
     attached: Attached,
     wire: Wire,
   ): ServerSession | undefined {
-    const { id, epoch, messages } = attached
-    if (messages.every(({ payload }) => wire.takes(payload))) return this.#sessions.open(client, hello, attached)
-    this.report(new HoldfastError('NOT_ENCODABLE', 'A stored message is nested too deep for MessagePack; it is lost'))
-    whenDone(
-      () => this.#context.streams.end(id, epoch),
-      () => {},
-      (cause) => this.report(storeFailed(cause)),
-    )
-    return undefined
+    return this.#sessions.open(client, hello, attached, wire)
   }
 
   attachedTooLate(attached: Attached): void {
@@ -276,24 +289,6 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
     const error = new RefusedError('FORBIDDEN', `Pages of ${origin.slice(0, 200)} may not connect`)
     this.report(error)
     connection.close(FORBIDDEN, error.code, error)
-  }
-
-  /** Encodes once, whatever the number of receivers. */
-  #target(members: () => Iterable<Member>, isRoom: boolean): Target<C> {
-    const { codec, shared } = this.#context
-    return {
-      send(event, ...[data]) {
-        requireName(event)
-        const entry = { head: { t: 'm', e: event }, payload: codec.encode(event, data) } as const
-        shared.note(isRoom)
-        for (const member of members()) member.append(entry)
-      },
-      volatile(event, ...[data]) {
-        requireName(event)
-        const message: VolatileMessage = { event, payload: codec.encode(event, data) }
-        for (const member of members()) member.sendVolatile(message)
-      },
-    }
   }
 }
 

@@ -1,11 +1,14 @@
 import type { UpFrame } from '../../protocol/frames.js'
 import { nameOf } from '../../protocol/writer-id.js'
 import { SUPERSEDED, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
+import { HoldfastError } from '../../shared/errors.js'
 import { noSession, superseded } from '../base/close-reasons.js'
 import type { EngineContext } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
+import { createRooms, type Rooms } from '../base/rooms.js'
 import { whenDone } from '../base/when-done.js'
 import type { AttachResult } from '../connection/connection-host.js'
+import type { Wire } from '../base/wire.js'
 import { ServerSession, type SessionHost, type SessionState } from '../session/session.js'
 import type { SessionClient } from '../session/session-link.js'
 import type { Attached } from '../stores/stream-store.js'
@@ -16,6 +19,8 @@ import { createTombstones, type Tombstones } from './tombstones.js'
 export class SessionRegistry implements SessionHost, Timed {
   readonly #context: EngineContext
   readonly #sessions = new Map<string, ServerSession>()
+  /** Made when somebody asks for the sessions of a user. */
+  #byUser: Rooms<ServerSession> | undefined = undefined
   /** The sessions that are away, in the order in which they became so. */
   readonly #away = new Set<ServerSession>()
   /** The sessions that the application does not know yet. */
@@ -42,6 +47,20 @@ export class SessionRegistry implements SessionHost, Timed {
     return this.#sessions.size
   }
 
+  /** The sessions of a user; a copy. */
+  ofUser(user: string): readonly ServerSession[] {
+    if (!this.#byUser) {
+      this.#byUser = createRooms()
+      for (const session of this.#sessions.values()) this.#byUser.join(session.user, session)
+    }
+    return this.#byUser.members(user)
+  }
+
+  /** Those of these that are sessions of ours. */
+  known(members: readonly { readonly id: string }[]): ServerSession[] {
+    return members.flatMap(({ id }) => this.#sessions.get(id) ?? [])
+  }
+
   /** A copy, so that sessions may end meanwhile. */
   all(): ServerSession[] {
     return [...this.#sessions.values()]
@@ -51,7 +70,10 @@ export class SessionRegistry implements SessionHost, Timed {
     if (state === 'incomplete') return this.#tombstones.add(session.id)
     this.#away.delete(session)
     if (state === 'away') this.#away.add(session)
-    if (state === 'ended') this.#unannounced.delete(session)
+    if (state === 'ended') {
+      this.#unannounced.delete(session)
+      this.#byUser?.leave(session.user, session)
+    }
     if (state === 'ended' && this.#sessions.get(session.id) === session) this.#sessions.delete(session.id)
   }
 
@@ -104,9 +126,15 @@ export class SessionRegistry implements SessionHost, Timed {
     client: SessionClient,
     { stream, writers }: UpFrame & { t: 'hello' },
     attached: Attached,
+    wire: Wire,
   ): ServerSession | undefined {
-    const { id, sequence, resumed, cursors } = attached
+    const { id, sequence, resumed, cursors, messages } = attached
     const { user } = client.identity
+    if (!messages.every(({ payload }) => wire.takes(payload))) {
+      const words = 'A stored message is nested too deep for MessagePack; it is lost'
+      this.#context.report(new HoldfastError('NOT_ENCODABLE', words))
+      return this.#abandon(attached, this.#sessions.get(id))
+    }
     try {
       this.#context.lanes.verify(user, Object.keys(writers), cursors)
     } catch (cause) {
@@ -126,6 +154,7 @@ export class SessionRegistry implements SessionHost, Timed {
     const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
     const session = new ServerSession(this.#context, this, { id, client }, start, resumed)
     this.#sessions.set(id, session)
+    this.#byUser?.join(user, session)
     this.#unannounced.add(session)
     return session
   }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
+import type { Contract, Untyped } from '../../shared/contract.js'
 import { SUBPROTOCOL } from '../../protocol/frames.js'
-import type { Payload, ServerEvents, Target } from '../base/api.js'
+import type { ServerEvents, SessionControl } from '../base/api.js'
 import { check, requireInteger, withDefaults } from '../../shared/validate.js'
 import { createEngine, type DrainOptions } from '../engine/engine.js'
 import type { Refusal } from './handshake.js'
@@ -25,7 +25,7 @@ export interface ServerOptions<I extends Identity = Identity> extends ListenOpti
 }
 
 /** A running companion server. */
-export interface Server<C extends Contract = Untyped, I extends Identity = Identity> {
+export interface Server<C extends Contract = Untyped, I extends Identity = Identity> extends SessionControl<C> {
   /**
    * Resolves when the server listens. Rejects with Node's own error when it cannot (its `code` says why, for instance
    * `EADDRINUSE`), and with an `AbortError` when `close` comes before an attached server listens. A failure of a server
@@ -51,10 +51,6 @@ export interface Server<C extends Contract = Untyped, I extends Identity = Ident
     event: Name,
     listener: (payload: ServerEvents<C, I>[Name]) => unknown,
   ): () => void
-  /** All sessions in a room, also those that are away. */
-  to(room: string): Target<C>
-  /** Sends to every session, also those that are away. Throws as `session.send`. */
-  broadcast<Name extends EventName<FromServer<C>>>(event: Name, ...data: Payload<FromServer<C>[Name]>): void
   /**
    * Tells every client when to reconnect, each at a different moment, lets running handlers finish and closes with 1012.
    * New clients are refused. Call `close` after it.
@@ -154,7 +150,11 @@ export function createServer<C extends Contract = Untyped, I extends Identity = 
     },
     on: (event, listener) => engine.on(event, listener),
     to: (room) => engine.to(room),
+    toUser: (user) => engine.toUser(user),
     broadcast: (event, ...data) => engine.broadcast(event, ...data),
+    sessions: (filter) => engine.sessions(filter),
+    members: (room) => engine.members(room),
+    disconnect: (user, reason, disconnectOptions) => engine.disconnect(user, reason, disconnectOptions),
     drain: (drainOptions) => engine.drain(drainOptions),
     handleUpgrade: (request, socket, head) => listeningServer.handleUpgrade(request, socket, head),
     close: () => listeningServer.close(),

@@ -130,8 +130,8 @@ function bindOnRead(prototype: PublicSession, name: (typeof METHODS)[number]): v
   })
 }
 
-/** RFC 6455 sections 5.5.1 and 7.4.2. */
-function checkClose(code: number, reason: string): void {
+/** @throws {TypeError | RangeError} for what no close frame of an application has: RFC 6455 sections 5.5.1 and 7.4.2 */
+export function checkClose(code: number, reason: string): void {
   const isCode = code === NORMAL_CLOSURE || (Number.isInteger(code) && code >= 3000 && code <= 4999)
   check('code', code, '1000 or an integer from 3000 to 4999', isCode, RangeError)
   check('reason', reason, 'a string', typeof reason === 'string')

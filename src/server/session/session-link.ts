@@ -9,6 +9,8 @@ import type { MessageSource } from './handler-queue.js'
 export interface SessionClient {
   readonly identity: Identity
   readonly request: UpgradeRequest
+  /** Undefined until it is known. */
+  readonly user: string | undefined
 }
 
 /** The connection that has a session, from the session's side. */
