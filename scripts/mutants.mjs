@@ -283,9 +283,9 @@ export const MUTANTS = [
   },
   {
     name: 'client sends before it has stored',
-    file: 'src/outbox/staleness.ts',
-    from: '(queue.next?.isStored || queue.next?.keptOut)) {',
-    to: 'queue.next) {',
+    file: 'src/outbox/outbox.ts',
+    from: 'return isStored ||',
+    to: 'return true ||',
   },
   {
     name: 'client does not strike off the disk what is delivered',
@@ -380,7 +380,7 @@ export const MUTANTS = [
   {
     name: 'client acknowledges before its listeners were told',
     file: 'src/client/core.ts',
-    from: 'if (notices.flush() && protocol.handled?.(now())) fill()',
+    from: 'if (!isLast && notices.flush() && protocol.handled?.(now())) fill()',
     to: 'if (protocol.handled?.(now())) fill()\n      notices.flush()',
   },
   {
@@ -421,8 +421,8 @@ export const MUTANTS = [
   },
   {
     name: 'message that the store did not take waits for it for ever',
-    file: 'src/outbox/staleness.ts',
-    from: ' || queue.next?.keptOut',
+    file: 'src/outbox/outbox.ts',
+    from: ' || keptOut !== undefined',
     to: '',
   },
   {
@@ -496,5 +496,37 @@ export const MUTANTS = [
     file: 'src/server/engine/session-registry.ts',
     from: ': shared.hasMissed(moment)',
     to: ': false',
+  },
+  {
+    name: 'page that ends waits for its store',
+    file: 'src/outbox/outbox.ts',
+    from: 'const mayEnd = isParting || (',
+    to: 'const mayEnd = (',
+  },
+  {
+    name: 'last batch of a page waits for the one before it',
+    file: 'src/outbox/group-commit.ts',
+    from: '(isLast || !underWay)',
+    to: '!underWay',
+  },
+  {
+    name: 'message that is on its way has failed when the store does not take it',
+    file: 'src/outbox/removals.ts',
+    from: "if (entry.place === 'waiting' && isRemovable(entry)) discard",
+    to: 'if (true) discard',
+  },
+  {
+    name: 'what has left with its page is sent again by the next',
+    file: 'src/client/link.ts',
+    from: 'if (isLeaving) poll()',
+    to: '',
+    dialect: 'plain',
+  },
+  {
+    name: 'what is behind bytes that do not leave the browser counts as gone with the page',
+    file: 'src/client/link.ts',
+    from: 'isLeaving = given && !buffered()',
+    to: 'isLeaving = given',
+    dialect: 'plain',
   },
 ]

@@ -1,5 +1,124 @@
-import type { Page } from '@playwright/test'
-import { expect, test } from '../support/test.js'
+import type { BrowserContext, Page } from '@playwright/test'
+import { createFaultProxy, type FaultProxy } from '../../test/support/fault-proxy.js'
+import { createServer } from '../../src/server.js'
+import type { StartOptions } from '../fixtures/harness.js'
+import { ascending, numberIn, numbers } from '../support/numbers.js'
+import { expect, test as base } from '../support/test.js'
+
+interface Numbers {
+  fromServer: { message: number }
+  toServer: { message: number }
+  requests: { ask: { params: number; result: number } }
+}
+
+/** A server, and the way to it. */
+interface Road {
+  readonly link: FaultProxy
+  readonly options: StartOptions
+  /** The numbers that have come, in order. */
+  came(): readonly number[]
+}
+
+const test = base.extend<{ road: (dialect: 'plain' | 'reliable') => Promise<Road> }>({
+  road: async ({ server, link }, use) => {
+    const closing: (() => Promise<unknown>)[] = []
+    await use(async (dialect) => {
+      if (dialect === 'plain')
+        return { link, options: {}, came: () => server.messages.map(({ text }) => numberIn(text)) }
+      const came: number[] = []
+      const companion = createServer<Numbers>({ port: 0 })
+      companion.on('session', (session) => void session.on('message', (number) => void came.push(number)))
+      const { port } = await companion.listening
+      const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port } })
+      closing.push(() => proxy.close(), companion.close)
+      return { link: proxy, options: { reliable: {} }, came: () => came }
+    })
+    for (const close of closing) await close()
+  },
+})
+
+const EVENTS = ['beforeunload', 'pagehide', 'visibilitychange'] as const
+
+const ENDINGS: readonly ((page: Page, origin: string) => Promise<unknown>)[] = [
+  (page) => page.reload(),
+  (page, origin) => page.goto(`${origin}/away.html`),
+  (page) => page.close({ runBeforeUnload: true }),
+]
+
+async function open(context: BrowserContext, origin: string, url: string, options: StartOptions): Promise<Page> {
+  const page = await context.newPage()
+  await page.goto(`${origin}/esm.html`)
+  await page.locator('html').click() // A page that the user never touched may hear no beforeunload.
+  await page.evaluate((start) => harness.start(start.url, start.options), { url, options })
+  return page
+}
+
+/** Pages that end in every way, one after another; each sends two messages in each event of its last moments. Says how many were sent. */
+async function sayGoodbyes(
+  begin: (number: number) => Promise<Page>,
+  origin: string,
+  ended: (sent: number) => Promise<void>,
+): Promise<number> {
+  let sent = 0
+  for (const event of EVENTS) {
+    for (const end of ENDINGS) {
+      const page = await begin(sent++)
+      await page.evaluate(
+        ({ type, from }) => {
+          const target = type === 'visibilitychange' ? document : globalThis
+          target.addEventListener(type, () => harness.sendNumbers(from, from + 2), { once: true })
+        },
+        { type: event, from: sent },
+      )
+      sent += 2
+      await end(page, origin)
+      await ended(sent)
+    }
+  }
+  return sent
+}
+
+for (const dialect of ['plain', 'reliable'] as const) {
+  for (const store of [undefined, 'goodbyes']) {
+    test(`with ${dialect}() and ${store ? 'IndexedDB' : 'memory'}, what a page sends in beforeunload, pagehide or visibilitychange as it ends arrives at once, and once`, async ({
+      context,
+      origin,
+      road,
+    }) => {
+      const { link, options, came } = await road(dialect)
+      const begin = async (number: number): Promise<Page> => {
+        const page = await open(context, origin, link.url, { ...options, ...(store && { store }) })
+        await page.evaluate((first) => harness.send(first).delivered, number)
+        return page
+      }
+      const sent = await sayGoodbyes(begin, origin, (count) => expect.poll(came).toEqual(numbers(count)))
+      await begin(sent) // It would send again what is left in the store.
+      await expect.poll(came).toContain(sent)
+
+      expect(came()).toEqual(numbers(sent + 1))
+    })
+  }
+
+  test(`with ${dialect}(), what a page without a connection sends in beforeunload, pagehide or visibilitychange as it ends is sent by the next page`, async ({
+    context,
+    origin,
+    road,
+  }) => {
+    const { link, options, came } = await road(dialect)
+    link.refuse()
+    const begin = async (number: number): Promise<Page> => {
+      const page = await open(context, origin, link.url, { ...options, store: 'goodbyes' })
+      await page.evaluate((first) => harness.send(first).stored, number)
+      return page
+    }
+    const sent = await sayGoodbyes(begin, origin, async () => {})
+    await link.heal()
+    await begin(sent)
+    await expect.poll(() => came().length).toBeGreaterThan(sent)
+
+    expect(ascending(came())).toEqual(numbers(sent + 1))
+  })
+}
 
 async function warnBeforeUnload(page: Page): Promise<void> {
   await page.evaluate(() => {

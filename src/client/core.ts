@@ -4,7 +4,6 @@ import { isTrying } from '../connection/state.js'
 import type { ProtocolEvent } from '../dialects/dialect.js'
 import type { Entry } from '../outbox/delivery.js'
 import { createOutbox } from '../outbox/outbox.js'
-import type { Signal } from '../platform/page-lifecycle.js'
 import type { Received } from '../protocol/codec.js'
 import { ask } from '../shared/ask.js'
 import { createDeadlineTimer } from '../shared/deadline-timer.js'
@@ -16,6 +15,7 @@ import { createDrain } from './drain.js'
 import { asProtocolError, createLink } from './link.js'
 import { createNoticeQueue } from './notice-queue.js'
 import type { ResolvedOptions } from './options.js'
+import { createPageListener } from './page-listener.js'
 import { createSleepWatch } from './sleep-watch.js'
 import { createSnapshots } from './snapshot.js'
 
@@ -48,7 +48,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     open: (url, subprotocols) => link.transport().open(dialect.locate?.(url) ?? url, subprotocols),
     failed: (error) => handle({ type: 'failed', error }),
   })
-  let unwatch: (() => void) | undefined
+  const page = createPageListener({ platform, protocol, outbox, link, progressed, handle })
   let isClosed = false
   /** How the link ended, while it ends. */
   let closeCode = 0
@@ -117,12 +117,6 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     } finally {
       progressed()
     }
-  }
-
-  function signal(what: Signal): void {
-    if (what === 'leave') protocol.leave?.()
-    else if (what === 'hide') progressed()
-    else handle({ type: what })
   }
 
   // What follows from it.
@@ -209,15 +203,16 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     return outbox.pending + outbox.awaited
   }
 
-  /** Ends a turn. */
-  function progressed(): void {
+  /** Ends a turn. `isLast`: with what must be done before the page ends, and so without the telling. */
+  function progressed(isLast?: boolean): void {
     try {
+      if (link.isLeaving) fill() // What leaves with the page, and is never acknowledged, need not be stored.
       outbox.flush()
       fill()
       outbox.flush() // Of what was too long for this server.
       snapshots.pending()
       // Once the application was told of everything that came, that may be acknowledged.
-      if (notices.flush() && protocol.handled?.(now())) fill()
+      if (!isLast && notices.flush() && protocol.handled?.(now())) fill()
     } finally {
       snapshots.pending()
       if (drain.deadline !== Infinity && (!pending() || !isTrying(connection.state) || now() >= drain.deadline))
@@ -249,8 +244,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     try {
       step({ type: 'close' }, now())
     } finally {
-      unwatch?.()
-      unwatch = undefined
+      page.stop()
       drain.finish()
       progressed()
       timer.cancel()
@@ -271,12 +265,12 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     connect() {
       link.transport() // Where there is no WebSocket class it throws here, at the call.
       isClosed = false
-      unwatch ??= platform.watchSignals(signal)
+      page.start()
       outbox.open()
       handle({ type: 'connect' })
     },
     reconnect() {
-      if (unwatch) handle({ type: 'reconnect' }) // After close() what comes late does not undo it.
+      if (page.isListening) handle({ type: 'reconnect' }) // After close() what comes late does not undo it.
     },
     close,
     progressed,

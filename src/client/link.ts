@@ -21,6 +21,8 @@ export interface Link extends Traffic {
   readonly buffered: number
   /** When `poll` is due, on the monotonic clock. */
   readonly deadline: number
+  /** The page may be about to end, and nothing waited in the browser's buffer when that began: what goes in now leaves with it. */
+  readonly isLeaving: boolean
   /** Made when it is first needed. @throws {TypeError} where there is no WebSocket class */
   transport(): Transport
   /** A socket is open. */
@@ -29,6 +31,8 @@ export interface Link extends Traffic {
   fill(now: number): HoldfastError | undefined
   /** Delivers the messages that have left the browser, where that is all that is ever known. */
   poll(): void
+  /** The page may be about to end, or is back. */
+  part(isParting: boolean): void
   /** Sends one message past the queue, now or never; one with a key may wait for room. */
   sendVolatile(entry: Entry): void
   /** Says goodbye, where the dialect has a word for it. */
@@ -54,13 +58,15 @@ export function createLink(options: LinkOptions): Link {
   const buffer = createSendBuffer()
   let transport: Transport | undefined
   let isUnbounded = false
+  let isParting = false
+  let isLeaving = false
 
   const isOpen = (): boolean => transport?.isOpen ?? false
 
   const buffered = (): number => transport?.buffered() ?? 0
 
   const room = (max = protocol.bufferBytesMax): number =>
-    isUnbounded || platform.isHidden ? Infinity : max - buffered()
+    isUnbounded || (platform.isHidden && !isParting) ? Infinity : max - buffered()
 
   const volatiles = createVolatiles({
     // Also where a window bounds all others: nothing bounds these.
@@ -112,7 +118,7 @@ export function createLink(options: LinkOptions): Link {
   }
 
   function poll(): void {
-    for (const entry of buffer.poll(buffered())) outbox.finish(entry, LEFT_THE_BROWSER)
+    for (const entry of buffer.poll(isLeaving ? 0 : buffered())) outbox.finish(entry, LEFT_THE_BROWSER)
   }
 
   return {
@@ -131,6 +137,9 @@ export function createLink(options: LinkOptions): Link {
     get deadline() {
       return buffer.deadline
     },
+    get isLeaving() {
+      return isLeaving
+    },
     transport: () => (transport ??= createTransport()),
     opened: buffer.reset,
     fill(now) {
@@ -138,6 +147,7 @@ export function createLink(options: LinkOptions): Link {
       try {
         volatiles.fill() // First: behind a long queue there is never room.
         const isBlocked = (drain(now) <= 0 && outbox.peek() !== undefined) || volatiles.waiting > 0
+        if (isLeaving) poll()
         if (isBlocked || buffer.leaving) buffer.wait(now, isBlocked)
         return undefined
       } catch (cause) {
@@ -159,6 +169,10 @@ export function createLink(options: LinkOptions): Link {
       protocol.closed(closeCode)
       outbox.rewind(closeCode)
       buffer.reset()
+    },
+    part(given) {
+      if (given !== isParting) isLeaving = given && !buffered()
+      isParting = given
     },
     setUnbounded: (given) => void (isUnbounded = given),
   }

@@ -126,7 +126,8 @@ export class Entry implements Delivery, MessageReference {
       const reason = this.keptOut ?? this.error
       if (this.isStored) resolve()
       else if (reason) reject(reason)
-      else if (this.receipt) reject(new DeliveryError('NOT_STORED', 'A volatile message is never stored'))
+      else if (this.receipt && this.status === 'sent')
+        reject(new DeliveryError('NOT_STORED', 'A volatile message is never stored'))
     }))
   }
 
@@ -148,10 +149,10 @@ export class Entry implements Delivery, MessageReference {
     })
   }
 
-  /** The message is safe. */
+  /** The message is safe. It may be on its way already. */
   keep(): void {
     this.isStored = true
-    this.status = 'stored'
+    if (this.status === 'queued') this.status = 'stored'
     this.settle()
   }
 

@@ -13,8 +13,8 @@ export interface GroupCommit {
   remove(entry: Entry): void
   /** Whether something was asked since the last batch began; what a failed batch left owing is no news. */
   readonly hasNews: boolean
-  /** Starts committing if nothing is under way. */
-  run(): void
+  /** Starts committing if nothing is under way; `isLast`: even so, since the page has no time to wait. */
+  run(isLast?: boolean): void
   /** Settles when nothing is left to commit. */
   idle(): Promise<void>
 }
@@ -35,30 +35,41 @@ const emptyBatch = (): Batch => ({ append: new Set(), settled: [], removed: [] }
 
 export function createGroupCommit(store: OutboxStore, listener: GroupCommitListener): GroupCommit {
   let batch = emptyBatch()
+  /** Ends with the last of those that are under way. */
   let running: Promise<void> | undefined
-  let isRunning = false
+  let underWay = 0
   let hasNews = false
 
   const hasWork = (): boolean => batch.append.size + batch.settled.length + batch.removed.length > 0
 
+  function take(isLast: boolean): Batch {
+    const taken = batch
+    batch = emptyBatch()
+    hasNews = false
+    if (isLast && taken.append.size + taken.settled.length) {
+      // To remove takes answers of the store, which a page that ends does not get: that must not hold up the rest.
+      batch.removed = taken.removed
+      taken.removed = []
+    }
+    return taken
+  }
+
   /** Commits until there is nothing to commit; goes on by itself after a store that answers later. */
-  function run(): void {
-    if (isRunning) return
-    isRunning = true
-    while (hasWork()) {
-      const current = batch
-      batch = emptyBatch()
-      hasNews = false
+  function run(isLast = false): void {
+    while (hasWork() && (isLast || !underWay)) {
+      const current = take(isLast)
       const outcome = commit(store, current)
+      underWay++
       if (isThenable(outcome)) {
+        const before = running
         running = Promise.resolve(outcome).then(
           () => {
-            stop()
+            answered()
             listener.committed([...current.append])
             run()
           },
           (error: unknown) => {
-            stop()
+            answered()
             const isAsked = hasNews
             // What is to be forgotten stays owed, and goes with the next batch.
             batch.settled = [...current.settled, ...batch.settled]
@@ -67,16 +78,16 @@ export function createGroupCommit(store: OutboxStore, listener: GroupCommitListe
             if (isAsked || hasNews) run()
           },
         )
-        return
+        if (before) running = running.then(() => before)
+      } else {
+        listener.committed([...current.append])
+        underWay--
       }
-      listener.committed([...current.append])
     }
-    stop()
   }
 
-  function stop(): void {
-    isRunning = false
-    running = undefined
+  function answered(): void {
+    if (!--underWay) running = undefined
   }
 
   return {
@@ -105,7 +116,7 @@ export function createGroupCommit(store: OutboxStore, listener: GroupCommitListe
     },
     run,
     async idle() {
-      while (running) await running
+      while (underWay) await running
     },
   }
 }

@@ -39,7 +39,8 @@ export interface Outgoing {
 /**
  * The messages that are not yet delivered, in the order in which they were accepted. A message is transmitted only after
  * it is stored, or the store has said that it takes it not, and the store forgets it only after it was delivered, so that
- * at every moment one of the two has it.
+ * at every moment one of the two has it. A page that ends or is out of view does not wait for the store's answer: it gives
+ * the message to both in the same turn.
  */
 export interface Outbox extends Outgoing {
   /** How many messages are not yet delivered; requests that are settled and still in flight do not count. */
@@ -53,6 +54,8 @@ export interface Outbox extends Outgoing {
   open(): void
   /** Lets the store have what has changed: called when a turn ends, since a store may answer at once. */
   flush(): void
+  /** The page may be about to end, or is back: meanwhile nothing waits for the store. */
+  part(isParting: boolean): void
   /** @throws {DeliveryError} `OUTBOX_FULL` */
   add(event: string, body: Body, bytes: number, options?: SendOptions): Entry
   /**

@@ -8,13 +8,15 @@ import type { Outbox, OutboxListener } from './outbox-api.js'
 import { show } from './outbox-item.js'
 import { roomFor, type OutboxOptions } from './overflow.js'
 import { createOversizedMessageDetector } from './oversized.js'
-import { createQueue } from './queue.js'
+import { createQueue, entriesFrom, firstsOf, wantedOf } from './queue.js'
+import { createRemovals } from './removals.js'
 import { createStaleness } from './staleness.js'
 import type { StorageClock } from './storage.js'
 import type { StoredMessage } from './store.js'
 
 interface Clock extends StorageClock {
   wallNow(): number
+  readonly isHidden?: boolean | undefined
 }
 
 const NONE: ReadonlySet<Entry> = new Set()
@@ -29,7 +31,11 @@ export function createOutbox(
   const oversized = createOversizedMessageDetector(dialect.acknowledges)
   /** Entries that are settled and keep their place in flight only until the server, which counts them, is done with them. */
   let released = 0
+  let isParting = false
   const failures = createFailures((delivery) => tell({ type: 'failed', delivery }))
+  const forget = (entry: Entry): void => store.remove(entry)
+  const removals = createRemovals({ queue, failures, acknowledges: dialect.acknowledges, forget })
+  const { isRemovable, waiting, discard, refuse, supersede, removeAll } = removals
   const store = storage.attach(platform, {
     adopted: adopt,
     stored(entries) {
@@ -41,20 +47,18 @@ export function createOutbox(
     refused(entries, error) {
       const wanted = entries.filter((entry) => !entry.error)
       if (!wanted.length) report(error)
-      for (const entry of wanted) discard(entry, error, false)
+      for (const entry of wanted) refuse(entry, error)
       progressed() // Others have waited behind them.
     },
     unavailable(error) {
       report(error)
-      for (const entry of waiting()) if (!entry.isRequest) discard(entry, error, false) // Requests need no store.
+      for (const entry of entriesFrom(queue.first)) if (!entry.isRequest) refuse(entry, error) // Requests need no store.
       progressed()
     },
     deleted() {
-      for (let entry = queue.first; entry;) {
-        const { after } = entry
+      for (const entry of entriesFrom(queue.first)) {
         if (entry.place === 'waiting') removeAll([entry])
         else if (!entry.isRequest) store.remove(entry) // It goes its way, from memory.
-        entry = after
       }
       failures.clear()
       progressed()
@@ -65,7 +69,14 @@ export function createOutbox(
     },
   })
 
-  const staleness = createStaleness({ queue, failures, now: agingNow, isRemovable, discard, report })
+  /** A page that ends, or is out of view, may not live to hear the store's answer. */
+  function isReady({ isStored, keptOut }: Entry): boolean {
+    // Until the store is open, what others have left may come first.
+    const mayEnd = isParting || (platform.isHidden === true && store.durability.durable)
+    return isStored || keptOut !== undefined || mayEnd
+  }
+
+  const staleness = createStaleness({ queue, failures, now: agingNow, isReady, isRemovable, discard, report })
 
   function report(error: HoldfastError): void {
     tell({ type: 'error', error })
@@ -123,41 +134,6 @@ export function createOutbox(
     return enter(bytes, make, key)
   }
 
-  // What waits, and may be taken back: a message that a server may have handled must be sent again, to be known.
-
-  function isRemovable({ wasSent, isAdopted }: Entry): boolean {
-    return !(dialect.acknowledges && wasSent && !isAdopted)
-  }
-
-  function* waiting(): Generator<Entry> {
-    for (let entry = queue.next; entry;) {
-      const { after } = entry
-      if (isRemovable(entry)) yield entry
-      entry = after
-    }
-  }
-
-  /** Fails a waiting entry; `isKept` where the store may have it. */
-  function discard(entry: Entry, error: HoldfastError, isKept = true): void {
-    queue.remove(entry)
-    if (isKept && !entry.isRequest) store.remove(entry)
-    entry.fail(error)
-    failures.record(entry)
-  }
-
-  function supersede(entry: Entry): void {
-    discard(entry, failures.shared('SUPERSEDED', `A newer message has the key "${entry.key}"`))
-  }
-
-  function removeAll(entries: Iterable<Entry>): number {
-    let count = 0
-    for (const entry of entries) {
-      discard(entry, failures.shared('REMOVED', 'Removed from the outbox'))
-      count++
-    }
-    return count
-  }
-
   /** Takes an entry out that is done with: delivered, or failed. */
   function complete(entry: Entry, receipt: Receipt, error?: HoldfastError): void {
     const isOldest = entry === queue.first
@@ -200,16 +176,11 @@ export function createOutbox(
     },
     ageOf: ({ enqueuedAt }) => Math.floor(platform.wallNow() - enqueuedAt),
     open: store.open,
-    flush: store.flush,
+    flush: () => store.flush(isParting),
+    part: (given) => void (isParting = given),
     add,
     enter,
-    firstPending() {
-      const sequences = new Map<string, number>()
-      for (let entry = queue.first; entry; entry = entry.after) {
-        if (!sequences.has(entry.writer)) sequences.set(entry.writer, entry.sequence)
-      }
-      return sequences
-    },
+    firstPending: () => firstsOf(queue),
     peek() {
       if (queue.soonest && queue.soonest.at <= agingNow() && !staleness.expire()) return undefined
       if (oversized.isSearching && queue.inFlight) return undefined
@@ -265,11 +236,7 @@ export function createOutbox(
       store.elapsed()
     },
     fail: (entry, error) => discard(entry, error),
-    list() {
-      const items = []
-      for (let entry = queue.first; entry; entry = entry.after) if (!entry.isDone) items.push(show(entry))
-      return items
-    },
+    list: () => wantedOf(queue).map(show),
     remove(id) {
       const entry = queue.byId(id)
       return entry?.place === 'waiting' && isRemovable(entry) && removeAll([entry]) > 0
@@ -277,13 +244,12 @@ export function createOutbox(
     clear: () => removeAll(waiting()),
     failed: failures.list,
     close() {
-      const left: Entry[] = []
-      for (let entry = queue.first; entry; entry = entry.after) if (!entry.isDone) left.push(entry)
+      const entries = wantedOf(queue)
       queue.clear()
       released = 0
       const error = new DeliveryError('CLIENT_CLOSED', 'The client was closed; what was stored stays in the store')
-      for (const entry of left) entry.abandon(error)
-      return store.close(left)
+      for (const entry of entries) entry.abandon(error)
+      return store.close(entries)
     },
   }
 }

@@ -185,8 +185,8 @@ export function createPersistence(
     else listener.refused(entries, error)
   }
 
-  function flush(): void {
-    if (stage === 'open' && groupCommit.hasNews) groupCommit.run()
+  function flush(isLast?: boolean): void {
+    if (stage === 'open' && groupCommit.hasNews) groupCommit.run(isLast)
   }
 
   async function finish(entries: readonly Entry[]): Promise<void> {

@@ -185,3 +185,21 @@ export function createQueue(): Queue {
     },
   }
 }
+
+/** The entry and those behind it, whatever becomes of each meanwhile. */
+export function* entriesFrom(entry: Entry | undefined): Generator<Entry> {
+  for (let next; entry; entry = next) {
+    next = entry.after
+    yield entry
+  }
+}
+
+/** Those that are not settled. */
+export const wantedOf = ({ first }: Queue): Entry[] => [...entriesFrom(first)].filter(({ isDone }) => !isDone)
+
+/** The first sequence of each writer, in the order of the queue. */
+export function firstsOf({ first }: Queue): Map<string, number> {
+  const firsts = new Map<string, number>()
+  for (const { writer, sequence } of entriesFrom(first)) if (!firsts.has(writer)) firsts.set(writer, sequence)
+  return firsts
+}

@@ -8,7 +8,7 @@ import type { Queue } from './queue.js'
 export interface Staleness {
   /** Says whether all is expired whose time it is; else more is due at once. */
   expire(): boolean
-  /** The next message that is wanted, if the store has it or takes it not. */
+  /** The next message that is wanted, if it is ready. */
   next(): Entry | undefined
 }
 
@@ -16,6 +16,8 @@ interface Host {
   readonly queue: Pick<Queue, 'soonest' | 'next' | 'forgetExpiry'>
   readonly failures: Pick<Failures, 'shared'>
   now(): number
+  /** Whether it need not wait for the store. */
+  isReady(entry: Entry): boolean
   /** Whether no server can have handled it. */
   isRemovable(entry: Entry): boolean
   discard(entry: Entry, error: HoldfastError): void
@@ -25,7 +27,7 @@ interface Host {
 /** How many messages expire in one task: 100,000 would hold up the page. */
 const EXPIRIES_MAX = 10_000
 
-export function createStaleness({ queue, failures, now, isRemovable, discard, report }: Host): Staleness {
+export function createStaleness({ queue, failures, now, isReady, isRemovable, discard, report }: Host): Staleness {
   let isAsking = false
 
   /** Anything but true fails the message: what was not sent can be sent again, what was sent cannot be taken back. */
@@ -55,10 +57,8 @@ export function createStaleness({ queue, failures, now, isRemovable, discard, re
     },
     next() {
       // What the function itself sends waits for its answer.
-      while (!isAsking && (queue.next?.isStored || queue.next?.keptOut)) {
-        const { next } = queue
+      for (let { next } = queue; next && !isAsking && isReady(next); next = queue.next)
         if (isValid(next) && next === queue.next) return next
-      }
       return undefined
     },
   }

@@ -58,8 +58,8 @@ export interface Persistence {
   /** The entry and all before it of its writer were delivered. */
   settle(entry: Entry): void
   remove(entry: Entry): void
-  /** Starts to commit what was asked. */
-  flush(): void
+  /** Starts to commit what was asked; `isLast`: though a commit is under way, since the page may be about to end. */
+  flush(isLast?: boolean): void
   elapsed(): void
   /** Lets go of the storage once it has `left`, the messages that wait; settles when it has let go. */
   close(left: readonly Entry[]): Promise<void>

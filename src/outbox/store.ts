@@ -34,7 +34,7 @@ export interface OutboxBatch {
    * again, after later ones.
    */
   readonly append: readonly StoredMessage[]
-  /** To be forgotten: every message of `writer` up to and including `sequence`. */
+  /** To be forgotten: every message of `writer` up to and including `sequence`, those of `append` too. */
   readonly settled: readonly MessageReference[]
   /** To be forgotten: single messages from the middle of the queue. */
   readonly removed: readonly MessageReference[]
@@ -45,6 +45,9 @@ export interface OutboxBatch {
  *
  * The outbox calls `open` once and waits for it; then `commit` as often as it likes, but never a second one before
  * the first has settled; then `close`. After `close` it may `open` again, with another writer.
+ *
+ * A page that may be about to end does not wait: then a `commit` may follow one that is under way. It must take effect
+ * after that one, and had better need no answer of anybody to do so, since the page may not live to hear it.
  */
 export interface OutboxStore {
   /**

@@ -1,5 +1,5 @@
 /** What the page's surroundings tell us. All are hints: none is believed without a look at the link itself. */
-export type Signal = 'wake' | 'doubt' | 'hide' | 'suspend' | 'resume' | 'leave'
+export type Signal = 'wake' | 'doubt' | 'hide' | 'part' | 'suspend' | 'resume' | 'leave'
 
 /**
  * Listens to the page's life until the returned function is called.
@@ -7,6 +7,7 @@ export type Signal = 'wake' | 'doubt' | 'hide' | 'suspend' | 'resume' | 'leave'
  * - `wake`: the page came into view, or the machine says that it is online again.
  * - `hide`: the page goes out of view, and its timers may fire once a minute from now on.
  * - `doubt`: the machine says that it is offline, which a VPN or a local server may contradict.
+ * - `part`: `suspend` or `leave` will follow in this task, when the listeners of the application have had their last word.
  * - `suspend`: the page is frozen or goes into the back/forward cache, where a socket does not survive.
  * - `resume`: it is back.
  * - `leave`: it ends, by a reload or another page.
@@ -16,9 +17,9 @@ export type Signal = 'wake' | 'doubt' | 'hide' | 'suspend' | 'resume' | 'leave'
 export function watchSignals(listener: (signal: Signal) => void): () => void {
   const { document } = globalThis as { document?: Document }
   const bound: (() => void)[] = []
-  const listen = (target: EventTarget | undefined, type: string, hear: (event: Event) => void): void => {
-    target?.addEventListener?.(type, hear)
-    bound.push(() => target?.removeEventListener?.(type, hear))
+  const listen = (target: EventTarget | undefined, type: string, hear: (event: Event) => void, first = false): void => {
+    target?.addEventListener?.(type, hear, first)
+    bound.push(() => target?.removeEventListener?.(type, hear, first))
   }
   const onPersisted = (signal: Signal) => (event: Event) => {
     if ((event as PageTransitionEvent).persisted) listener(signal)
@@ -26,7 +27,14 @@ export function watchSignals(listener: (signal: Signal) => void): () => void {
   const page = globalThis as unknown as EventTarget
   listen(page, 'online', () => listener('wake'))
   listen(page, 'offline', () => listener('doubt'))
-  listen(page, 'pagehide', (event) => listener((event as PageTransitionEvent).persisted ? 'suspend' : 'leave'))
+  const onGone = (event: Event): void => listener((event as PageTransitionEvent).persisted ? 'suspend' : 'leave')
+  const onPagehide = (): void => {
+    listener('part')
+    // Added by the first listener it is the last: the browser looks anew at those that do not capture. Source: DOM Standard, "dispatch".
+    page.addEventListener('pagehide', onGone, { once: true })
+  }
+  listen(page, 'pagehide', onPagehide, true)
+  bound.push(() => page.removeEventListener?.('pagehide', onGone))
   listen(page, 'pageshow', onPersisted('resume'))
   listen(document, 'freeze', () => listener('suspend'))
   listen(document, 'resume', () => listener('resume'))

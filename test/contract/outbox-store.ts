@@ -80,6 +80,30 @@ export function describeOutboxStore(name: string, reach: OutboxReach, makeHarnes
       expect(ids(await page.open('b'))).toEqual([['a5', 'a6']])
     })
 
+    test('forgets what one batch both brings and settles', async () => {
+      const { page } = setUp()
+      await page.open('a')
+      await page.commit({ append: run('a', 1, 3), settled: [ref('a', 2)] })
+      await page.commit({ append: run('a', 4, 5), settled: [ref('a', 5)] })
+      await page.commit({ append: run('a', 6, 6) })
+      await page.close()
+
+      expect(ids(await page.open('b'))).toEqual([['a6']])
+    })
+
+    test('lets a batch that follows one that is under way take effect after it', async () => {
+      const { page } = setUp()
+      await page.open('a')
+      await Promise.all([
+        page.commit({ append: run('a', 1, 2) }),
+        page.commit({ append: run('a', 3, 3), settled: [ref('a', 1)] }),
+        page.commit({ append: run('a', 4, 4), settled: [ref('a', 3)] }),
+      ])
+      await page.close()
+
+      expect(ids(await page.open('b'))).toEqual([['a4']])
+    })
+
     test('never brings back what was settled, even if less is settled later', async () => {
       const { page } = setUp()
       await page.open('a')

@@ -12,10 +12,10 @@ export interface Browser {
   /** Takes what the page has left in its tab: it is there once, however often the page is unloaded. */
   takeLeft(): string | undefined
   signal(signal: Signal): void
+  /** Whether it may be about to end, so that what it sends waits for nothing. */
+  readonly isParting: boolean
   /** Nothing of the page runs for a while; what happens meanwhile reaches it when it wakes. */
   sleep(forMs: number): void
-  /** Out of view for a while: timers that are due fire every so many milliseconds only, those that they set too. */
-  hide(forMs: number, everyMs: number): void
   /** Out of view for a while: what timers are due fire every so many milliseconds. */
   hide(forMs: number, everyMs: number): void
   setClock(byMs: number): void
@@ -44,6 +44,7 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
   let timers = 0
   let ids = 0
   let wallOffset = 1_700_000_000_000
+  let isParting = false
   let hear: ((signal: Signal) => void) | undefined
   let asleepUntil = 0
   let hiddenUntil = 0
@@ -52,6 +53,7 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
   const missed: (() => void)[] = []
 
   const isAsleep = (): boolean => world.now < asleepUntil
+  const isHidden = (): boolean => world.now < hiddenUntil
 
   /** Happens now, or when the page wakes: first come, first served. */
   function happen(act: () => void): void {
@@ -73,7 +75,7 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
       isSet = false
     }
     let cancel = world.after(Math.max(delayMs, 0.01), function due() {
-      if (world.now < hiddenUntil && world.now % everyMs !== 0) {
+      if (isHidden() && world.now % everyMs !== 0) {
         const nextAt = Math.min(hiddenUntil, Math.ceil(world.now / everyMs) * everyMs)
         cancel = world.after(nextAt - world.now, due)
       } else
@@ -89,8 +91,19 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
     }
   }
 
+  function signal(what: Signal): void {
+    happen(() => {
+      if (what === 'resume') isParting = false
+      else if (what === 'part' || what === 'suspend') isParting = true
+      hear?.(what)
+    })
+  }
+
   return {
     platform: {
+      get isHidden() {
+        return isHidden()
+      },
       now: () => world.now,
       wallNow: () => world.now + wallOffset,
       random: chance.random,
@@ -122,7 +135,10 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
       left = undefined
       return text
     },
-    signal: (signal) => happen(() => hear?.(signal)),
+    signal,
+    get isParting() {
+      return isParting || isHidden()
+    },
     sleep(forMs) {
       world.note(`${name} sleeps for ${forMs} ms`)
       asleepUntil = Math.max(asleepUntil, world.now + forMs)
@@ -132,8 +148,8 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
       world.note(`${name} is hidden for ${forMs} ms, with a timer every ${stepMs} ms`)
       everyMs = stepMs
       hiddenUntil = Math.max(hiddenUntil, world.now + forMs)
-      happen(() => hear?.('hide'))
-      world.after(forMs, () => world.now >= hiddenUntil && happen(() => hear?.('wake')))
+      signal('hide')
+      world.after(forMs, () => isHidden() || signal('wake'))
     },
     setClock: (byMs) => void (wallOffset += byMs),
     kill() {

@@ -18,6 +18,8 @@ interface Sent {
 export interface Checker {
   watch(page: Page): void
   sent(page: Page, body: string, delivery: Delivery, isVolatile: boolean): void
+  /** Nothing kept this message from leaving with its page. */
+  left(body: string, delivery: Delivery): void
   crashed(page: Page): void
   closing(page: Page, closed: Promise<void>): void
   /** The faults have stopped a while ago: everything must be at rest. */
@@ -35,6 +37,7 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
   const stored = new Set<string>()
   /** Ids of what failed, in the page that sent it or in the one that adopted it. */
   const failed = new Set<string>()
+  const delivered = new Set<string>()
   const received = new Map<string, number>()
   let failure: Error | undefined
 
@@ -63,7 +66,9 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
       })
       client.lifecycle.on('delivered', (delivery) => {
         const { body } = (delivery as unknown as { message: { body: string } }).message
-        check(network.left.has(body), `${body} is called delivered and never left the browser`)
+        const isLeaving = network.left.has(body) || network.isParting(page.name)
+        check(isLeaving, `${body} is called delivered and never left the browser`)
+        delivered.add(body)
       })
       client.on('number', (value) => {
         const sent = messages.get(String(value)) as Sent
@@ -80,6 +85,9 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
       const settle = (): void => void (sent.isSettled = true)
       delivery.delivered.then(settle, settle)
       delivery.stored.catch(() => {})
+    },
+    left(body, { status }) {
+      check(status === 'delivered', `${body} has left with its page, and is ${status}`)
     },
     crashed(page) {
       crashedPages.add(page)
@@ -105,6 +113,7 @@ export function createChecker(world: World, network: Network, disk: Disk, isDura
         assert.ok(page.browser.timers <= 1, `${page.name} has ${page.browser.timers} timers`)
       }
       assert.equal(disk.size, 0, 'the disk still holds messages')
+      for (const body of delivered) assert.ok(network.left.has(body), `${body} is called delivered and never left`)
       const counts = new Map<string, number>()
       for (const body of network.arrived) counts.set(body, (counts.get(body) ?? 0) + 1)
       const lastOf = new Map<Page, number>()

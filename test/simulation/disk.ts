@@ -1,4 +1,5 @@
 import { StorageError } from '../../src/shared/errors.js'
+import { messageId } from '../../src/protocol/writer-id.js'
 import type { OutboxBatch, OutboxStore, StoredMessage } from '../../src/outbox/store.js'
 import type { World } from './world.js'
 
@@ -15,13 +16,15 @@ export interface DiskFaults {
 /** One database that pages share, as IndexedDB with Web Locks is: what is committed survives the page. */
 export interface Disk {
   createStore(page: string): OutboxStore
-  /** The page is gone. What it was committing is either applied or not, and others adopt what it left. */
+  /** The page is gone. Of what it was committing some is applied, in order, and others adopt what it left. */
   forget(page: string): void
   heal(): void
-  /** Bodies that a failed commit should have struck off: if their page ends before it can try again, its heir sends them. */
+  /** Bodies that a failed commit should have struck off, or one that its page did not live to see: its heir sends them. */
   readonly unforgotten: ReadonlySet<string>
   /** Whether a message with this body is stored. */
   has(body: string): boolean
+  /** Whether the message of this id is stored, or being committed. */
+  isGiven(id: string): boolean
   readonly size: number
 }
 
@@ -30,7 +33,10 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
   let rows: StoredMessage[] = []
   const owners = new Map<string, string>()
   const adopters = new Map<string, (messages: StoredMessage[]) => void>()
-  const underWay = new Map<string, OutboxBatch>()
+  /** What each page is committing: one batch after the other, as IndexedDB has it. */
+  const underWay = new Map<string, OutboxBatch[]>()
+  /** When the last answer is due that the page was promised. */
+  const dueAt = new Map<string, number>()
   const dead = new Set<string>()
   const unforgotten = new Set<string>()
   let isHealed = false
@@ -73,7 +79,9 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
   /** Takes a while. For a page that has died meanwhile it never ends. */
   const take = (page: string, act: () => void): Promise<void> =>
     new Promise((resolve) => {
-      world.after(world.between(0, faults.commitMaxMs), () => {
+      const at = Math.max(dueAt.get(page) ?? 0, world.now + world.between(0, faults.commitMaxMs))
+      dueAt.set(page, at)
+      world.after(at - world.now, () => {
         if (dead.has(page)) return
         act()
         resolve()
@@ -94,10 +102,12 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
         if (!isOpen) throw new StorageError('STORAGE_UNAVAILABLE', 'simulated')
       },
       async commit(batch) {
-        underWay.set(page, batch)
+        const mine = underWay.get(page) ?? []
+        underWay.set(page, mine)
+        mine.push(batch)
         let failure: StorageError | undefined
         await take(page, () => {
-          underWay.delete(page)
+          mine.shift()
           if (!isHealed && world.chance(faults.failure)) failure = fail(batch)
           else apply(batch)
         })
@@ -107,8 +117,12 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
     }),
     forget(page) {
       dead.add(page)
-      const batch = underWay.get(page)
-      if (batch && world.chance(0.5)) apply(batch)
+      let isCut = false
+      for (const batch of underWay.get(page) ?? []) {
+        isCut ||= world.chance(0.5)
+        if (isCut) fail(batch)
+        else apply(batch)
+      }
       release(page)
     },
     heal() {
@@ -116,6 +130,10 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
     },
     unforgotten,
     has: (body) => rows.some((row) => row.body === body),
+    isGiven: (id) =>
+      [...rows, ...[...underWay.values()].flat().flatMap(({ append }) => append)].some(
+        ({ writer, sequence }) => messageId(writer, sequence) === id,
+      ),
     get size() {
       return rows.length
     },

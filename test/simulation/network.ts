@@ -19,6 +19,8 @@ interface Link {
   state: 'dialling' | 'open' | 'ended'
   /** Neither side hears the other any more, and nobody is told. */
   isSilent: boolean
+  /** What is in the browser's buffer when it is dropped leaves all the same. */
+  isParting: boolean
   /** Whether it has brought a pong. */
   hasAnswered: boolean
   /** Frames that are still in the browser's buffer, with the position after each. */
@@ -48,6 +50,10 @@ export interface Network {
   heal(): void
   /** The page is gone: its links end, whatever they carry is lost. */
   forget(page: string): void
+  /** The page ends, or closes its link, in good order: unless something waited in the browser's buffer by then, all it hands over arrives. */
+  part(page: string): void
+  /** Whether what the page hands over now leaves when its link is closed. */
+  isParting(page: string): boolean
   openLinks(page: string): number
   /** What the server has received, in order. */
   readonly arrived: readonly string[]
@@ -71,6 +77,13 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
   const live = (): Link[] => [...links].filter(({ state }) => state !== 'ended')
 
   function drop(link: Link): void {
+    if (link.isParting && link.state === 'open') {
+      for (const { frame } of link.buffer) {
+        left.add(frame)
+        link.underWay.push(frame)
+      }
+      if (!link.isSilent) arrived.push(...link.underWay.splice(0).filter((frame) => frame !== 'ping'))
+    }
     link.state = 'ended'
     for (const frame of link.underWay) lost.add(frame)
     if (link.underWay.length) world.note(`${link.page}'s link loses ${link.underWay.join(' ')}`)
@@ -123,6 +136,7 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
           page,
           state: 'dialling',
           isSilent: false,
+          isParting: false,
           hasAnswered: false,
           buffer: [],
           underWay: [],
@@ -197,6 +211,10 @@ export function createNetwork(world: World, faults: NetworkFaults): Network {
       for (const link of live()) if (link.page === page) drop(link)
       hear = new Map([...hear].filter(([link]) => link.page !== page))
     },
+    part(page) {
+      for (const link of live()) if (link.page === page) link.isParting = !link.buffer.length
+    },
+    isParting: (page) => live().some((link) => link.page === page && link.isParting),
     openLinks: (page) => live().filter((link) => link.page === page && link.state === 'open').length,
   }
 }

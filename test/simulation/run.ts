@@ -56,6 +56,7 @@ async function live(world: World, seed: number): Promise<void> {
     crash: often(0.03),
     page: often(0.1),
     listener: often(0.01),
+    goodbye: often(1),
   }
   /** Whether the clients ping because they are told with what, or how often. */
   const isPingGiven = world.chance(0.5)
@@ -101,6 +102,7 @@ async function live(world: World, seed: number): Promise<void> {
     world.note(`${page.name} ${isCrash ? 'crashes' : 'is closed'}`)
     pages.splice(pages.indexOf(page), 1)
     if (isCrash) {
+      if (world.chance(rates.goodbye)) sayGoodbye(page, 'leave')
       checker.crashed(page)
       page.browser.kill()
       network.forget(page.name)
@@ -110,6 +112,18 @@ async function live(world: World, seed: number): Promise<void> {
       checker.closing(page, closing)
     }
     world.after(world.between(1, 2_000), open)
+  }
+
+  /** Its application has a last word as the page ends, or is frozen. */
+  function sayGoodbye(page: Page, signal: 'leave' | 'suspend'): void {
+    const { status } = page.client.getState()
+    page.browser.signal('part')
+    network.part(page.name)
+    const value = String(++sent)
+    const delivery = page.client.send('number', value)
+    checker.sent(page, value, delivery, false)
+    page.browser.signal(signal)
+    if (status === 'connected' && network.isParting(page.name)) checker.left(value, delivery)
   }
 
   function act(page: Page): void {
@@ -130,8 +144,9 @@ async function live(world: World, seed: number): Promise<void> {
     if (world.chance(rates.page)) page.client.reconnect()
     if (world.chance(rates.page)) page.browser.signal('wake')
     if (world.chance(rates.page)) page.browser.signal('doubt')
-    if (world.chance(rates.page)) {
-      page.browser.signal('suspend')
+    // A listener may have closed it meanwhile.
+    if (world.chance(rates.page) && pages.includes(page)) {
+      sayGoodbye(page, 'suspend')
       world.after(world.between(1, 5_000), () => page.browser.signal('resume'))
     }
     if (world.chance(rates.page)) page.browser.hide(world.between(1_000, 20_000), world.chance(0.5) ? 1_000 : 10_000)

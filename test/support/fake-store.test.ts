@@ -8,6 +8,6 @@ describeOutboxStore('a fake store that answers at once', 'alone', () => ({
 }))
 
 describeOutboxStore('a fake store that answers later', 'alone', () => ({
-  page: () => ({ store: createFakeStore({ isAsync: true }), crash() {} }),
+  page: () => ({ store: Object.assign(createFakeStore({ isAsync: true }), { isParting: true }), crash() {} }),
   idle: () => turn(1),
 }))

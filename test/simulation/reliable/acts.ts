@@ -30,10 +30,10 @@ export type Act =
   | { type: 'lag'; page: number; forMs: number }
   | { type: 'refuse'; forMs: number; isSilent: boolean }
   | { type: 'crash'; page: number; isSilent: boolean; backAfterMs: number }
-  | { type: 'reload'; page: number; lingersMs: number | null; backAfterMs: number }
+  | { type: 'reload'; page: number; lingersMs: number | null; backAfterMs: number; lastWords?: number }
   | { type: 'close'; page: number; drainMs: number; backAfterMs: number }
   | { type: 'reopen'; page: number; drainMs: number; afterMs: number }
-  | { type: 'freeze'; page: number; forMs: number }
+  | { type: 'freeze'; page: number; forMs: number; lastWords?: number }
   | { type: 'sleep'; page: number; forMs: number }
   | { type: 'hide'; page: number; forMs: number; everyMs: number }
   | { type: 'auth'; page: number; forMs: number; isStale: boolean }

@@ -51,7 +51,8 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
   const { check, count } = verdict
   const ups = createUps(verdict, setup.isDurable)
   const downs = createDowns(verdict, setup.streamTtlMs < HEALING_MS / 2)
-  const talks = createTalks(verdict, { ...ups, ...downs })
+  const isHasty = (name: string): boolean => pages.find((page) => page.name === name)?.browser.isParting === true
+  const talks = createTalks(verdict, { ...ups, ...downs, isHasty })
   const attached = new Map<string, Set<Link>>()
   const wire = createWire(world, {
     ...{ seed, ...setup },
@@ -101,7 +102,10 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     // What was stored in MessagePack fails in a page that speaks JSON; the other way round it goes on.
     const mayBeBinary = setup.isDurable ? setup.pages > 1 || births > 1 : births % 2 === 0
     const isBinary = setup.isBinary === true && mayBeBinary
-    pages.push(createPage(world, { seed, setup, name, isBinary, wire, store, note, verdict, ups, downs, nextNumber }))
+    const { isGiven } = disk
+    const mayDrain = steps.some(({ type }) => type === 'drain')
+    const page = { seed, setup, name, isBinary, wire, store, isGiven, mayDrain, note }
+    pages.push(createPage(world, { ...page, verdict, ups, downs, nextNumber }))
   }
 
   const choose = (choice: number): Page | undefined => pages[choice % pages.length]
@@ -129,8 +133,8 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     )
   }
 
-  function reload(page: Page, lingersMs: number | null, backAfterMs: number): void {
-    const note = page.leave()
+  function reload(page: Page, lingersMs: number | null, backAfterMs: number, lastWords = 0): void {
+    const note = page.leave(lastWords)
     if (lingersMs === null) kill(page, false)
     else world.after(backAfterMs + lingersMs, () => pages.includes(page) && kill(page, false))
     world.after(backAfterMs, () => open(note))
@@ -217,7 +221,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
           world.after(step.backAfterMs, () => open())
         })
       case 'reload':
-        return atPage(step.page, (page) => reload(page, step.lingersMs, step.backAfterMs))
+        return atPage(step.page, (page) => reload(page, step.lingersMs, step.backAfterMs, step.lastWords))
       case 'close':
         return atPage(step.page, (page) => {
           close(page, step.drainMs)
@@ -225,7 +229,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
         })
       case 'freeze':
         return atPage(step.page, (page) => {
-          page.browser.signal('suspend')
+          page.part('suspend', step.lastWords ?? 0)
           world.after(step.forMs, () => page.browser.signal('resume'))
         })
       case 'reopen':

@@ -4,7 +4,7 @@ import type { SendOptions } from '../../../src/shared/contract.js'
 import { reliable } from '../../../src/dialects/reliable/reliable.js'
 import { msgpack } from '../../../src/protocol/msgpack.js'
 import { HoldfastError } from '../../../src/shared/errors.js'
-import type { Delivery } from '../../../src/outbox/delivery.js'
+import { Entry, type Delivery } from '../../../src/outbox/delivery.js'
 import { persistent } from '../../../src/outbox/persistence.js'
 import { memoryStore } from '../../../src/outbox/stores/memory-store.js'
 import type { OutboxStore } from '../../../src/outbox/store.js'
@@ -31,15 +31,17 @@ export interface Page {
   readonly name: string
   readonly client: Client
   readonly browser: Browser
-  send(wish: Wish, options: SendOptions): void
+  send(wish: Wish, options: SendOptions): Delivery | undefined
   ask(wish: Wish, options: { timeoutMs?: number; abortAfterMs?: number }): void
   flash(padding?: number): void
   /** Its credential is refused for a while, or cannot be had at all. */
   spoilAuth(forMs: number, isStale: boolean): void
   /** Closes its client and opens it again. */
   reopen(drainMs: number, afterMs: number): void
+  /** Its application has so many last words, and then it is frozen, or ends. */
+  part(signal: 'suspend' | 'leave', lastWords: number): void
   /** It is being unloaded: what it leaves in the tab. */
-  leave(): Note | undefined
+  leave(lastWords: number): Note | undefined
   /** It is not opened again. */
   retire(): void
   /** Stops dead. */
@@ -55,6 +57,10 @@ interface Surroundings {
   readonly wire: Wire
   /** Undefined: it has only its memory. */
   readonly store: OutboxStore | undefined
+  /** Whether the store has this message, or is writing it. */
+  isGiven(id: string): boolean
+  /** Whether a server may ask its clients to go, which then send nothing more. */
+  readonly mayDrain: boolean
   readonly note: Note | undefined
   readonly verdict: Verdict
   readonly ups: Ups
@@ -197,18 +203,43 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     ...(isBinary && { b: bytesOf(n) }),
   })
 
+  function send(wish: Wish, options: SendOptions): Delivery | undefined {
+    const number = nextNumber()
+    ups.sent(number, name, 'message', wish.isBad, client.getState().storageError !== undefined)
+    const delivery = take(number, 'up', order(number, wish), options)
+    delivery?.delivered.then(
+      () => isAlive && ups.promised(number, undefined),
+      (error: unknown) => isAlive && ups.promised(number, codeOf(error)),
+    )
+    return delivery
+  }
+
+  /** What is said last is with the server or the store before the page has ended, and with the server if nothing stands in its way. */
+  function part(signal: 'suspend' | 'leave', lastWords: number): void {
+    const { status, pending } = client.getState()
+    const isFree = status === 'connected' && pending === 0 && !surroundings.mayDrain
+    browser.signal('part')
+    const said = Array.from({ length: lastWords }, () => send({ handlerMs: 0, isBad: false, padding: 0 }, {}))
+    const isSaid = (delivery: Delivery): boolean => delivery instanceof Entry && delivery.wasSent
+    const [first] = said
+    if (first && isFree) check(isSaid(first), 'last-words', () => `${name} ends, and ${first.id} is not on its way`)
+    browser.signal(signal)
+    const { durable } = client.getState()
+    // A closed client no longer listens to its page.
+    if (status !== 'closed')
+      for (const delivery of said) {
+        if (!delivery || !durable || delivery.error) continue
+        const isKept = isSaid(delivery) || surroundings.isGiven(delivery.id)
+        check(isKept, 'last-words', () => `${name} ends, and ${delivery.id} is neither sent nor being stored`)
+      }
+    if (lastWords) count('last words')
+  }
+
   return {
     name,
     client,
     browser,
-    send(wish, options) {
-      const number = nextNumber()
-      ups.sent(number, name, 'message', wish.isBad, client.getState().storageError !== undefined)
-      take(number, 'up', order(number, wish), options)?.delivered.then(
-        () => isAlive && ups.promised(number, undefined),
-        (error: unknown) => isAlive && ups.promised(number, codeOf(error)),
-      )
-    },
+    send,
     ask(wish, { timeoutMs = Infinity, abortAfterMs }) {
       const number = nextNumber()
       world.note(() => `${name} asks ${number}`)
@@ -248,8 +279,9 @@ export function createPage(world: World, surroundings: Surroundings): Page {
         client.connect()
       })
     },
-    leave() {
-      browser.signal('leave')
+    part,
+    leave(lastWords) {
+      part('leave', lastWords)
       const text = browser.takeLeft()
       return text === undefined ? undefined : { text, place: downs.place(name) }
     },

@@ -129,6 +129,57 @@ describe('createGroupCommit', () => {
     expect(batches()).toEqual(['+w1', '-w1'])
   })
 
+  test('lets the last batch of a page follow the one that is under way', async () => {
+    const { commits, append, batches, settle, store, log } = setUp()
+    store.hold()
+    append(entry(1))
+    commits.run()
+    append(entry(2))
+    commits.run()
+    const before = batches()
+    store.isParting = true
+    commits.run(true)
+    const after = batches()
+    append(entry(3))
+    store.release()
+    await settle()
+    await commits.idle()
+
+    expect(before).toEqual(['+w1'])
+    expect(after).toEqual(['+w1', '+w2'])
+    expect(batches()).toEqual(['+w1', '+w2', '+w3'])
+    expect(log).toEqual(['committed w1', 'committed w2', 'committed w3'])
+  })
+
+  test('is idle when all that follow one another have settled', async () => {
+    const { commits, append, settle, store } = setUp()
+    let isIdle = false
+    store.hold()
+    store.isParting = true
+    append(entry(1))
+    commits.run()
+    append(entry(2))
+    commits.run(true)
+    void commits.idle().then(() => (isIdle = true))
+    await settle()
+    const before = isIdle
+    store.release()
+    await settle()
+
+    expect([before, isIdle]).toEqual([false, true])
+  })
+
+  test('removes in a batch of its own what the last batch of a page would have to look for', async () => {
+    const { commits, append, batches, store } = setUp()
+    store.isParting = true
+    append(entry(1))
+    commits.settle(entry(4, 'v'))
+    commits.remove(entry(6, 'v'))
+    commits.run(true)
+
+    expect(batches()).toEqual(['+w1 =v4', '-v6'])
+  })
+
   test.each([true, false])('tells what a store did not take, and goes on (async %s)', async (isAsync) => {
     const { commits, append, batches, settle, store, log } = setUp({ isAsync })
     store.failCommits('full')
