@@ -28,7 +28,7 @@ const number = fc.oneof(
 const mostly = <Value>(good: fc.Arbitrary<Value>, bad: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
   fc.oneof({ weight: 20, arbitrary: good }, { weight: 1, arbitrary: bad })
 const writer = mostly(
-  fc.constantFrom('a', 'a', 'b', '__proto__', 'constructor'),
+  fc.constantFrom('a', 'a', 'b', 'a~x', 'a~y', '__proto__', 'constructor'),
   fc.constantFrom('', 'x'.repeat(65), 5, null, undefined),
 )
 const name = mostly(
@@ -36,7 +36,7 @@ const name = mostly(
   fc.constantFrom('', 'x'.repeat(257), 5, undefined),
 )
 const writers = fc.oneof(
-  { weight: 6, arbitrary: fc.dictionary(fc.constantFrom('a', 'b', '__proto__', 'c'), number, { maxKeys: 3 }) },
+  { weight: 6, arbitrary: fc.dictionary(fc.constantFrom('a', 'b', 'a~x', '__proto__', 'c'), number, { maxKeys: 3 }) },
   { weight: 1, arbitrary: fc.constantFrom(null, [], 5, 'all', undefined, many(65)) },
 )
 /** `own` stands for where the client is, `other` for the session of somebody else. */

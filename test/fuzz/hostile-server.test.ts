@@ -21,7 +21,7 @@ afterAll(() => console.log(`${fuzzed} frames of hostile servers`, reached))
 const unhandled: unknown[] = []
 process.on('unhandledRejection', (reason) => unhandled.push(reason))
 
-const OWN = 'id-1'
+const OWN = 'id-1~id-2'
 const sequence = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 8 }) },
   { weight: 1, arbitrary: fc.constantFrom(-1, 0.5, 2 ** 53 - 1, 2 ** 53, 1e300, NaN, '1', null, true) },
