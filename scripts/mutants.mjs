@@ -529,4 +529,22 @@ export const MUTANTS = [
     to: 'isLeaving = given',
     dialect: 'plain',
   },
+  {
+    name: 'greeting: a request that the welcome covers is not repeated, though its reply is lost',
+    file: 'src/client/deliveries.ts',
+    from: " && (areRepliesLost || !isRequest || place !== 'waiting')",
+    to: '',
+  },
+  {
+    name: 'greeting: what waits goes out before the application is told of the session',
+    file: 'src/client/greeting.ts',
+    from: '(isDue && ',
+    to: '(false && ',
+  },
+  {
+    name: 'greeting: what is asked first is numbered with what waits, and overtakes it',
+    file: 'src/outbox/outbox.ts',
+    from: 'first ? first.make(make) : ',
+    to: '',
+  },
 ]

@@ -2,11 +2,15 @@
 export const APPLICATION = `
 declare const userId: string
 declare const users: { ofTicket(ticket: unknown): Promise<{ user: string; expiresAt: number } | null> }
-declare const database: { insert(row: { id: string; text: string }): Promise<void> }
+declare const database: {
+  insert(row: { id: string; text: string }): Promise<void>
+  roomsOf(user: string): Promise<string[]>
+  membersOf(room: string): Promise<string[]>
+  addMember(room: string, user: string): Promise<void>
+}
 declare function fetchTicket(): Promise<string>
 declare function show(from: string, text: string): void
 declare function play(message: { from: string; text: string }): void
-declare function membersOf(room: string): string[]
 declare function reloadEverything(reason: string): void
 `
 

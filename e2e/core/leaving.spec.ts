@@ -120,7 +120,7 @@ for (const dialect of ['plain', 'reliable'] as const) {
   })
 }
 
-async function warnBeforeUnload(page: Page): Promise<void> {
+async function askBeforeUnload(page: Page): Promise<void> {
   await page.evaluate(() => {
     const { client } = harness
     const { warnBeforeUnload } = Holdfast
@@ -148,7 +148,7 @@ test('a page whose queue is in memory asks before it is closed, and no more once
 }) => {
   link.refuse()
   await page.evaluate((url) => harness.start(url), link.url)
-  await warnBeforeUnload(page)
+  await askBeforeUnload(page)
   await page.evaluate(() => harness.sendNumbers(0, 3))
 
   expect(await isAskedOnClose(page)).toBe(true)
@@ -161,7 +161,7 @@ test('a page whose queue is in memory asks before it is closed, and no more once
 test('a page whose queue is stored is closed without a question', async ({ page, link }) => {
   link.refuse()
   await page.evaluate((url) => harness.start(url, { store: 'leaving' }), link.url)
-  await warnBeforeUnload(page)
+  await askBeforeUnload(page)
   await page.evaluate(() => harness.sendNumbers(0, 3))
   await page.evaluate(() => harness.until(({ stored }) => stored.length === 3))
 

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
 import { HoldfastError } from '../../src/shared/errors.js'
-import { createServer, memoryStreams, type Server } from '../../src/server.js'
+import { createServer, memoryStreams, type Server, type Session } from '../../src/server.js'
 import { createFaultProxy, type FaultProxy } from '../../test/support/fault-proxy.js'
 import type { Seen } from '../fixtures/practices.js'
 import { numbers, unique } from '../support/numbers.js'
@@ -91,9 +91,16 @@ test('reconnection: waits with full jitter and a bound, shows the state, and tak
   await expect
     .poll(async () => (await statesOf(page)).filter(({ status }) => status === 'waiting').length)
     .toBeGreaterThanOrEqual(8)
+  const roomsOf = async (user: string): Promise<string[]> => [`room of "${user}"`]
   const next = createServer({ port, streams })
+  next.on('session', async (session) => {
+    for (const room of await roomsOf(session.user)) session.join(room)
+  })
+  const sessions: Session[] = []
+  next.on('session', (session) => void sessions.push(session))
   await started(next)
   await expect(page.locator('#status')).toHaveText('connected')
+  await expect.poll(() => [...(sessions[0]?.rooms ?? [])]).toEqual(['room of ""'])
 
   const states = await statesOf(page)
   const waits = states.filter(({ status }) => status === 'waiting').slice(0, 8)

@@ -27,6 +27,12 @@ export interface LifecycleEvents {
   delivered: Delivery
   /** A message will not be delivered: `delivery.error` says why. */
   failed: Delivery
+  /**
+   * The server is there: told on each connection, before anything goes out that waits. `recovered`: the session goes on, so
+   * that the server still knows what it was told; else it is a new one, and `gap` follows where something may be missing.
+   * A request that the listener makes before its first `await` goes out first, such as one that joins a room.
+   */
+  session: { readonly recovered: boolean }
   /** The connection is back, and something may be missing on one side or both. */
   gap: Gap
   /** A pong has come, this many milliseconds after its ping. */

@@ -12,6 +12,7 @@ export type Notice =
   /** `replyTo` where the server waits for an answer: it goes to `reply`. */
   | { readonly type: 'message'; readonly message: Message; readonly replyTo?: unknown }
   | { readonly type: 'state'; readonly state: ClientState }
+  | { readonly type: 'session'; readonly recovered: boolean }
   | { readonly type: 'gap'; readonly gap: Gap }
   | { readonly type: 'rtt'; readonly rttMs: number }
 
@@ -21,6 +22,8 @@ export interface CoreListener {
   tell(notice: Notice): void
   /** Who hears what the server sends; absent: everything is heard. */
   readonly audience?: Audience
+  /** Whether somebody is told of sessions: then what waits goes out after that. Absent: nobody. */
+  isMeeting?(): boolean
   /** Whether changes of the state are listened to. */
   isWatched(): boolean
   /** The state has changed; once for many changes. */

@@ -7,11 +7,12 @@ import { createOutbox } from '../outbox/outbox.js'
 import type { Received } from '../protocol/codec.js'
 import { ask } from '../shared/ask.js'
 import { createDeadlineTimer } from '../shared/deadline-timer.js'
-import { DeliveryError, RefusedError, textOf, type HoldfastError } from '../shared/errors.js'
+import { DeliveryError, type HoldfastError } from '../shared/errors.js'
 import type { Core, CoreListener, Notice } from './core-api.js'
 import { applyDelivery } from './deliveries.js'
 import { createDialer } from './dialer.js'
 import { createDrain } from './drain.js'
+import { createGreeting } from './greeting.js'
 import { asProtocolError, createLink } from './link.js'
 import { createNoticeQueue } from './notice-queue.js'
 import type { ResolvedOptions } from './options.js'
@@ -30,16 +31,15 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
   const protocol = dialect.open({ notes: platform.notes, audience: listener.audience, heartbeatMs: heartbeatGiven })
   const heartbeatMs = protocol.ping ? options.heartbeatMs : null
   const connection = createConnection({ ...options, heartbeatMs }, platform.random)
-  const notices = createNoticeQueue<Notice>(listener.tell, platform)
-  const outbox = createOutbox(options, platform, { tell: notify, progressed })
-  const requests = dialect.createRequests?.({ outbox, platform, cancel, progressed })
+  const greeting = createGreeting(listener, () => fill())
+  const notices = createNoticeQueue<Notice>(greeting.tell, platform)
+  const outbox = createOutbox(options, platform, { tell: notify, progressed, isHolding: greeting.isHolding })
+  const requests = dialect.createRequests?.({ outbox, platform, greeting, cancel, progressed })
   const drain = createDrain()
   const link = createLink({
     ...options,
-    protocol,
-    outbox,
-    tell: notify,
-    createTransport: () => platform.createTransport({ opened, frame: heard, closed, blocked }),
+    ...{ protocol, outbox, tell: notify },
+    createTransport: () => platform.createTransport({ opened, frame: heard, closed, blocked: dialer.blocked }),
   })
   const timer = createDeadlineTimer(platform, elapsed)
   const sleepWatch = createSleepWatch(platform)
@@ -101,11 +101,6 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     handle({ type: 'closed', code, reason, wish: wish === undefined ? undefined : wish ? 'retry' : 'stop' })
   }
 
-  function blocked(cause: unknown): void {
-    const error = new RefusedError('BLOCKED_BY_BROWSER', `The browser made no socket: ${textOf(cause)}`, cause)
-    handle({ type: 'failed', error })
-  }
-
   function elapsed(at: number, dueAt: number): void {
     try {
       if (sleepWatch.hasSlept(at, dueAt)) step({ type: 'wake' }, at)
@@ -135,6 +130,7 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       case 'report':
         return report(effect.error)
       case 'dial':
+        greeting.begin()
         return dialer.dial(effect.attempt)
       case 'hangUp':
         dialer.abort()
@@ -143,7 +139,9 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
         return link.transport().drop(effect.code, effect.reason)
       case 'changed':
         snapshots.invalidate()
-        return notify({ type: 'state', state: snapshots.get() })
+        notify({ type: 'state', state: snapshots.get() })
+        if (connection.state.status === 'connected')
+          notify({ type: 'session', recovered: !!connection.state.recovered })
     }
   }
 

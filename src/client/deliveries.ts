@@ -10,8 +10,10 @@ type DeliveryEvent = Extract<ProtocolEvent, { type: 'acknowledged' | 'done' | 'r
 export function applyDelivery(event: DeliveryEvent, outbox: Outbox, requests: Requests | undefined): void {
   switch (event.type) {
     case 'acknowledged': {
-      const { cursors, rejections } = event
-      const isDone = ({ writer, sequence }: Entry): boolean => sequence <= (cursors.get(writer) ?? 0)
+      const { cursors, rejections, areRepliesLost } = event
+      // A request that was not repeated yet is repeated all the same: its reply may be lost, and the server tells only then.
+      const isDone = ({ writer, sequence, isRequest, place }: Entry): boolean =>
+        sequence <= (cursors.get(writer) ?? 0) && (areRepliesLost || !isRequest || place !== 'waiting')
       return void outbox.settle(isDone, ACKNOWLEDGED, rejections)
     }
     case 'done':

@@ -14,6 +14,8 @@ export interface Dialer {
   dial(attempt: number): void
   /** A fresh credential for the connection that is up; `took` is not called once it is gone. */
   refresh(took: (credential: unknown) => void): void
+  /** The browser made no socket. */
+  blocked(cause: unknown): void
   /** Whatever is being asked is not wanted any more. */
   abort(): void
 }
@@ -87,6 +89,10 @@ export function createDialer({ url, auth, dialect, platform }: Options, listener
         (identity) => signal.aborted || took(identity),
         (error: unknown) => signal.aborted || listener.failed(error as HoldfastError),
       )
+    },
+    blocked(cause) {
+      const words = `The browser made no socket: ${textOf(cause)}`
+      listener.failed(new RefusedError('BLOCKED_BY_BROWSER', words, cause))
     },
     abort: () => controller.abort(),
   }

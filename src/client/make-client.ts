@@ -16,6 +16,7 @@ const LIFECYCLE_EVENTS: EventNames<LifecycleEvents> = {
   stored: true,
   delivered: true,
   failed: true,
+  session: true,
   gap: true,
   rtt: true,
   error: true,
@@ -47,6 +48,7 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
   const core = createCore(options, {
     tell,
     audience,
+    isMeeting: () => lifecycle.count('session') > 0,
     isWatched: () => changes.count('change') > 0,
     notify: () => changes.emit('change', undefined),
   })
@@ -64,6 +66,8 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
       }
       case 'state':
         return void lifecycle.emit('state', notice.state)
+      case 'session':
+        return void lifecycle.emit('session', { recovered: notice.recovered })
       case 'gap':
         return void lifecycle.emit('gap', notice.gap)
       case 'rtt':

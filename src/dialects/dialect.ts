@@ -60,6 +60,8 @@ export type ProtocolEvent =
       readonly type: 'acknowledged'
       readonly cursors: ReadonlyMap<string, number>
       readonly rejections: Map<string, HoldfastError>
+      /** Whether no reply will come to the requests among them. */
+      readonly areRepliesLost?: boolean
     }
   /** One message is done with, wherever it stands: delivered, or failed. */
   | { readonly type: 'done'; readonly entry: Entry; readonly receipt: Receipt; readonly error?: HoldfastError }

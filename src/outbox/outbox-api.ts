@@ -2,6 +2,7 @@ import type { SendOptions } from '../shared/contract.js'
 import type { HoldfastError } from '../shared/errors.js'
 import type { Body } from '../protocol/codec.js'
 import type { Entry, Receipt } from './delivery.js'
+import type { Forerunners, Make } from './forerunners.js'
 import type { OutboxItem } from './outbox-item.js'
 import type { Durability } from './storage.js'
 
@@ -15,6 +16,8 @@ export interface OutboxListener {
   tell(notice: OutboxNotice): void
   /** The store has answered: there may be something to transmit, or to tell. */
   progressed(): void
+  /** Whether what waits must wait on: the application is to speak first. Absent: never. */
+  isHolding?(): boolean
 }
 
 /** The outbox, as a protocol sees it that fills the link. */
@@ -59,12 +62,12 @@ export interface Outbox extends Outgoing {
   /** @throws {DeliveryError} `OUTBOX_FULL` */
   add(event: string, body: Body, bytes: number, options?: SendOptions): Entry
   /**
-   * Puts an entry that is never stored, such as a request, in its turn behind those that wait. With
-   * `overflow: 'drop-newest'` it comes back failed where there is no room.
+   * Puts an entry that is never stored, such as a request, in its turn behind those that wait, or before them all where
+   * `first` is given. With `overflow: 'drop-newest'` it comes back failed where there is no room.
    *
    * @throws {DeliveryError} `OUTBOX_FULL`
    */
-  enter<E extends Entry>(bytes: number, make: (writer: string, sequence: number) => E): E
+  enter<E extends Entry>(bytes: number, make: Make<E>, first?: Forerunners): E
   /** The entry was transmitted, `frameBytes` on the wire. `position`: where it ends on the connection; `Infinity` where the server acknowledges it. */
   sent(entry: Entry, frameBytes: number, position: number): void
   /**

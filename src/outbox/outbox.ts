@@ -4,6 +4,7 @@ import { sizeOf, type Body } from '../protocol/codec.js'
 import { createAgingClock } from '../shared/aging-clock.js'
 import { Entry, type Receipt } from './delivery.js'
 import { createFailures } from './failures.js'
+import type { Forerunners, Make } from './forerunners.js'
 import type { Outbox, OutboxListener } from './outbox-api.js'
 import { show } from './outbox-item.js'
 import { roomFor, type OutboxOptions } from './overflow.js'
@@ -24,7 +25,7 @@ const NONE: ReadonlySet<Entry> = new Set()
 export function createOutbox(
   { outbox: storage, outboxMax: max, overflow, dialect }: OutboxOptions,
   platform: Clock,
-  { tell, progressed }: OutboxListener,
+  { tell, progressed, isHolding }: OutboxListener,
 ): Outbox {
   const queue = createQueue()
   const agingNow = createAgingClock(platform)
@@ -104,7 +105,7 @@ export function createOutbox(
     progressed()
   }
 
-  function enter<E extends Entry>(bytes: number, make: (writer: string, sequence: number) => E, key?: string): E {
+  function enter<E extends Entry>(bytes: number, make: Make<E>, key?: string, first?: Forerunners): E {
     store.open()
     const superseded = key === undefined ? NONE : new Set([...queue.withKey(key)].filter(isRemovable))
     const candidates = overflow === 'drop-oldest' ? waiting() : []
@@ -117,10 +118,11 @@ export function createOutbox(
       failures.record(turnedAway)
       return turnedAway
     }
-    const entry = make(store.writer, store.nextSequence())
+    const entry = first ? first.make(make) : make(store.writer, store.nextSequence())
     for (const older of superseded) supersede(older)
     for (const oldest of dropped) discard(oldest, failures.shared('OUTBOX_FULL', 'Gave way to a newer message'))
-    queue.insert(entry, entry.ttlMs === undefined ? Infinity : agingNow() + entry.ttlMs)
+    const expiresAt = entry.ttlMs === undefined ? Infinity : agingNow() + entry.ttlMs
+    queue.insert(entry, expiresAt, first?.anchor(queue.next))
     if (!entry.isStored && store.append(entry)) keep(entry)
     return entry
   }
@@ -179,11 +181,11 @@ export function createOutbox(
     flush: () => store.flush(isParting),
     part: (given) => void (isParting = given),
     add,
-    enter,
+    enter: (bytes, make, first) => enter(bytes, make, undefined, first),
     firstPending: () => firstsOf(queue),
     peek() {
       if (queue.soonest && queue.soonest.at <= agingNow() && !staleness.expire()) return undefined
-      if (oversized.isSearching && queue.inFlight) return undefined
+      if ((oversized.isSearching && queue.inFlight) || isHolding?.()) return undefined
       return staleness.next()
     },
     sent(entry, frameBytes, position) {

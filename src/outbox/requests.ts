@@ -4,6 +4,7 @@ import { DeliveryError, type HoldfastError } from '../shared/errors.js'
 import { requireNumber, withDefaults, type Defaults } from '../shared/validate.js'
 import type { Body } from '../protocol/codec.js'
 import { Entry } from './delivery.js'
+import { createForerunners } from './forerunners.js'
 import type { Outbox } from './outbox-api.js'
 
 /** A message that is replied to. It lives with its page: it waits in the queue in its turn, and is never stored. */
@@ -68,7 +69,9 @@ export type Reply = { readonly data: unknown } | { readonly error: HoldfastError
 
 interface Host {
   readonly outbox: Pick<Outbox, 'awaited' | 'enter' | 'fail' | 'release'>
-  readonly platform: { now(): number; wallNow(): number }
+  readonly platform: { now(): number; wallNow(): number; createId(): string }
+  /** While the application is told of a session, what it asks goes before all that waits. Absent: never. */
+  readonly greeting?: { readonly isTelling: boolean }
   /** Nobody waits any more for the reply to a request that was sent. */
   cancel(request: Request): void
   /** Something has changed outside of a turn of the client. */
@@ -80,7 +83,8 @@ const TIMEOUT_MS = 30_000
 
 const REQUEST_DEFAULTS = { timeoutMs: undefined, signal: undefined } satisfies Defaults<RequestOptions>
 
-export function createRequests({ outbox, platform, cancel, progressed }: Host): Requests {
+export function createRequests({ outbox, platform, greeting, cancel, progressed }: Host): Requests {
+  const forerunners = createForerunners(platform)
   const waiting = new Map<string, Request>()
   const deadlines = createDeadlineHeap<Request>()
 
@@ -112,6 +116,7 @@ export function createRequests({ outbox, platform, cancel, progressed }: Host): 
       const request = outbox.enter(
         bytes,
         (writer, sequence) => new Request(outbox, writer, sequence, event, body, bytes, platform.wallNow()),
+        greeting?.isTelling ? forerunners : undefined,
       )
       const abort = (): void => {
         giveUp(request, aborted())

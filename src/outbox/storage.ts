@@ -33,7 +33,7 @@ export interface Durability {
 }
 
 /** A fresh writer: a public name, and behind the `~` the secret that goes with its messages. PROTOCOL.md, section 1. */
-export const createWriter = (clock: StorageClock): string => `${clock.createId()}~${clock.createId()}`
+export const createWriter = (clock: Pick<StorageClock, 'createId'>): string => `${clock.createId()}~${clock.createId()}`
 
 /** Of a storage that keeps nothing beyond its page. */
 export const IN_MEMORY: Durability = { durable: false, storageError: undefined }

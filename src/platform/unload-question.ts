@@ -8,7 +8,8 @@ export function askBeforeUnload(): () => void {
   const page = globalThis as Partial<Pick<Window, 'addEventListener' | 'removeEventListener'>>
   const ask = (event: BeforeUnloadEvent): void => {
     event.preventDefault()
-    event.returnValue = true // Chromium before 119 heeds this alone.
+    // oxlint-disable-next-line typescript/no-deprecated -- Chromium before 119 heeds this alone
+    event.returnValue = true
   }
   page.addEventListener?.('beforeunload', ask)
   return () => page.removeEventListener?.('beforeunload', ask)

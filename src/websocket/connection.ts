@@ -97,6 +97,7 @@ export function createConnection(
         return changed(notice.state)
       case 'delivered':
       case 'error':
+      case 'session':
       case 'gap':
       case 'rtt':
         // The interface has no words for these.

@@ -252,10 +252,11 @@ describe('a delivery', () => {
 describe('lifecycle and outbox', () => {
   test('say what they know, typed', () => {
     expectTypeOf<keyof LifecycleEvents>().toEqualTypeOf<
-      'state' | 'stored' | 'delivered' | 'failed' | 'gap' | 'rtt' | 'error'
+      'state' | 'stored' | 'delivered' | 'failed' | 'session' | 'gap' | 'rtt' | 'error'
     >()
     chat.lifecycle.on('state', (state) => expectTypeOf(state).toEqualTypeOf<ClientState>())
     chat.lifecycle.on('failed', (delivery) => expectTypeOf(delivery).toEqualTypeOf<Delivery>())
+    chat.lifecycle.on('session', ({ recovered }) => expectTypeOf(recovered).toEqualTypeOf<boolean>())
     chat.lifecycle.on('gap', (gap) => expectTypeOf(gap).toEqualTypeOf<Gap>())
     chat.lifecycle.once('rtt', (rttMs) => expectTypeOf(rttMs).toEqualTypeOf<number>())
     chat.lifecycle.on('error', ({ code }) => expectTypeOf(code).toEqualTypeOf<ErrorCode>())

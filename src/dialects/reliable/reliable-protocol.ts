@@ -89,7 +89,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     if (!resumed) place = { id: session, s: 0, c: 0 }
     stage = 'live'
     watch.start(now)
-    const events: ProtocolEvent[] = [acknowledged(cursors, no)]
+    const events: ProtocolEvent[] = [acknowledged(cursors, no, !resumed)]
     if (!resumed) events.push({ type: 'repliesLost' })
     if (held) {
       owesResume = true
@@ -137,12 +137,12 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     return !inFlight || (inFlight < window.messages && bytesInFlight + bytes <= window.bytes)
   }
 
-  function acknowledged(cursors: Sequences, no: readonly Rejection[] = []): ProtocolEvent {
+  function acknowledged(cursors: Sequences, no: readonly Rejection[] = [], areRepliesLost = false): ProtocolEvent {
     writers.acknowledged(cursors)
     for (const [writer, sequence, code, message] of no) {
       rejections.set(messageId(writer, sequence), rejection(code, message))
     }
-    return { type: 'acknowledged', cursors: writers.cursors, rejections }
+    return { type: 'acknowledged', cursors: writers.cursors, rejections, areRepliesLost }
   }
 
   // Section 7: the way down.

@@ -87,6 +87,8 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
   const present = new Set<string>()
   /** Those that were not there when an earlier process sent something to all, or this one. */
   const absent = { before: new Set<string>(), now: new Set<string>() }
+  /** With each state of the store, those that it knew to have been absent. */
+  const absentThen = new WeakMap<StreamsSnapshot, ReadonlySet<string>>()
   /** What streams held before the store went back in time: it may be on its way still. */
   const formerStreams = new Map<string, (readonly number[])[]>()
 
@@ -146,9 +148,14 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       if (stream) stream.push(number)
       else streams.set(session, [number])
     },
-    snapshot: () => new Map([...streams].map(([session, stream]) => [session, [...stream]])),
+    snapshot() {
+      const snapshot = new Map([...streams].map(([session, stream]) => [session, [...stream]]))
+      absentThen.set(snapshot, new Set(absent.before))
+      return snapshot
+    },
     restore(snapshot) {
       losses++
+      absent.before = new Set(absentThen.get(snapshot))
       for (const [session, stream] of streams)
         formerStreams.set(session, [...(formerStreams.get(session) ?? []), stream])
       streams = new Map([...snapshot].map(([session, stream]) => [session, [...stream]]))

@@ -52,7 +52,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
   const ups = createUps(verdict, setup.isDurable)
   const downs = createDowns(verdict, setup.streamTtlMs < HEALING_MS / 2)
   const isHasty = (name: string): boolean => pages.find((page) => page.name === name)?.browser.isParting === true
-  const talks = createTalks(verdict, { ...ups, ...downs, isHasty })
+  const talks = createTalks(verdict, { ...ups, ...downs, isHasty }, setup.isGreeting)
   const attached = new Map<string, Set<Link>>()
   const wire = createWire(world, {
     ...{ seed, ...setup },
@@ -104,7 +104,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     const isBinary = setup.isBinary === true && mayBeBinary
     const { isGiven } = disk
     const mayDrain = steps.some(({ type }) => type === 'drain')
-    const page = { seed, setup, name, isBinary, wire, store, isGiven, mayDrain, note }
+    const page = { seed, setup, name, isBinary, wire, store, isGiven, mayDrain, note, met: () => talks.met(name) }
     pages.push(createPage(world, { ...page, verdict, ups, downs, nextNumber }))
   }
 

@@ -67,6 +67,8 @@ interface Surroundings {
   readonly downs: Downs
   /** The next number of a message. */
   nextNumber(): number
+  /** The application is told of its session. */
+  met(): void
 }
 
 /** Errors of the lifecycle that say that one side does not keep to the protocol. */
@@ -76,7 +78,7 @@ const PROTOCOL_ERRORS = new Set(['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK', 'PROTOC
 const TRY_AGAIN_MS = 300
 
 export function createPage(world: World, surroundings: Surroundings): Page {
-  const { seed, setup, name, isBinary, wire, store, note, verdict, ups, downs, nextNumber } = surroundings
+  const { seed, setup, name, isBinary, wire, store, note, verdict, ups, downs, nextNumber, met } = surroundings
   const { check, count } = verdict
   if (isBinary) count('speaks MessagePack')
   const browser = createBrowser(world, {
@@ -141,6 +143,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
         queueMicrotask(() => queueMicrotask(() => isConnected && downs.listening(name)))
       })
     on('state', ifAlive(look))
+    if (setup.isGreeting) on('session', ifAlive(greet))
     on(
       'stored',
       ifAlive((delivery) => ups.stored(known(delivery))),
@@ -162,6 +165,13 @@ export function createPage(world: World, surroundings: Surroundings): Page {
       ifAlive((gap) => downs.gap(name, gap)),
     )
     on('error', ifAlive(complain))
+  }
+
+  /** Asks what it would ask to be in its rooms. */
+  function greet(): void {
+    met()
+    count('greeted')
+    ask({ handlerMs: 0, isBad: false, padding: 0 }, {})
   }
 
   function look(state: ClientState): void {
@@ -235,22 +245,24 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     if (lastWords) count('last words')
   }
 
+  function ask(wish: Wish, { timeoutMs = Infinity, abortAfterMs }: Parameters<Page['ask']>[1]): void {
+    const number = nextNumber()
+    world.note(() => `${name} asks ${number}`)
+    ups.sent(number, name, 'request', wish.isBad)
+    const controller = new AbortController()
+    if (abortAfterMs !== undefined) world.after(abortAfterMs, () => isAlive && controller.abort())
+    client.request('ask', order(number, wish), { timeoutMs, signal: controller.signal }).then(
+      (result) => isAlive && ups.answered(number, result),
+      (error: unknown) => isAlive && ups.unanswered(number, codeOf(error)),
+    )
+  }
+
   return {
     name,
     client,
     browser,
     send,
-    ask(wish, { timeoutMs = Infinity, abortAfterMs }) {
-      const number = nextNumber()
-      world.note(() => `${name} asks ${number}`)
-      ups.sent(number, name, 'request', wish.isBad)
-      const controller = new AbortController()
-      if (abortAfterMs !== undefined) world.after(abortAfterMs, () => isAlive && controller.abort())
-      client.request('ask', order(number, wish), { timeoutMs, signal: controller.signal }).then(
-        (result) => isAlive && ups.answered(number, result),
-        (error: unknown) => isAlive && ups.unanswered(number, codeOf(error)),
-      )
-    },
+    ask,
     flash(padding = 0) {
       const number = nextNumber()
       ups.sent(number, name, 'volatile', false)

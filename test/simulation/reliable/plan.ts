@@ -36,6 +36,8 @@ export interface Setup {
   readonly meetsAfterMs?: number
   /** What becomes of messages that the outbox's store does not take; absent: they fail. */
   readonly whenUnavailable?: 'memory'
+  /** Whether pages ask something at each welcome, before all else. */
+  readonly isGreeting?: true
   /** Whether the server speaks MessagePack beside JSON, and pages speak the one or the other. */
   readonly isBinary?: true
 }
@@ -212,6 +214,9 @@ function drawBusyPlan(seed: number, chance: Chance): Plan {
 /** In so many runs the server has a codec beside JSON. */
 const BINARY_CHANCE = 0.2
 
+/** In so many runs pages ask something at each welcome. */
+const GREETING_CHANCE = 0.1
+
 /** Draws the run that belongs to the seed. */
 export function drawPlan(seed: number): Plan {
   const slow = createChance(mix(seed, 9))
@@ -225,6 +230,7 @@ export function drawPlan(seed: number): Plan {
     ...drawSetup(chance),
     ...(late.chance(0.2) && { meetsAfterMs: late.between(1, 2_000) }),
     ...(isBinary && { isBinary }),
+    ...(createChance(mix(seed, 14)).chance(GREETING_CHANCE) && { isGreeting: true }),
   }
   const acts = [...drawTraffic(chance), ...drawFaults(chance), ...drawForgeries(createChance(mix(seed, 14)))]
   // From a chance of its own: the plans of before stay as they were.

@@ -203,7 +203,10 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
               else if (!(result instanceof Promise) && isMessage) downs.appended(id, numberOf(entry.payload))
               return result
             }
-            return ask(append, () => isMessage && downs.refused(id, numberOf(entry.payload)))
+            const appended = ask(append, () => isMessage && downs.refused(id, numberOf(entry.payload)))
+            // Of a session that the application has not met, nobody is told why it ended.
+            if (appended instanceof Promise) appended.catch(() => downs.excuse(id, 'failed'))
+            return appended
           },
           acknowledge: (id, epoch, sequence) => ask(() => inner.acknowledge(id, epoch, sequence)),
           end: (id, epoch) => ask(() => inner.end(id, epoch)),

@@ -46,6 +46,8 @@ export interface Talks {
   up(link: Link, text: string): void
   down(link: Link, text: string): void
   heard(link: Link, text: string): void
+  /** The application of the page is told of its session. */
+  met(page: string): void
 }
 
 interface TalkListener {
@@ -69,7 +71,10 @@ const NEWS = /^\{"t":"(?:greeting|welcome|a)"/
 /** Only a peer that breaks the protocol is told these. */
 const PROTOCOL_ERRORS = new Set(['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK', 'RATE_LIMITED'])
 
-export function createTalks({ check, count }: Verdict, listener: TalkListener): Talks {
+/** @param isGreeting whether the applications of pages speak first on each connection */
+export function createTalks({ check, count }: Verdict, listener: TalkListener, isGreeting = false): Talks {
+  /** The pages that have not been told of the session on their connection. */
+  const unmet = new Set<string>()
   const talks = new Map<number, Talk>()
   /** `writer:sequence` → the link that carried it first. */
   const firstLinks = new Map<string, number>()
@@ -99,6 +104,7 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener): 
   function checkMessage(link: Link, talk: Talk, { w = talk.writer, s, u, d }: UpFrame): void {
     const id = `${w}:${s}`
     talk.writer = w
+    check(!unmet.has(link.page), 'wire-unmet', () => `${link.page} sends ${id} before its application is told`)
     check(!talk.sent.has(id), 'wire-twice', () => `${link.page} sends ${id} twice on one connection`)
     talk.sent.add(id)
     checkWindow(link, talk, w, s)
@@ -132,6 +138,7 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener): 
   }
 
   return {
+    met: (page) => void unmet.delete(page),
     up(link, text) {
       const talk = talkOf(link)
       if (text.startsWith('{"t":"a"')) listener.acknowledging(link.page, (JSON.parse(text) as UpFrame).s)
@@ -142,8 +149,11 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener): 
       check(talk.stage !== 'silent', 'wire-order', () => `${link.page} says ${text} before it was greeted`)
       const isHello = talk.stage === 'greeted'
       check(isHello === (t === 'hello'), 'wire-order', () => `${link.page} says ${text} when it is ${talk.stage}`)
-      if (t === 'hello') talk.stage = 'hello'
-      else if (t === 'skip') talk.writer = frame.w ?? ''
+      if (t === 'hello') {
+        talk.stage = 'hello'
+        if (isGreeting) unmet.add(link.page)
+      }
+      if (t === 'skip') talk.writer = frame.w ?? ''
       else if (t === 'm') checkMessage(link, talk, frame)
       else if (t === 'resume') {
         count('resume')

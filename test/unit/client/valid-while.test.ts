@@ -63,7 +63,12 @@ describe('validWhile', () => {
     let count = 0
     send('a', { validWhile: () => !!send(`from a ${++count}`) })
     const gone = send('b', { validWhile: () => client.outbox.clear() > 0 })
-    send('c', { validWhile: () => !!client.close() })
+    send('c', {
+      validWhile() {
+        void client.close()
+        return true
+      },
+    })
     await platform.settle()
 
     expect(platform.link.received).toEqual(['a', 'from a 1'])

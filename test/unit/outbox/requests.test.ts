@@ -30,7 +30,7 @@ function setUp() {
   }
   const requests = createRequests({
     outbox,
-    platform: { now: () => surroundings.now, wallNow: () => 1_000 + surroundings.now },
+    platform: { now: () => surroundings.now, wallNow: () => 1_000 + surroundings.now, createId: () => 'id' },
     cancel: ({ id }) => void log.push(`cancel ${id}`),
     progressed: () => void surroundings.turns++,
   })
