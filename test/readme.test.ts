@@ -1,16 +1,15 @@
-import { build } from 'esbuild'
-import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Client } from '../src/client/api.js'
 import { createClient } from '../src/client/client.js'
 import { reliable } from '../src/dialects/reliable/reliable.js'
 import { samplesOf } from '../scripts/samples.mjs'
 import { PlainWebSocket } from './support/clients.js'
+import { compileProgram, startProgram, type ServerProcess } from './support/processes.js'
 
 /** What README's server takes from the application around it: a table of members that outlives the process. */
 const APPLICATION = `
@@ -34,12 +33,12 @@ interface Chat {
 
 const folder = mkdtempSync(join(tmpdir(), 'readme-'))
 const clients: Client<Chat>[] = []
-let server: ChildProcess | undefined
+let server: ServerProcess | undefined
 
 afterEach(async () => {
   vi.unstubAllGlobals()
   await Promise.all(clients.map((client) => client.close()))
-  server?.kill('SIGKILL')
+  await server?.end()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -55,12 +54,7 @@ async function freePort(): Promise<number> {
 async function compile(port: number): Promise<string> {
   const sample = samplesOf(readFileSync('README.md', 'utf8')).get('server.ts') ?? ''
   const outfile = join(folder, 'server.mjs')
-  await build({
-    stdin: { contents: APPLICATION + sample.replace('8080', String(port)), loader: 'ts', resolveDir: resolve('.') },
-    ...{ outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'error' },
-    alias: { 'holdfast/server': resolve('src/server.ts') },
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire('/')" },
-  })
+  await compileProgram(APPLICATION + sample.replace('8080', String(port)), outfile)
   return outfile
 }
 
@@ -82,7 +76,7 @@ test(
     vi.stubGlobal('WebSocket', PlainWebSocket)
     const port = await freePort()
     const program = await compile(port)
-    const start = (): ChildProcess => (server = fork(program, [join(folder, 'members.json')]))
+    const start = (): ServerProcess => (server = startProgram(program, join(folder, 'members.json')))
     start()
     const [ann, bob] = [open(`ws://127.0.0.1:${port}`, 'ann'), open(`ws://127.0.0.1:${port}`, 'bob')]
     await ann.client.request('join', { room: 'lobby' })
@@ -90,8 +84,8 @@ test(
     await ann.client.send('message', { text: 'before' }).delivered
     await vi.waitFor(() => expect(bob.heard).toEqual(['before']), 5_000)
 
-    server?.kill('SIGKILL')
-    await vi.waitFor(() => expect(bob.client.getState().status).toBe('waiting'), 5_000)
+    await server?.end()
+    await vi.waitFor(() => expect(bob.client.getState().status).not.toBe('connected'), 5_000)
     start()
     await vi.waitFor(() => expect(bob.gaps).toHaveLength(1), 10_000)
     await ann.client.send('message', { text: 'after' }).delivered

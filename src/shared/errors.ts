@@ -70,6 +70,7 @@ export type ErrorCode =
   | 'UPGRADE_IGNORED'
   | 'COOKIES_WITHHELD'
   | 'NOT_LISTENING'
+  | 'MEMORY_NOT_SHARED'
   | 'RETRY_LATER'
 
 /** What was thrown, in words: whatever it is, since even an error may refuse to be printed. */

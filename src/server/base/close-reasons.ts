@@ -85,6 +85,13 @@ export function endError(reason: EndReason): HoldfastError | undefined {
   return reason === 'failed' ? serverFailed() : undefined
 }
 
+/** Two processes answer for one address, and each has a memory of its own. */
+export const notShared = (what: string): HoldfastError =>
+  new HoldfastError(
+    'MEMORY_NOT_SHARED',
+    `${what}: memoryStreams() is the memory of one process, so that sessions, rooms and the record of what was handled are not shared. Run one process, or give all of them one store of your own, or send each client to the same process (sticky sessions)`,
+  )
+
 export const notReady = (): HoldfastError => new HoldfastError('SERVER_FAILED', 'The server is not ready')
 
 export const serverFailed = (): HoldfastError => new HoldfastError('STORAGE_FAILED', 'The server failed')

@@ -3,7 +3,7 @@ import { NUMBER_MAX } from '../../shared/validate.js'
 import type { StreamsPlatform } from '../stores/stream-store.js'
 
 /** Clocks, chance and timers of the engine; the simulation has its own. */
-export interface ServerPlatform extends StreamsPlatform {
+export interface ServerPlatform extends Omit<StreamsPlatform, 'onForeign' | 'onOverflow'> {
   /** Milliseconds since 1970. */
   wallNow(): number
   /** Uniform in [0, 1). */

@@ -14,7 +14,7 @@ import type {
   SessionView,
 } from '../base/api.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
-import { closingOf } from '../base/close-reasons.js'
+import { closingOf, notShared } from '../base/close-reasons.js'
 import { ServerEmitter } from './server-emitter.js'
 import { SessionRegistry } from './session-registry.js'
 import type { AttachResult, ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
@@ -112,6 +112,8 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
     const streams = options.streams.open({
       now: () => platform.now(),
       createId: () => platform.createId(),
+      wallNow: () => platform.wallNow(),
+      onForeign: () => this.report(notShared('A client was welcomed by another, younger process for this address')),
       onOverflow: (id) => this.#sessions.overflowed(id),
     })
     const timed = new TimedStreams(streams, options.storeTimeoutMs, () => platform.now(), deadlines)

@@ -31,6 +31,8 @@ export interface ListeningServer {
 export interface ListeningServerHandlers extends UpgradeHandlers, OwnRequestHandlers {
   /** No new client is accepted; the others are about to be closed with 1001. */
   closing(): void
+  /** It listens. */
+  started?(): void
   /** It does not listen, and nobody waits for `listening`. Returns whether somebody was told. */
   failed(error: HoldfastError): boolean
 }
@@ -107,11 +109,13 @@ function openHome(
   const closing = new AbortController()
   const address = addressOf(http, closing.signal, options.path)
   let listening: Promise<ServerAddress> | undefined
-  address.catch((cause: unknown) => {
-    if (listening || closing.signal.aborted) return
-    // The process goes on, and says at its end that something went wrong.
-    if (!handlers.failed(notListening(cause))) process.exitCode ??= 1
-  })
+  address
+    .then(() => handlers.started?.())
+    .catch((cause: unknown) => {
+      if (listening || closing.signal.aborted) return
+      // The process goes on, and says at its end that something went wrong.
+      if (!handlers.failed(notListening(cause))) process.exitCode ??= 1
+    })
   const unbind = upgrades.bind(http)
   // `address` rejects with the errors of a server of our own; an attached one has listeners of its owner.
   own?.on('error', () => {})

@@ -1,16 +1,20 @@
+import cluster from 'node:cluster'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Contract, Untyped } from '../../shared/contract.js'
+import type { HoldfastError } from '../../shared/errors.js'
 import { SUBPROTOCOL } from '../../protocol/frames.js'
 import type { ServerEvents, SessionControl } from '../base/api.js'
 import { check, requireInteger, withDefaults } from '../../shared/validate.js'
 import { createEngine, type DrainOptions } from '../engine/engine.js'
 import type { Refusal } from './handshake.js'
+import { notShared } from '../base/close-reasons.js'
 import { checkListenOptions, LISTEN_DEFAULTS, type ListenOptions, type ServerAddress } from './listen-options.js'
 import { listen } from './listening-server.js'
 import { ENGINE_DEFAULTS, resolveOptions, type EngineOptions, type Identity } from '../base/options.js'
 import { nodePlatform } from '../base/platform.js'
 import { Refusals } from './refusals.js'
+import type { StreamStore } from '../stores/stream-store.js'
 import { bindSocket } from './ws-adapter.js'
 
 /** Options of `createServer`. Every one has a default. */
@@ -108,10 +112,11 @@ export function createServer<C extends Contract = Untyped, I extends Identity = 
   check('path', path, 'a string that starts with "/"', isPath)
   const isElsewhere = [options.port, options.host, options.server].some((one) => one !== undefined)
   check('noServer', noServer, 'false when port, host or server is given', !noServer || !isElsewhere)
-  const { limits, codec } = resolveOptions(engineOptions)
+  const { limits, codec, streams } = resolveOptions(engineOptions)
   const subprotocols = [SUBPROTOCOL, ...(codec ? [codec.subprotocol] : [])]
   const isOurs = (request: IncomingMessage): boolean => offersProtocol(request, subprotocols)
   const engine = createEngine<C, I>(engineOptions, nodePlatform)
+  const tellWorker = workerCheck(streams, (error) => engine.report(error))
   const refusals = new Refusals((error, kind) => engine.report(error, undefined, kind))
   const listeningServer = listen(
     options,
@@ -123,11 +128,15 @@ export function createServer<C extends Contract = Untyped, I extends Identity = 
     {
       isOurs,
       refuse: (request) => (isOurs(request) ? undefined : noProtocol(subprotocols)),
-      opened: (client, request) => bindSocket(engine, client, request),
+      opened(client, request) {
+        tellWorker()
+        bindSocket(engine, client, request)
+      },
       refused: (refusal, request) => refusals.add(refusal, request),
       ignored: (why, request) => refusals.ignored(why, request),
       isReady: () => engine.isOpen,
       closing: () => engine.close(),
+      started: tellWorker,
       failed: (error) => engine.report(error),
     },
   )
@@ -158,6 +167,15 @@ export function createServer<C extends Contract = Untyped, I extends Identity = 
     drain: (drainOptions) => engine.drain(drainOptions),
     handleUpgrade: (request, socket, head) => listeningServer.handleUpgrade(request, socket, head),
     close: () => listeningServer.close(),
+  }
+}
+
+/** Tells once, when the server has begun, that the workers of a cluster do not share their memory. */
+function workerCheck({ isLocal }: StreamStore, report: (error: HoldfastError) => void): () => void {
+  let isDue = cluster.isWorker && isLocal === true
+  return () => {
+    if (isDue) report(notShared('This is a worker of node:cluster'))
+    isDue = false
   }
 }
 

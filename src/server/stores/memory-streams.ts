@@ -2,6 +2,7 @@ import type { Body } from '../../protocol/codec.js'
 import { copyStreams, lostReason, startStream, type Stream } from './memory-stream.js'
 import type { Cursor } from './stream-store.js'
 import { createCursorTable, type CursorTable } from './memory-cursors.js'
+import { createStoreTag, type StoreTag } from './store-tag.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
 import type { Attached, AttachRequest, Streams, StreamsPlatform, StreamStore } from './stream-store.js'
 
@@ -75,6 +76,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
   let totalBytes = 0
   let generation = 0
   let openings = 0
+  let storeTag: StoreTag | undefined
   /** The last opening that has sent something to many. No memory goes back on that: it is safer to believe it. */
   let lastSharer = 0
 
@@ -135,16 +137,26 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
     drop(stream, count)
   }
 
-  function open({ now, createId, onOverflow = () => {} }: StreamsPlatform): Streams {
+  function open(platform: StreamsPlatform): Streams {
+    const { now, createId, wallNow, onForeign, onOverflow = () => {} } = platform
+    if (wallNow) storeTag ??= createStoreTag(wallNow(), createId())
     const life = createId()
     const opening = ++openings
     const sizes = new Sizes()
     let tags = 0
+    let hasMetForeign = false
 
     const held = (id: string, epoch: number): Stream | undefined => {
       expire(now())
       const stream = streams.get(id)
       return stream?.status === 'live' && stream.epoch === epoch ? stream : undefined
+    }
+
+    /** With clients that come and go between two processes it happens all the time: told once. */
+    const meet = (unknown: string): void => {
+      if (hasMetForeign || !wallNow || !storeTag?.isYounger(unknown, wallNow())) return
+      hasMetForeign = true
+      onForeign?.()
     }
 
     const witness = (): string => `${life}.${generation}`
@@ -155,11 +167,13 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
       attach({ user, stream: wanted, isKnown = false, writers }: AttachRequest): Attached | 'superseded' {
         expire(now())
         const known = wanted && streams.get(wanted.id)
+        if (wanted && !known) meet(wanted.id)
         const count = wanted?.c ?? Infinity
         if (known?.user === user && count <= known.resumptions) return 'superseded'
         const lost = wanted && lostReason(known, user, wanted, { generation, opening, lastSharer, isKnown })
         if (wanted && known && lost && lost !== 'user') remove(wanted.id)
-        const [id, stream] = wanted && known && !lost ? [wanted.id, known] : [createId(), startStream(user)]
+        const [id, stream] =
+          wanted && known && !lost ? [wanted.id, known] : [storeTag?.mark(createId()) ?? createId(), startStream(user)]
         if (wanted && !lost) trim(stream, wanted.s)
         stream.epoch++
         stream.generation = generation
@@ -216,6 +230,7 @@ export function createMemoryStreams(options: MemoryStreamsOptions = {}): MemoryS
   }
 
   return {
+    isLocal: true,
     open,
     snapshot: () => ({ streams: copyStreams(streams), cursors: cursors.copy() }),
     restore(snapshot, isBlind = false) {

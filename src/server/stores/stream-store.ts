@@ -111,6 +111,13 @@ export interface StreamsPlatform {
   now(): number
   /** 128 random bits as text. */
   createId(): string
+  /** Milliseconds since 1970. */
+  wallNow?(): number
+  /**
+   * A client wanted a stream of another process, which has welcomed it while this one was there: the two share nothing. Called once. Has
+   * no effect before the operation under way is over.
+   */
+  onForeign?(): void
   /** This stream has ended to make room for others. Has no effect before the operation under way is over. */
   onOverflow?(id: string): void
 }
@@ -120,5 +127,7 @@ export interface StreamsPlatform {
  * that opens it resumes the sessions. Each opening has its own tags, and has not seen what earlier openings have seen.
  */
 export interface StreamStore {
+  /** Whether it is the memory of one process, so that sessions do not resume at another. Default: false. */
+  readonly isLocal?: boolean
   open(platform: StreamsPlatform): Streams
 }
