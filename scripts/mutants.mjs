@@ -254,7 +254,7 @@ export const MUTANTS = [
   {
     name: 'client says nothing of a gap',
     file: 'src/dialects/reliable/reliable-protocol.ts',
-    from: "if (gap.fromServer || gap.toServer) events.push({ type: 'gap', gap })",
+    from: "if (fromServer || gap.toServer) events.push({ type: 'gap', gap })",
     to: '',
   },
   {
@@ -327,6 +327,30 @@ export const MUTANTS = [
     name: 'requests wait for answers that were lost with the session',
     file: 'src/dialects/reliable/reliable-protocol.ts',
     from: "if (!resumed) events.push({ type: 'repliesLost' })",
+    to: '',
+  },
+  {
+    name: 'an answer that the link has lost is not sent again',
+    file: 'src/dialects/reliable/reliable-protocol.ts',
+    from: 'owed.push(...answers.values())\n',
+    to: '',
+  },
+  {
+    name: 'an answer that is made while the link is down is not kept',
+    file: 'src/dialects/reliable/reliable-protocol.ts',
+    from: 'answers.set(replyTo, frame)\n',
+    to: "if (stage === 'live') answers.set(replyTo, frame)\n",
+  },
+  {
+    name: 'server loses the answer to what it asks',
+    file: 'src/server/session/asks.ts',
+    from: 'else ask.succeed(data)\n',
+    to: '',
+  },
+  {
+    name: 'an ask is open for ever when its session has ended',
+    file: 'src/server/session/session.ts',
+    from: 'this.#asks?.end()\n',
     to: '',
   },
   {

@@ -71,7 +71,6 @@ const LONG_FUNCTIONS: Record<string, number[]> = {
   createConnection: [85],
   createCore: [89],
   createOutbox: [74],
-  createReliableProtocol: [71],
 }
 
 /** Private words in names, and the field's words for them. A word is written as in `takeOut`, `takeOuts` or `take-out.ts`. */

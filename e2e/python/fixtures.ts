@@ -10,6 +10,7 @@ interface Numbers {
     double: { params: number; result: number }
     fail: { params: string; result: never }
   }
+  asks: { half: { params: unknown; result: number }; unknown: { params: undefined; result: undefined } }
 }
 
 /** A companion server, whose only user shows "secret", and the faulty way to it. */

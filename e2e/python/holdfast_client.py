@@ -34,6 +34,7 @@ class Client:
     def __init__(self, url, auth=lambda: None, on_message=lambda *_: None, on_gap=lambda *_: None):
         self.url, self.auth, self.on_message, self.on_gap = url, auth, on_message, on_gap
         self.on_fact = lambda fact: None  # Hears of welcomes, errors and closes: for tests and the curious.
+        self.handlers, self.answers = {}, {}  # By name; by the id of the ask, until the server has them.
         self.retry_s = 0.5, 30
         self.sender = Sender()
         self.websocket, self.out, self.greeting, self.is_closed = None, None, None, False
@@ -50,6 +51,10 @@ class Client:
         settled = self.sender.add(event, data, is_request)
         self.flush()
         return settled
+
+    def handle(self, name, handler):
+        """Answers what the server asks by this name. §7, asks"""
+        self.handlers[name] = handler
 
     def send_volatile(self, event, data=None):
         if self.websocket is not None and self.is_welcome:
@@ -177,6 +182,10 @@ class Client:
             self.lose_stream()
             self.sender.lose_results()
         self.session = frame["session"]
+        if not frame["resumed"]:
+            self.answers.clear()
+        for answer in self.answers.values():
+            self.put(answer)
         if "held" in frame:
             self.put({"t": "resume", "writers": self.sender.rewind()})
 
@@ -184,12 +193,30 @@ class Client:
         self.session, self.last, self.tag, self.resumptions = None, 0, None, 0
 
     def on_a(self, frame):
+        for ask in frame.get("r", []):
+            self.answers.pop(ask, None)
         if not self.sender.settle(frame.get("w"), frame.get("no", [])):
             raise Leave(4400, f"BAD_ACK: {frame['w']}, some of which was never sent")
 
     def on_m(self, frame):
         if self.is_new(frame):
-            self.on_message(frame["e"], frame.get("d"))
+            if "r" in frame:
+                self.answer(frame)
+            else:
+                self.on_message(frame["e"], frame.get("d"))
+
+    def answer(self, ask):
+        """§7.6 to 7.8"""
+        answer, handler = {"t": "r", "id": ask["r"]}, self.handlers.get(ask["e"])
+        if handler is None:
+            answer["error"] = {"code": "NO_HANDLER", "message": ask["e"]}
+        else:
+            try:
+                answer["d"] = handler(ask.get("d"))
+            except Exception as error:
+                answer["error"] = {"code": "REJECTED", "message": str(error)}
+        self.answers[ask["r"]] = answer
+        self.put(answer)
 
     def on_r(self, frame):
         if self.is_new(frame):

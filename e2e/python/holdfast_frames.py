@@ -88,6 +88,10 @@ def rejections(value):
     )
 
 
+def identifiers(value):
+    return isinstance(value, list) and all(identifier(one) for one in value)
+
+
 OPTIONAL = {"g", "c"}  # Of hello.stream; no other record has fields that may be absent.
 
 FRAMES = {
@@ -110,6 +114,7 @@ FRAMES = {
         "skip": {"w": identifier, "s": seq},
         "cancel": {"w": identifier, "s": seq},
         "a": {"s": seq},
+        "r": {"id": identifier, "d?": anything, "error?": record(code=text, message=text)},
         "v": {"e": name, "d?": anything},
         "p": {},
         "o": {},
@@ -132,8 +137,8 @@ FRAMES = {
             "held?": exactly(True),
             "spread?": count,
         },
-        "a": {"w": by_writer(count), "no?": rejections},
-        "m": {"s": seq, "g": identifier, "e": name, "d?": anything},
+        "a": {"w": by_writer(count), "no?": rejections, "r?": identifiers},
+        "m": {"s": seq, "g": identifier, "e": name, "d?": anything, "r?": identifier},
         "r": {
             "s": seq,
             "g": identifier,

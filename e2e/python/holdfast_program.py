@@ -27,6 +27,11 @@ def say_end(task):
         say(ended=task.exception() and task.exception().code)
 
 
+def half(number):
+    say(halved=number)
+    return number / 2
+
+
 async def main(url, *credentials):
     left = list(credentials)
     client = Client(
@@ -36,6 +41,7 @@ async def main(url, *credentials):
         on_gap=lambda lost, has_forgotten: say(gap=lost, forgotten=has_forgotten),
     )
     client.on_fact = lambda fact: say(**fact)
+    client.handle("half", half)
     client.retry_s = 0.02, 0.2
     running, reports = asyncio.create_task(client.run()), []
     running.add_done_callback(say_end)

@@ -73,6 +73,28 @@ test('the Python client gets replies and rejections', async ({ run, open }) => {
   expect(handled.map(({ number }) => number)).toEqual([1, 2])
 })
 
+test('the Python client answers what it is asked, also where the link loses the answer', async ({ run, open }) => {
+  const { link, sessions } = await open()
+  const client = await run('holdfast_program.py', link.url, 'secret')
+  await client.line((line) => 'resumed' in line)
+  const [session] = sessions
+  const codeOf = (answer: Promise<unknown> | undefined): Promise<unknown> | undefined =>
+    answer?.catch((error: unknown) => (error as { code: string }).code)
+
+  expect(await session?.ask('half', 42)).toBe(21)
+  expect(await codeOf(session?.ask('half', 'no number'))).toBe('REJECTED')
+  expect(await codeOf(session?.ask('unknown'))).toBe('NO_HANDLER')
+
+  link.blackhole('up')
+  const late = session?.ask('half', 2)
+  await client.line(({ halved }) => halved === 2)
+  link.cut()
+  await link.heal()
+  expect(await late).toBe(1)
+  expect(valuesOf(client.lines, 'halved')).toEqual([42, 'no number', 2])
+  expect(valuesOf(client.lines, 'gap')).toEqual([])
+})
+
 test('the Python client is refused with 4401, and accepted with a fresh credential', async ({ run, open }) => {
   const { link } = await open()
 

@@ -14,6 +14,7 @@ interface Chat {
   fromServer: { message: string }
   toServer: { message: string }
   requests: { double: { params: number; result: number }; fail: { params: string; result: never } }
+  asks: { confirm: { params: string; result: string }; fail: { params: undefined; result: never } }
 }
 
 /** What a test needs of its server. */
@@ -94,6 +95,27 @@ test('requests are answered, fail with the server’s words, time out and abort'
   }, url)
 
   expect(outcomes).toEqual(['REQUEST_TIMEOUT', 'REQUEST_ABORTED', ['REJECTED', 'no such room'], 42, 0])
+})
+
+test('the server asks, and the page answers, past messages that wait for that', async ({ page, serve }) => {
+  const { url, sessions } = await serve()
+  await page.evaluate((target) => {
+    const client = Holdfast.createClient({ url: target, dialect: Holdfast.reliable() })
+    client.handle('confirm', async (text) => `${String(text)}: yes`)
+    client.handle('fail', () => {
+      throw new Error('not now')
+    })
+    client.lifecycle.on('error', () => {})
+    client.connect()
+    return new Promise<void>((resolve) => {
+      client.lifecycle.on('state', ({ status }) => status === 'connected' && resolve())
+    })
+  }, url)
+  const [session] = sessions
+
+  expect(await session?.ask('confirm', 'sure?')).toBe('sure?: yes')
+  await expect(session?.ask('fail')).rejects.toMatchObject({ code: 'REJECTED', message: 'not now' })
+  await expect(session?.ask('confirm', 'sure?', { timeoutMs: 1 })).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT' })
 })
 
 test('a server that only echoes the subprotocol is told from ours', async ({ page }) => {

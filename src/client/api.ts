@@ -1,4 +1,5 @@
 import type {
+  Asks,
   Contract,
   EventName,
   FromServer,
@@ -12,6 +13,7 @@ import type {
 } from '../shared/contract.js'
 import type { Gap } from '../dialects/dialect.js'
 import type { HoldfastError } from '../shared/errors.js'
+import type { MaybePromise } from '../shared/maybe-promise.js'
 import type { IterateOptions, ListenOptions } from '../shared/emitter.js'
 import type { Delivery } from '../outbox/delivery.js'
 import type { OutboxItem } from '../outbox/outbox-item.js'
@@ -100,6 +102,20 @@ export interface Client<C extends Contract = Untyped> {
   on<Name extends EventName<FromServer<C>>>(
     event: Name,
     listener: (payload: FromServer<C>[Name]) => unknown,
+    options?: ListenOptions,
+  ): () => void
+  /**
+   * Answers what the server asks by `session.ask`, with what the handler returns or its promise resolves to. What it throws
+   * fails the ask with its message. The answer survives the link, and is void once its session is lost. With `reliable()`,
+   * and with `socketIo()` for what a server emits with an acknowledgement. One name should have one handler: of several
+   * answers the first counts.
+   *
+   * @returns unbinds the handler
+   * @example client.handle('confirm', async ({ text }) => dialog.confirm(text))
+   */
+  handle<Name extends EventName<Asks<C>>>(
+    name: Name,
+    handler: (params: Params<Asks<C>[Name]>) => MaybePromise<Result<Asks<C>[Name]>>,
     options?: ListenOptions,
   ): () => void
   /** As `on`, for the next event only. */

@@ -3,6 +3,7 @@ import type { Audience } from '../dialects/listener-waits.js'
 import type { Entry } from '../outbox/delivery.js'
 import type { Outbox, OutboxNotice } from '../outbox/outbox-api.js'
 import type { Requests } from '../outbox/requests.js'
+import type { AnswerFailure } from '../shared/emitter.js'
 import type { Message } from '../protocol/codec.js'
 import type { ClientState } from './snapshot.js'
 
@@ -54,7 +55,7 @@ export interface Core {
   /** Sends one message past the queue, now or never; one with a key may wait for room. */
   sendVolatile(entry: Entry): void
   /** @throws {LocalProtocolError} `NOT_ENCODABLE` */
-  reply(replyTo: unknown, answer: unknown): void
+  reply(replyTo: unknown, answer: unknown, failure?: AnswerFailure): void
   /** Tells the application something when the turn ends. */
   notify(notice: Notice): void
 }

@@ -278,8 +278,8 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
       progressed()
     },
     sendVolatile: link.sendVolatile,
-    reply(replyTo, answer) {
-      protocol.reply?.(replyTo, answer)
+    reply(replyTo, answer, failure) {
+      protocol.reply?.(replyTo, answer, failure)
       progressed()
     },
     notify(notice) {

@@ -1,6 +1,6 @@
 import type { Contract, FromServer, RequestOptions, SendOptions } from '../shared/contract.js'
 import { LocalProtocolError, type HoldfastError } from '../shared/errors.js'
-import { createEmitter, type EventNames } from '../shared/emitter.js'
+import { createEmitter, type Answer, type EventNames } from '../shared/emitter.js'
 import { check, requireNumber, requireText, withDefaults } from '../shared/validate.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { Entry, type Delivery } from '../outbox/delivery.js'
@@ -61,7 +61,8 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
     switch (notice.type) {
       case 'message': {
         const { message, replyTo } = notice
-        const answer = replyTo === undefined ? undefined : (data: unknown) => core.reply(replyTo, data)
+        const answer: Answer | undefined =
+          replyTo === undefined ? undefined : (data, failure) => core.reply(replyTo, data, failure)
         return void application.emit(message.event as never, message.data as never, answer)
       }
       case 'state':
@@ -139,6 +140,8 @@ export function makeClient<C extends Contract>(clientOptions: ClientOptions, mak
     send,
     request: request as Client<C>['request'],
     on: application.on,
+    // What a listener returns is the answer where the server asks for one.
+    handle: application.on as unknown as Client<C>['handle'],
     once: application.once,
     events: application.events,
     getState: core.state,

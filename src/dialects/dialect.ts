@@ -6,6 +6,7 @@ import type { Body, Message, Received } from '../protocol/codec.js'
 import type { Notes } from '../platform/platform.js'
 import type { Heartbeat } from '../protocol/heartbeat.js'
 import type { HoldfastError } from '../shared/errors.js'
+import type { AnswerFailure } from '../shared/emitter.js'
 import type { Audience } from './listener-waits.js'
 
 /** What a client may have missed, or its server forgotten. Told once for each loss, when the connection is back. */
@@ -118,8 +119,13 @@ export interface ClientProtocol {
   ping?(): void
   /** The frames of one message past the queue; undefined where it cannot go at once. */
   volatileFrames(event: string, body: Body, room: number): readonly Body[] | undefined
-  /** The application's answer to a message that had `replyTo`. @throws {LocalProtocolError} `NOT_ENCODABLE` */
-  reply?(replyTo: unknown, answer: unknown): void
+  /**
+   * The application's answer to a message that had `replyTo`.
+   *
+   * @param failure why there is none
+   * @throws {LocalProtocolError} `NOT_ENCODABLE`
+   */
+  reply?(replyTo: unknown, answer: unknown, failure?: AnswerFailure): void
   /** Nobody waits for the reply to this request any more. */
   cancel?(request: Entry): readonly ProtocolEvent[]
   authenticate?(credential: unknown): void

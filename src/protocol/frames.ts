@@ -10,6 +10,12 @@ export type Sequences = Readonly<Record<string, number>>
 /** A rejected message: writer, sequence, code, message. */
 export type Rejection = readonly [writer: string, sequence: number, code: string, message: string]
 
+/** Why something was not answered. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+}
+
 /** Frames from the client to the server. */
 export type UpFrame =
   | {
@@ -22,6 +28,7 @@ export type UpFrame =
   | { t: 'm'; w?: string; s: number; e: string; d?: unknown; u?: 1; r?: 1; age?: number }
   | { t: 'skip' | 'cancel'; w: string; s: number }
   | { t: 'a'; s: number }
+  | { t: 'r'; id: string; d?: unknown; error?: Failure }
   | { t: 'v'; e: string; d?: unknown }
   | { t: 'auth'; auth: unknown }
   | { t: 'p' | 'o' | 'bye' }
@@ -45,7 +52,7 @@ export type DownFrame =
       held?: true
       spread?: number
     }
-  | { t: 'm'; s: number; g: string; e: string; d?: unknown }
+  | { t: 'm'; s: number; g: string; e: string; d?: unknown; r?: string }
   | {
       t: 'r'
       s: number
@@ -53,9 +60,9 @@ export type DownFrame =
       w: string
       n: number
       d?: unknown
-      error?: { readonly code: string; readonly message: string }
+      error?: Failure
     }
-  | { t: 'a'; w: Sequences; no?: readonly Rejection[] }
+  | { t: 'a'; w: Sequences; no?: readonly Rejection[]; r?: readonly string[] }
   | { t: 'v'; e: string; d?: unknown }
   | { t: 'reauth'; within: number }
   | { t: 'drain'; after: number }
@@ -102,6 +109,8 @@ const isRejections: Check = (value) =>
   Array.isArray(value) &&
   value.every((one) => Array.isArray(one) && isId(one[0]) && isSequence(one[1]) && isText(one[2]) && isText(one[3]))
 
+const isIds: Check = (value) => Array.isArray(value) && value.every(isId)
+
 const wrongField = (shape: Shape, frame: Record<string, unknown>): string | undefined => {
   for (const field in shape) if (!shape[field]?.(frame[field])) return field
   return undefined
@@ -109,6 +118,7 @@ const wrongField = (shape: Shape, frame: Record<string, unknown>): string | unde
 
 const NOTHING: Shape = {}
 const VOLATILE: Shape = { e: isName, d: isAny }
+const isFailure = /* @__PURE__ */ maybe(/* @__PURE__ */ has({ code: isText, message: isText }))
 
 // Each side's bundle holds only the shapes that it reads: a bundler drops the pure call that nobody needs.
 const UP: Readonly<Record<string, Shape>> = /* @__PURE__ */ (() => ({
@@ -122,6 +132,7 @@ const UP: Readonly<Record<string, Shape>> = /* @__PURE__ */ (() => ({
   skip: { w: isId, s: isSequence },
   cancel: { w: isId, s: isSequence },
   a: { s: isSequence },
+  r: { id: isId, d: isAny, error: isFailure },
   v: VOLATILE,
   auth: { auth: isPresent },
   p: NOTHING,
@@ -145,9 +156,9 @@ const DOWN: Readonly<Record<string, Shape>> = /* @__PURE__ */ (() => ({
     held: maybe((value) => value === true),
     spread: maybe(isCount),
   },
-  m: { s: isSequence, g: isId, e: isName, d: isAny },
-  r: { s: isSequence, g: isId, w: isId, n: isSequence, d: isAny, error: maybe(has({ code: isText, message: isText })) },
-  a: { w: isMap(isCount), no: maybe(isRejections) },
+  m: { s: isSequence, g: isId, e: isName, d: isAny, r: maybe(isId) },
+  r: { s: isSequence, g: isId, w: isId, n: isSequence, d: isAny, error: isFailure },
+  a: { w: isMap(isCount), no: maybe(isRejections), r: maybe(isIds) },
   v: VOLATILE,
   reauth: { within: isCount },
   drain: { after: isCount },

@@ -6,11 +6,13 @@
  *   fromServer: { message: { from: string; text: string }; typing: { who: string } }
  *   toServer: { message: { text: string } }
  *   requests: { join: { params: { room: string }; result: { members: string[] } } }
+ *   asks: { confirm: { params: { text: string }; result: boolean } }
  * }
  * const client = createClient<Chat>({ url: 'wss://example.com/live' })
  * client.on('message', (message) => message.text)     // typed
  * client.send('message', { text: 'hello' })           // typed
  * await client.request('join', { room: 'a' })         // typed
+ * client.handle('confirm', ({ text }) => confirm(text)) // typed
  * ```
  */
 export interface Contract {
@@ -20,6 +22,8 @@ export interface Contract {
   toServer?: object
   /** Request name → `{ params, result }`, for what the client asks and the server answers. */
   requests?: object
+  /** Ask name → `{ params, result }`, for what the server asks and the client answers. */
+  asks?: object
 }
 
 /** What `createClient` assumes without a contract: any event name, any payload, and `unknown` on receipt. */
@@ -27,6 +31,7 @@ export interface Untyped {
   fromServer: Record<string, unknown>
   toServer: Record<string, unknown>
   requests: Record<string, { params: unknown; result: unknown }>
+  asks: Record<string, { params: unknown; result: unknown }>
 }
 
 /** Event name → payload of what the server sends under contract `C`. */
@@ -37,6 +42,9 @@ export type ToServer<C extends Contract> = C extends { toServer: infer Events ex
 
 /** Request name → `{ params, result }` under contract `C`. */
 export type Requests<C extends Contract> = C extends { requests: infer Named extends object } ? Named : object
+
+/** Ask name → `{ params, result }` under contract `C`. */
+export type Asks<C extends Contract> = C extends { asks: infer Named extends object } ? Named : object
 
 /** What a request is asked with; `undefined` where the contract names nothing. */
 export type Params<Request> = Request extends { params: infer Given } ? Given : undefined

@@ -18,6 +18,14 @@ export interface IterateOptions extends ListenOptions {
 const LISTEN_DEFAULTS: Defaults<ListenOptions> = { signal: undefined }
 const ITERATE_DEFAULTS: Defaults<IterateOptions> = { signal: undefined, bufferMax: undefined }
 
+/** Why there is no answer: the reason of a listener that failed, or none where nobody listens. */
+export interface AnswerFailure {
+  readonly reason?: unknown
+}
+
+/** Takes what the listeners have answered. It may throw, where that cannot be sent. */
+export type Answer = (data: unknown, failure?: AnswerFailure) => void
+
 type Listener<Payload> = (payload: Payload) => unknown
 
 /** An emitter over a map of event → payload. Any event name is safe, `constructor` and `__proto__` included. */
@@ -29,9 +37,9 @@ export interface Events<Map> {
   count(event: keyof Map & string): number
   /**
    * Calls the listeners in the order they were bound; returns how many there are. Where somebody waits for an `answer`,
-   * they get what the first of them returned that returned something, once all have finished; nothing where all failed.
+   * they get what the first of them returned that returned something, once all have finished, or why there is nothing.
    */
-  emit<Name extends keyof Map & string>(event: Name, payload: Map[Name], answer?: (data: unknown) => void): number
+  emit<Name extends keyof Map & string>(event: Name, payload: Map[Name], answer?: Answer): number
 }
 
 /** Every event of a map, so that the compiler says which is forgotten. */
@@ -76,6 +84,7 @@ export function createEmitter<Map>(
           results?.push(result)
         } catch (thrown) {
           blameThis(thrown)
+          results?.push(Promise.reject(thrown))
         }
       })
       const off = (): void => {
@@ -114,21 +123,21 @@ export function createEmitter<Map>(
 
     emit(event, payload, answer) {
       const bound = listeners[event]
-      if (!bound) return 0
       const results: unknown[] | undefined = answer && []
       emitter.emit(event, payload as never, results)
       if (answer && results) answerWith(results, answer).catch(blame(event))
-      return bound.length
+      return bound ? bound.length : 0
     },
   }
   return events
 }
 
 /** What the listeners returned, or promised to. Throws what `answer` throws, which may be unable to send it. */
-async function answerWith(results: unknown[], answer: (data: unknown) => void): Promise<void> {
+async function answerWith(results: unknown[], answer: Answer): Promise<void> {
   const outcomes = await Promise.allSettled(results)
   const finished = outcomes.filter((outcome) => outcome.status === 'fulfilled')
-  if (finished.length) answer(finished.find(({ value }) => value !== undefined)?.value)
+  const [first = {}] = outcomes
+  answer(finished.find(({ value }) => value !== undefined)?.value, finished.length ? undefined : first)
 }
 
 /** Binds at once and buffers what it hears until the loop asks for it. Leaving the loop unbinds. */

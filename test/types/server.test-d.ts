@@ -1,10 +1,12 @@
 import { expectTypeOf, test } from 'vitest'
+import { createClient } from '../../src/index.js'
 import { createServer, type Identity, type Session, type UpgradeRequest } from '../../src/server.js'
 
 interface Chat {
   fromServer: { message: { text: string } }
   toServer: { message: { text: string } }
   requests: { join: { params: { room: string }; result: { members: string[] } } }
+  asks: { confirm: { params: { text: string }; result: boolean }; version: { params: undefined; result: string } }
 }
 
 interface Account {
@@ -32,6 +34,26 @@ test('a contract goes with it', () => {
   createServer<Chat>({ authenticate: account }).on('session', ({ identity }) => {
     expectTypeOf(identity).toEqualTypeOf<Readonly<Identity>>()
   })
+})
+
+test('asks are typed on both sides', () => {
+  createServer<Chat>().on('session', async (session) => {
+    expectTypeOf(await session.ask('confirm', { text: 'sure?' }, { timeoutMs: 5_000 })).toEqualTypeOf<boolean>()
+    expectTypeOf(await session.ask('version')).toEqualTypeOf<string>()
+    // @ts-expect-error there is no such ask
+    await session.ask('join', { room: 'a' })
+    // @ts-expect-error its params are others
+    await session.ask('confirm', { txt: 'sure?' })
+  })
+  const client = createClient<Chat>({ url: 'wss://example.com/live' })
+  client.handle('confirm', ({ text }) => text === 'sure?')
+  client.handle('version', async () => '1')
+  // @ts-expect-error the answer is of another type
+  client.handle('confirm', () => 'yes')
+  // @ts-expect-error that is an event
+  client.handle('message', () => true)
+  // @ts-expect-error that is an ask
+  client.on('confirm', () => true)
 })
 
 test('a user is needed', () => {

@@ -1,5 +1,9 @@
+import { sizeOf, type Body } from '../../protocol/codec.js'
 import type { UpFrame } from '../../protocol/frames.js'
 import type { Entry } from '../../outbox/delivery.js'
+import type { OutgoingFrame } from '../dialect.js'
+
+export const sized = (frame: Body): OutgoingFrame => ({ frame, bytes: sizeOf(frame) })
 
 /**
  * A message as it goes on the wire, without its payload.

@@ -1,6 +1,6 @@
 import { createAckSchedule, orderOf } from '../../protocol/acknowledgement.js'
 import { SUPERSEDED } from '../../protocol/close-codes.js'
-import { sizeOf, type Body } from '../../protocol/codec.js'
+import { isBody, sizeOf, type Body } from '../../protocol/codec.js'
 import type { FrameCodec } from '../../protocol/frame-codec.js'
 import { downFrame, type DownFrame, type Rejection, type Sequences, type UpFrame } from '../../protocol/frames.js'
 import { messageId } from '../../protocol/writer-id.js'
@@ -8,8 +8,9 @@ import { DeliveryError, RemoteProtocolError, type HoldfastError } from '../../sh
 import type { Outgoing } from '../../outbox/outbox-api.js'
 import type { ClientProtocol, Gap, OutgoingFrame, ProtocolEvent } from '../dialect.js'
 import type { ListenerWaits } from '../listener-waits.js'
+import { answerFrame } from './answer-frame.js'
 import { createAnswerWatch } from './answer-watch.js'
-import { messageFrame } from './message-frame.js'
+import { messageFrame, sized } from './message-frame.js'
 import type { Place, PlaceNote } from './place.js'
 import { greetingOf, type Greeting } from './greeting.js'
 import { createHeldMessages } from './held-messages.js'
@@ -43,6 +44,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
   const writers = createWriters()
   const acks = createAckSchedule()
   const watch = createAnswerWatch()
+  const answers = new Map<unknown, Body>() // Those that the server has not confirmed.
   let stage: 'away' | 'opened' | 'greeted' | 'welcomed' | 'live' = 'away'
   let greeting: Greeting
   let credential: unknown
@@ -53,7 +55,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
   let lostBy: string | undefined
   let isDraining = false
   /** Frames that go before any message. */
-  let owed: UpFrame[] = []
+  let owed: (UpFrame | Body)[] = []
   /** The server ignored what was in flight, and waits for `resume`. */
   let owesResume = false
   let owesAck = false
@@ -70,8 +72,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
       ...(credential !== undefined && { auth: credential }),
       ...(place && { stream: place }),
     })
-    const bytes = sizeOf(frame)
-    if (bytes > greeting.frame) throw helloTooLarge(bytes, greeting.frame)
+    if (sizeOf(frame) > greeting.frame) throw helloTooLarge(sizeOf(frame), greeting.frame)
     stage = 'welcomed'
     watch.introduced(now)
     return frame
@@ -79,34 +80,30 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
 
   function welcome({ session, resumed, lost, cursors, no, held, spread }: Welcome, now: number): ProtocolEvent[] {
     if (resumed && place?.id !== session) throw new RemoteProtocolError('BAD_FRAME', `The server resumes "${session}"`)
-    const hadPlace = place !== undefined || lostBy !== undefined
-    const gap: Gap = {
-      fromServer: hadPlace && !resumed,
-      toServer: writers.isForgotten(cursors),
-      reason: lostBy ?? lost ?? 'unknown',
-    }
+    const fromServer = !resumed && (place !== undefined || lostBy !== undefined)
+    const gap: Gap = { fromServer, toServer: writers.isForgotten(cursors), reason: lostBy ?? lost ?? 'unknown' }
     lostBy = undefined
     if (!resumed) place = { id: session, s: 0, c: 0 }
     stage = 'live'
     watch.start(now)
     const events: ProtocolEvent[] = [acknowledged(cursors, no, !resumed)]
     if (!resumed) events.push({ type: 'repliesLost' })
+    if (!resumed) answers.clear()
+    owed.push(...answers.values())
     if (held) {
       owesResume = true
       events.push({ type: 'rewind' })
     }
     const { heartbeat } = greeting
     events.push({ type: 'ready', sessionId: session, recovered: resumed, heartbeat, spreadMs: spread })
-    if (gap.fromServer || gap.toServer) events.push({ type: 'gap', gap })
+    if (fromServer || gap.toServer) events.push({ type: 'gap', gap })
     return events
   }
 
   /** The server has our hello. */
   const isIntroduced = (): boolean => stage === 'welcomed' || stage === 'live'
 
-  // Section 4: the way up.
-
-  /** The next message, if the window has room for it; a message that no server would take fails. */
+  /** The way up, section 4: the next message, if the window has room for it; a message that no server would take fails. */
   function nextMessage(outbox: Outgoing): OutgoingFrame | undefined {
     for (let entry = outbox.peek(); entry && fits(outbox, entry.frameBytes || entry.bytes); entry = outbox.peek()) {
       const { writer, sequence, event, body } = entry
@@ -168,8 +165,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     return eventOf(frame)
   }
 
-  // Everything that comes while the connection is up.
-
+  /** Everything that comes while the connection is up. */
   function hear(frame: DownFrame, now: number): readonly ProtocolEvent[] {
     switch (frame.t) {
       case 'm':
@@ -177,6 +173,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
         return take(frame, now)
       case 'a':
         mustBe('live', frame)
+        frame.r?.forEach((id) => answers.delete(id))
         return [acknowledged(frame.w, frame.no)]
       case 'v':
         return [messageOf(frame)]
@@ -205,7 +202,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     if (stage !== wanted) throw unexpected(frame)
   }
 
-  function nextControl(outbox: Outgoing): UpFrame | undefined {
+  function nextControl(outbox: Outgoing): UpFrame | Body | undefined {
     if (owesResume) {
       owesResume = false
       return { t: 'resume', writers: writers.resume(outbox) }
@@ -251,8 +248,8 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
       if (stage === 'greeted') return sized(hello(outbox, now))
       if (!isIntroduced()) return undefined
       const control = nextControl(outbox)
-      if (control?.t === 'p') watch.pinged(now)
-      if (control) return sized(codec.write(control))
+      if (!isBody(control) && control?.t === 'p') watch.pinged(now)
+      if (control) return sized(isBody(control) ? control : codec.write(control))
       const message = isDraining ? undefined : nextMessage(outbox)
       if (!message && stage === 'live') watch.owes(outbox.bytesInFlight + outbox.awaited, now)
       return message
@@ -264,6 +261,11 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
       if (stage !== 'live' || bytes > greeting.frame) return undefined
       watch.wrote(bytes)
       return [frame]
+    },
+    reply(replyTo, answer, failure) {
+      const frame = answerFrame(codec, String(replyTo), answer, failure, greeting.frame)
+      answers.set(replyTo, frame)
+      if (stage === 'live') owed.push(frame)
     },
     cancel({ writer, sequence }) {
       if (isIntroduced()) owed.push({ t: 'cancel', w: writer, s: sequence })
@@ -296,5 +298,3 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     leave: () => note.leave(place, told),
   }
 }
-
-const sized = (frame: Body): OutgoingFrame => ({ frame, bytes: sizeOf(frame) })

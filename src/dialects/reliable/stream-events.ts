@@ -7,9 +7,11 @@ import { rejection } from './server-errors.js'
 /** A frame of the server's stream: a message, or the reply to a request. */
 export type StreamFrame = Extract<DownFrame, { t: 'm' | 'r' }>
 
-export const messageOf = ({ e, d }: Extract<DownFrame, { e: string }>): ProtocolEvent => ({
+/** @param r what an answer to it names, where it asks for one */
+export const messageOf = ({ e, d, r }: { e: string; d?: unknown; r?: string }): ProtocolEvent => ({
   type: 'message',
   message: { event: e, data: d },
+  replyTo: r,
 })
 
 export const eventOf = (frame: StreamFrame): ProtocolEvent => {

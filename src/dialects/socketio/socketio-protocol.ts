@@ -227,9 +227,9 @@ export function createSocketIoProtocol(rules: SocketIoRules): ClientProtocol {
       const frames = stage === 'live' && room > 0 ? packets.frames(body, undefined) : undefined
       return frames && !tooLarge(event, frames) ? frames : undefined
     },
-    reply(replyTo, answer) {
+    reply(replyTo, answer, failure) {
       const question = replyTo as Question // Nothing else is ever handed out.
-      if (stage !== 'live' || question.link !== link) return
+      if (failure || stage !== 'live' || question.link !== link) return // It has no word for a failure.
       owed.push(...packets.acknowledge(question.id, answer === undefined ? [] : rules.spread(answer)))
     },
     cancel(request) {

@@ -1,8 +1,10 @@
 import type {
+  Asks,
   Contract,
   EventName,
   FromServer,
   Params,
+  RequestArguments,
   Requests,
   Result,
   ToServer,
@@ -214,6 +216,22 @@ export interface Session<C extends Contract = Untyped, I extends Identity = Iden
     event: Name,
     ...data: Payload<FromServer<C>[Name]>
   ): PromiseLike<void> | undefined
+  /**
+   * Asks the client, in turn with what is sent, and resolves with what its `handle` of this name returns. An ask waits for a
+   * client that is away, and the answer survives the link; both are lost with the session, or with the page. A handler may
+   * await it, and so may a listener of `session`: answers do not wait for their turn among the messages.
+   *
+   * @throws {DeliveryError} (as a rejection) `REQUEST_TIMEOUT`, after which the client may answer all the same,
+   * `REQUEST_ABORTED`, `SESSION_ENDED`, `NO_HANDLER`, `REJECTED` with what the client's handler threw, or `TOO_LARGE` or `NOT_ENCODABLE` for what it
+   * has returned
+   * @throws {LocalProtocolError} (as a rejection) `NOT_ENCODABLE` for the params
+   * @throws {TypeError | RangeError} (as a rejection) for a wrong name or option
+   * @example if (await session.ask('confirm', { text: 'Delete all?' }, { timeoutMs: 60_000 })) database.clear()
+   */
+  ask<Name extends EventName<Asks<C>>>(
+    name: Name,
+    ...rest: RequestArguments<Params<Asks<C>[Name]>>
+  ): Promise<Result<Asks<C>[Name]>>
   /** What happens to the session itself. */
   readonly lifecycle: {
     on<Name extends keyof SessionEvents>(event: Name, listener: (detail: SessionEvents[Name]) => unknown): () => void

@@ -3,7 +3,7 @@ import type { Receiver } from './receiver.js'
 
 /** What holds for the frames of one type. */
 export interface FrameEntry<Frame extends UpFrame = UpFrame> {
-  /** What bounds them: the window, or a rate, or what they acknowledge. */
+  /** What bounds them: the window, or a rate, or what they acknowledge or answer. */
   readonly bound: 'window' | 'rate' | 'none'
   /** Whether they wait behind earlier frames while an answer of the store or of `authenticate` is awaited. */
   readonly waits: boolean
@@ -20,6 +20,7 @@ export const FRAMES: FrameTable = {
   o: { bound: 'rate', waits: false },
   bye: { bound: 'none', waits: false },
   a: { bound: 'none', waits: false, handle: (receiver, { s }) => receiver.acknowledged(s) },
+  r: { bound: 'none', waits: false, handle: (receiver, { id, d, error }) => receiver.answered(id, d, error) },
   m: { bound: 'window', waits: true, handle: (receiver, frame, bytes) => receiver.message(frame, bytes) },
   skip: { bound: 'rate', waits: true, handle: (receiver, { w, s }) => receiver.skip(w, s) },
   cancel: { bound: 'rate', waits: true, handle: (receiver, { w, s }) => receiver.cancel(w, s) },

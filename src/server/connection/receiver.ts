@@ -1,5 +1,5 @@
 import { RemoteProtocolError } from '../../shared/errors.js'
-import { badFrame, type Sequences, type UpFrame } from '../../protocol/frames.js'
+import { badFrame, type Failure, type Sequences, type UpFrame } from '../../protocol/frames.js'
 import { nameOf } from '../../protocol/writer-id.js'
 import { storeFailed } from '../base/close-reasons.js'
 import type { EngineContext, ReplyTarget } from '../base/context.js'
@@ -97,6 +97,13 @@ export class Receiver implements LaneSubscriber {
     }
     // One with news is bounded by what it acknowledges.
     if (!this.#session.acknowledge(sequence)) this.#host.charge()
+  }
+
+  /** @throws {RemoteProtocolError} `RATE_LIMITED` */
+  answered(id: string, data: unknown, failure: Failure | undefined): void {
+    const isAwaited = this.#session.asks.answered(id, data, failure)
+    this.#sender.write({ t: 'a', w: {}, r: [id] })
+    if (!isAwaited) this.#host.charge()
   }
 
   volatile(event: string, data: unknown): void {

@@ -1,6 +1,8 @@
 import { NORMAL_CLOSURE } from '../../protocol/close-codes.js'
+import type { RequestOptions } from '../../shared/contract.js'
 import { check } from '../../shared/validate.js'
 import type { Session } from '../base/api.js'
+import type { Asks } from './asks.js'
 import type { Handlers } from './handlers.js'
 import type { SessionClient } from './session-link.js'
 import type { SessionRooms } from './session-rooms.js'
@@ -10,6 +12,7 @@ type Shared = 'id' | 'user' | 'isConnected' | 'writable' | 'lifecycle' | 'flush'
 /** A session, from the side of its public face. */
 interface SessionCore extends Pick<Session, Shared> {
   readonly handlers: Handlers
+  readonly asks: Asks
   readonly rooms: SessionRooms
   readonly client: SessionClient
   send(event: string, data: unknown): PromiseLike<void> | undefined
@@ -73,6 +76,11 @@ export class PublicSession implements Session {
     return this.#session.send(event, data)
   }
 
+  // The session knows no contract: what it is answered is what its caller says.
+  ask(name: string, params?: unknown, options?: RequestOptions): Promise<never> {
+    return this.#session.asks.ask(name, params, options) as Promise<never>
+  }
+
   volatile(event: string, data?: unknown): void {
     this.#session.volatile(event, data)
   }
@@ -101,6 +109,7 @@ const METHODS = [
   'handle',
   'handleAny',
   'send',
+  'ask',
   'volatile',
   'flush',
   'join',

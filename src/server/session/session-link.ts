@@ -23,3 +23,6 @@ export interface SessionLink extends MessageSource {
   /** Whether something is on its way into the socket. */
   readonly isSending: boolean
 }
+
+/** `incomplete`: a message is missing in its stream, which must not be resumed even if the store can. */
+export type SessionState = 'connected' | 'away' | 'ended' | 'incomplete'

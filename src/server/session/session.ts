@@ -6,6 +6,7 @@ import type { EngineContext, Member } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
 import type { VolatileMessage } from '../base/wire.js'
 import type { Attached, StreamEntry, StreamMessage } from '../stores/stream-store.js'
+import { Asks } from './asks.js'
 import { HandlerContext } from './handler-context.js'
 import { HandlerQueue, type QueueOwner } from './handler-queue.js'
 import { Handlers, requireName, type Incoming, type Outcome } from './handlers.js'
@@ -13,12 +14,9 @@ import { PublicSession } from './public-session.js'
 import { Readiness, type ReadinessOwner, type Reception } from './readiness.js'
 import { SessionLifetime } from './session-lifetime.js'
 import { SessionLifecycle } from './session-lifecycle.js'
-import type { SessionClient, SessionLink } from './session-link.js'
+import type { SessionClient, SessionLink, SessionState } from './session-link.js'
 import { SessionRooms } from './session-rooms.js'
 import { StreamWriter, type StreamOwner, type StreamPosition } from './stream-writer.js'
-
-/** `incomplete`: a message is missing in its stream, which must not be resumed even if the store can. */
-export type SessionState = 'connected' | 'away' | 'ended' | 'incomplete'
 
 /** The engine, from a session's side. */
 export interface SessionHost {
@@ -40,6 +38,7 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
   readonly #readiness: Readiness
   readonly #lifetime: SessionLifetime
   #handlers: Handlers | undefined = undefined
+  #asks: Asks | undefined = undefined
   #link: SessionLink | undefined = undefined
   #client: SessionClient
   #hasEnded = false
@@ -79,8 +78,11 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
   }
 
   get handlers(): Handlers {
-    this.#handlers ??= new Handlers(this.#context)
-    return this.#handlers
+    return (this.#handlers ??= new Handlers(this.#context))
+  }
+
+  get asks(): Asks {
+    return (this.#asks ??= new Asks(this.#context, this))
   }
 
   get lifecycle(): Session['lifecycle'] {
@@ -101,10 +103,9 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
 
   send(event: string, data: unknown): PromiseLike<void> | undefined {
     requireName(event)
-    const { codec, report } = this.#context
-    const entry = { head: { t: 'm', e: event }, payload: codec.encode(event, data) } as const
+    const entry = { head: { t: 'm', e: event }, payload: this.#context.codec.encode(event, data) } as const
     if (!this.#hasEnded) this.append(entry)
-    else report(new DeliveryError('SESSION_ENDED', `"${event}" was sent to a session that has ended`))
+    else this.#context.report(new DeliveryError('SESSION_ENDED', `"${event}" was sent to a session that has ended`))
     return this.#stream.whenWritable()
   }
 
@@ -249,6 +250,7 @@ export class ServerSession implements Member, QueueOwner, ReadinessOwner, Stream
     link?.close(closeCode, closeReason, error)
     this.rooms.end()
     this.#stream.end(reason)
+    this.#asks?.end()
     this.#host.sessionChanged(this, 'ended')
     this.#lifecycle.disconnected(closeCode, closeReason)
     this.#lifecycle.ended(reason)

@@ -6,6 +6,8 @@ interface Reader {
   had: number[]
   /** What has reached the page, and its application was not told yet: number → sequence. */
   readonly untold: Map<number, number>
+  /** What it was told of this session, in this life. */
+  readonly told: Set<number>
   /** A gap event is due, before anything else. */
   isGapDue: boolean
   /** One gap event is neither due nor wrong. */
@@ -38,6 +40,10 @@ export interface Downs {
   welcoming(session: string, isResumed: boolean): void
   /** The store has not taken this message. */
   refused(session: string, number: number): void
+  /** The server asks by this message, and waits for an answer for ever. */
+  asked(number: number): void
+  /** It waits no more: it was answered, or the session has ended. */
+  settled(number: number): void
   /** The server sends something to all: who is not there must be told of a gap. */
   sharing(): void
   /**
@@ -89,6 +95,8 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
   const absent = { before: new Set<string>(), now: new Set<string>() }
   /** With each state of the store, those that it knew to have been absent. */
   const absentThen = new WeakMap<StreamsSnapshot, ReadonlySet<string>>()
+  /** What the server has asked. */
+  const asks = new Set<number>()
   /** What streams held before the store went back in time: it may be on its way still. */
   const formerStreams = new Map<string, (readonly number[])[]>()
 
@@ -101,6 +109,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       readers.set(page, {
         ...place,
         untold: new Map(),
+        told: new Set(),
         isGapDue: false,
         isForgotten: false,
         mayHaveGap: false,
@@ -114,6 +123,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       mine.isLoose = mine.isVague = true
       mine.untold.clear()
       mine.acknowledged.clear()
+      mine.told.clear()
     },
     welcoming(session, isResumed) {
       check(!isResumed || !wasAbsent(session), 'down-absent', () => `${session} goes on, and was not there for all`)
@@ -125,11 +135,14 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
     refused(session, number) {
       holes.set(session, (holes.get(session) ?? new Set()).add(number))
     },
+    asked: (number) => void asks.add(number),
+    settled: (number) => void asks.delete(number),
     sharing() {
       for (const session of lossesBefore.keys()) if (!present.has(session)) absent.now.add(session)
     },
     ended(isMarked) {
       holes.clear()
+      asks.clear()
       present.clear()
       if (isMarked) for (const session of absent.now) absent.before.add(session)
       absent.now.clear()
@@ -173,6 +186,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
         mine.isGapDue = mine.session !== undefined && !mine.isLoose
         mine.session = session
         mine.had = []
+        mine.told.clear()
       }
       // What waited for a listener on the last connection is forgotten: the server sends it again, or has lost it.
       mine.untold.clear()
@@ -208,6 +222,7 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       )
       check(isNext, 'down-order', () => `${page} gets ${number} after ${had.join(' ')}, of ${held(session).join(' ')}`)
       had.push(number)
+      reader(page).told.add(number)
     },
     gap(page, { fromServer, toServer, reason }) {
       const mine = reader(page)
@@ -225,6 +240,8 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       for (const page of pages) {
         const { session, had, isGapDue, isForgotten } = reader(page)
         check(!isGapDue && !isForgotten, 'down-silent', () => `${page} has never been told of a gap`)
+        const open = [...reader(page).told].filter((number) => asks.has(number))
+        check(!open.length, 'ask-open', () => `${page} was asked ${open.join(' ')}, and the server has no answer`)
         const missing = held(session).filter((number) => !had.includes(number))
         check(!missing.length, 'down-missing', () => `${page} has never got ${missing.join(' ')}`)
       }

@@ -126,13 +126,15 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     }
     const { on } = client.lifecycle
     // The server sends nothing but numbers, with padding now and then, or with bytes.
-    const heard = ifAlive((news: unknown) => {
+    const heard = (news: unknown): number => {
       const [number, more] = [news].flat() as [number, unknown]
+      if (!isAlive) return number
       const bytes = bytesOf(number)
       const areRight = isDeepStrictEqual(more, isBinary ? bytes : Buffer.from(bytes).toString('base64'))
       check(!setup.isBinary || areRight, 'down-bytes', () => `${number} reaches ${name} with ${String(more)}`)
       downs.heard(name, number)
-    })
+      return number
+    }
     // Later, as where the component that listens is loaded when it is needed.
     if (setup.listensAfterMs === undefined) client.on('news', heard)
     else

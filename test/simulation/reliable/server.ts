@@ -287,6 +287,25 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
     session.on('flash', (data, context) => void ups.handling((data as Order).n, number, context))
   }
 
+  /** As `send`, and waits for an answer for as long as the session lives. */
+  function question(session: Session, number: number, news: unknown): void {
+    const me = mortal
+    downs.asked(number)
+    session.ask('news', news, { timeoutMs: Infinity }).then(
+      (answer) => {
+        if (me.isAlive) downs.settled(number)
+        count('asked')
+        check(answer === number, 'ask-answer', () => `${session.id} has answered ${String(answer)} to ${number}`)
+      },
+      (error: unknown) => {
+        const { code } = error as { code: string }
+        if (me.isAlive) downs.settled(number)
+        count(`asked ${code}`)
+        check(code === 'SESSION_ENDED', 'ask-error', () => `${session.id} has answered ${code} to ${number}`)
+      },
+    )
+  }
+
   const choose = (choice: number): Session | undefined => sessions[choice % sessions.length]
 
   start()
@@ -302,7 +321,8 @@ export function createServer(world: World, { seed, setup, ups, downs, verdict }:
         else if (isForAll) {
           downs.sharing()
           engine.broadcast('news', news)
-        } else session?.send('news', news)
+        } else if (session && number % 3 === 0) question(session, number, news)
+        else session?.send('news', news)
       }
     },
     expel: (choice, code) => choose(choice)?.close(code, 'expelled'),

@@ -65,7 +65,7 @@ interface TalkListener {
 }
 
 /** How frames begin that say nothing of messages; and how those do that change what is known of a link. */
-const IDLE = /^\{"t":"(?:p|o|a|v|auth|cancel)"/
+const IDLE = /^\{"t":"(?:p|o|a|r|v|auth|cancel)"/
 const NEWS = /^\{"t":"(?:greeting|welcome|a)"/
 
 /** Only a peer that breaks the protocol is told these. */

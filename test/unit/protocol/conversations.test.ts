@@ -27,6 +27,9 @@ interface Step {
   readonly finishes?: string
   readonly cancelled?: string
   readonly sends?: { readonly e: string; readonly d: unknown; readonly volatile?: boolean }
+  readonly asks?: { readonly e: string; readonly d?: unknown }
+  readonly answered?: unknown
+  readonly unanswered?: string
   readonly waits?: number
   readonly drains?: number
 }
@@ -43,7 +46,7 @@ interface Line {
   readonly connection: SocketConnection
   readonly said: (Frame | number)[]
   /** All acknowledgements since one was looked at, as one. */
-  acks: { w: Record<string, number>; no: unknown[] }
+  acks: { w: Record<string, number>; no: unknown[]; r: unknown[] }
 }
 
 /** How long the server may take for what it does next, in milliseconds. */
@@ -58,6 +61,7 @@ function createStage({ answersPings, codec }: { answersPings: boolean; codec: Fr
   const finishers = new Map<string, () => void>()
   const bindings = new Map<string, unknown>()
   let session: Session | undefined
+  let answer: Promise<unknown> | undefined
   let ids = 0
 
   const engine = createEngine(
@@ -94,7 +98,7 @@ function createStage({ answersPings, codec }: { answersPings: boolean; codec: Fr
 
   function connect(): void {
     const said: Line['said'] = []
-    const acks = { w: {}, no: [] }
+    const acks: Line['acks'] = { w: {}, no: [], r: [] }
     const line: Line = {
       said,
       acks,
@@ -150,6 +154,7 @@ function createStage({ answersPings, codec }: { answersPings: boolean; codec: Fr
       said.shift()
       Object.assign(acks.w, first['w'])
       acks.no.push(...((first['no'] as unknown[] | undefined) ?? []))
+      acks.r.push(...((first['r'] as unknown[] | undefined) ?? []))
     }
     return said.shift()
   }
@@ -158,10 +163,10 @@ function createStage({ answersPings, codec }: { answersPings: boolean; codec: Fr
     await patiently(`acknowledges ${JSON.stringify(expected)}`, () => {
       const other = next(line)
       if (other !== undefined) line.said.unshift(other)
-      const { w, no } = line.acks
-      return matches(expected, { t: 'a', w, ...(no.length && { no }) }, bindings) || undefined
+      const { w, no, r } = line.acks
+      return matches(expected, { t: 'a', w, ...(no.length && { no }), ...(r.length && { r }) }, bindings) || undefined
     })
-    line.acks = { w: {}, no: [] }
+    line.acks = { w: {}, no: [], r: [] }
   }
 
   async function expectFrame(line: Line, expected: Frame): Promise<void> {
@@ -184,6 +189,10 @@ function createStage({ answersPings, codec }: { answersPings: boolean; codec: Fr
     if (step.cancelled !== undefined) expect(contexts.get(step.cancelled)?.signal.aborted).toBe(true)
     if (step.sends?.volatile) session?.volatile(step.sends.e, step.sends.d)
     else if (step.sends) session?.send(step.sends.e, step.sends.d)
+    if (step.asks) answer = session?.ask(step.asks.e, step.asks.d)
+    answer?.catch(() => {}) // It may fail before anybody looks.
+    if (step.answered !== undefined) expect(await answer).toEqual(step.answered)
+    if (step.unanswered !== undefined) await expect(answer).rejects.toMatchObject({ code: step.unanswered })
     if (step.drains !== undefined) void engine.drain({ windowMs: step.drains })
     await clock.advance(step.waits ?? 0)
   }

@@ -48,7 +48,7 @@ describe('the vectors', () => {
         .map(({ wire }) => (JSON.parse(wire) as { t: string }).t)
 
     expect(new Set(types('up'))).toEqual(
-      new Set(['a', 'auth', 'bye', 'cancel', 'hello', 'm', 'o', 'p', 'resume', 'skip', 'v']),
+      new Set(['a', 'auth', 'bye', 'cancel', 'hello', 'm', 'o', 'p', 'r', 'resume', 'skip', 'v']),
     )
     expect(new Set(types('down'))).toEqual(
       new Set(['a', 'drain', 'error', 'greeting', 'm', 'o', 'p', 'r', 'reauth', 'v', 'welcome']),

@@ -242,19 +242,34 @@ describe('an emit that waits for an answer', () => {
     expect(answer).toBeUndefined()
   })
 
-  test('gets none where nobody listens, or all fail', async () => {
+  test('is told why there is none', async () => {
     const { emitter, errors } = setUp()
     const answers: unknown[] = []
-    emitter.emit('nobody', 1, (answer) => answers.push(answer))
+    emitter.emit('nobody', 1, (...answer) => answers.push(answer))
     emitter.on('ask', () => {
       throw new Error('broken')
     })
     emitter.on('ask', () => Promise.reject(new Error('broken later')))
-    emitter.emit('ask', 1, (answer) => answers.push(answer))
+    emitter.emit('ask', 1, (...answer) => answers.push(answer))
     await new Promise((resolve) => setImmediate(resolve))
 
-    expect(answers).toEqual([])
+    expect(answers).toEqual([
+      [undefined, {}],
+      [undefined, { status: 'rejected', reason: new Error('broken') }],
+    ])
     expect(errors).toHaveLength(2)
+  })
+
+  test('gets the answer of one though another fails', async () => {
+    const { emitter } = setUp()
+    emitter.on('ask', () => {
+      throw new Error('broken')
+    })
+    emitter.on('ask', () => 'fine')
+
+    const answer = await new Promise((resolve) => emitter.emit('ask', 1, (...given) => resolve(given)))
+
+    expect(answer).toEqual(['fine', undefined])
   })
 })
 
