@@ -47,6 +47,13 @@ export async function findWebKit() {
   throw new Error("No WebKitGTK found. Install Debian's webkit2gtk-driver and xvfb.")
 }
 
+/** The path of nginx. Rejects with what to install when there is none. */
+export async function findNginx() {
+  const path = await findOrInstall(['nginx'], ['nginx'])
+  if (path) return path
+  throw new Error("No nginx found. Install Debian's nginx, or another one, and have it on your PATH.")
+}
+
 /** The programs with one of these names, those on PATH first. */
 export function programsNamed(names, moreFolders = USUAL_FOLDERS) {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean).concat(moreFolders)
@@ -91,14 +98,14 @@ async function findOrInstall(names, packages, isFit = async () => true, folders)
   return find()
 }
 
-/** Tests need the first two; without an engine its tests are skipped. */
+/** Tests need the first three; without an engine its tests are skipped. */
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const find of [findPython, findRedisServer, findFirefox, findWebKit]) {
+  for (const find of [findPython, findRedisServer, findNginx, findFirefox, findWebKit]) {
     try {
       console.log(await find())
     } catch (error) {
       console.error(error.message)
-      if (find === findPython || find === findRedisServer) process.exitCode = 1
+      if (find !== findFirefox && find !== findWebKit) process.exitCode = 1
     }
   }
 }
