@@ -10,6 +10,7 @@ export type {
   HandleOptions,
   MessageContext,
   Payload,
+  RoomEvent,
   ServerEvents,
   Session,
   SessionControl,

@@ -69,6 +69,7 @@ export type ErrorCode =
   | 'UPGRADE_REFUSED'
   | 'UPGRADE_IGNORED'
   | 'COOKIES_WITHHELD'
+  | 'TOO_MANY'
   | 'NOT_LISTENING'
   | 'MEMORY_NOT_SHARED'
   | 'RETRY_LATER'

@@ -141,7 +141,10 @@ export interface SessionControl<C extends Contract = Untyped> {
    * @example for (const session of await server.sessions({ user: 'ann', room: 'lobby' })) session.leave('lobby')
    */
   sessions(filter?: SessionFilter): Promise<SessionView<C>[]>
-  /** The users with a session in a room, each once, in the order in which they joined; also those that are away. */
+  /**
+   * The users that are present in a room, each once, in the order in which they joined: those with a session in it that is
+   * connected, or has been away for no longer than `presenceGraceMs`.
+   */
   members(room: string): Promise<string[]>
   /**
    * Ends all sessions of a user, and closes the connections, as `session.close` does: after a logout, or for somebody who
@@ -255,6 +258,12 @@ export interface Session<C extends Contract = Untyped, I extends Identity = Iden
   close(code?: number, reason?: string): void
 }
 
+/** A user comes into a room, or leaves it. */
+export interface RoomEvent {
+  readonly room: string
+  readonly user: string
+}
+
 /** What happens at a server. */
 export interface ServerEvents<C extends Contract = Untyped, I extends Identity = Identity> {
   /**
@@ -265,6 +274,13 @@ export interface ServerEvents<C extends Contract = Untyped, I extends Identity =
    * that it has no handler for; the client keeps the message, and comes back with it to a new session.
    */
   session: Session<C, I>
+  /**
+   * A user is in a room: with a first session, or back after an absence. Of a connection that drops and is back within
+   * `presenceGraceMs`, nobody is told. Whoever is in a room when the first listener is bound is known, and not told.
+   */
+  join: RoomEvent
+  /** A user's last session in a room has left it or ended, or is away for longer than `presenceGraceMs`. */
+  leave: RoomEvent
   /** A client broke the protocol, a handler or listener threw, the store failed. Counted in `errorCount`. */
   error: HoldfastError
 }

@@ -54,6 +54,17 @@ export interface Limits {
    * them over 10 s, once a first dial has failed. Default: 1,000.
    */
   readonly returnsPerSecond: number
+  /**
+   * How many connections one address may have at a time, of IPv6 one /64; another is closed with 1013 and reported as
+   * `TOO_MANY`. Behind a proxy, set `trustProxy`: else all clients have its address. Default: 100,000, as `connectionsMax`.
+   */
+  readonly connectionsPerAddressMax: number
+  /**
+   * How many sessions one user may have; for another one, that of the user which was away longest is ended, and where none
+   * is away, the new one is closed with 1013 and reported as `TOO_MANY`. Where nobody is authenticated, all are one user.
+   * Default: 200,000, as `sessionsMax`.
+   */
+  readonly sessionsPerUserMax: number
   /** How many sessions there may be; for another one, the session that was away longest is ended. Default: 200,000. */
   readonly sessionsMax: number
   /** By when a client must have sent its `hello`, in milliseconds. Default: 10,000. */
@@ -109,6 +120,11 @@ export interface EngineOptions<I extends Identity = Identity> {
    */
   readonly storeTimeoutMs?: number
   /**
+   * For how long a user whose connections are gone counts as present in its rooms, for `join`, `leave` and `members`, in
+   * milliseconds. Default: 10,000.
+   */
+  readonly presenceGraceMs?: number
+  /**
    * Whether a client is told what its handler threw, word for word. It may name a database or a file, so that only a
    * `HoldfastError`, such as a `RejectedError`, is told otherwise, and of all else that the handler failed. Default: false.
    */
@@ -153,6 +169,7 @@ export interface ResolvedOptions {
   readonly listenerTimeoutMs: number
   readonly authTimeoutMs: number
   readonly storeTimeoutMs: number
+  readonly presenceGraceMs: number
   readonly exposeErrors: boolean
   readonly limits: Limits
   readonly heartbeat: Heartbeat
@@ -180,8 +197,10 @@ const LIMITS: Omit<Limits, 'window' | 'highWaterMark'> = {
   framesPerSecond: 2_000,
   framesBurst: 10_000,
   connectionsMax: 100_000,
+  connectionsPerAddressMax: 100_000,
   returnsPerSecond: 1_000,
   sessionsMax: 200_000,
+  sessionsPerUserMax: 200_000,
   helloTimeoutMs: 10_000,
   bufferedBytesMax: 4 * 2 ** 20,
   stalledMs: 15_000,
@@ -197,6 +216,7 @@ export const ENGINE_DEFAULTS = {
   listenerTimeoutMs: 30_000,
   authTimeoutMs: 10_000,
   storeTimeoutMs: 10_000,
+  presenceGraceMs: 10_000,
   exposeErrors: false,
   heartbeatMs: { interval: 25_000, timeout: 15_000 },
   origins: undefined,
@@ -207,7 +227,8 @@ export const ENGINE_DEFAULTS = {
 export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
   const options = withDefaults('createServer', engineOptions, ENGINE_DEFAULTS, requireInteger)
   const { authenticate = () => ({ user: '' }), streams = memoryStreams(), limits, origins, trustProxy } = options
-  const { codec, handlerTimeoutMs, listenerTimeoutMs, authTimeoutMs, storeTimeoutMs, exposeErrors } = options
+  const { codec, handlerTimeoutMs, listenerTimeoutMs, authTimeoutMs, storeTimeoutMs, exposeErrors, presenceGraceMs } =
+    options
   check('authenticate', authenticate, 'a function', typeof authenticate === 'function')
   const isStore = isObject(streams) && typeof streams.open === 'function'
   check('streams', streams, 'a store such as memoryStreams()', isStore)
@@ -220,6 +241,7 @@ export function resolveOptions(engineOptions: EngineOptions): ResolvedOptions {
     listenerTimeoutMs,
     authTimeoutMs,
     storeTimeoutMs,
+    presenceGraceMs,
     exposeErrors,
     limits,
     heartbeat: options.heartbeatMs,

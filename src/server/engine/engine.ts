@@ -1,6 +1,6 @@
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
-import { HoldfastError, ListenerError, RefusedError, textOf } from '../../shared/errors.js'
-import { FORBIDDEN, GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
+import { HoldfastError } from '../../shared/errors.js'
+import { GOING_AWAY, SERVICE_RESTART } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
 import type { UpFrame } from '../../protocol/frames.js'
 import { WriterLanes } from '../ordering/writer-lane.js'
@@ -14,7 +14,9 @@ import type {
   SessionView,
 } from '../base/api.js'
 import { requireInteger, withDefaults } from '../../shared/validate.js'
-import { closingOf, notShared } from '../base/close-reasons.js'
+import { notShared } from '../base/close-reasons.js'
+import { Admission } from './admission.js'
+import { Presence } from './presence.js'
 import { ServerEmitter } from './server-emitter.js'
 import { SessionRegistry } from './session-registry.js'
 import type { AttachResult, ConnectionHost, EngineConnection, SocketConnection } from '../connection/connection-host.js'
@@ -73,9 +75,6 @@ export interface Engine<C extends Contract = Untyped, I extends Identity = Ident
   stop(): void
 }
 
-/** When a client for which there is no room may reconnect, in milliseconds. */
-const REFUSED_AFTER_MS = 5_000
-
 /** Over how long clients return by themselves, in milliseconds. PROTOCOL.md, section 9. */
 const SPREAD_ANYWAY_MS = 500
 
@@ -98,6 +97,8 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
   readonly #connections = new Set<EngineConnection>()
   readonly #sessions: SessionRegistry
   readonly #control: SessionControl<C>
+  readonly #admission: Admission
+  readonly #presence: Presence
   readonly #events: ServerEmitter
   #runningCount = 0
   #status: 'open' | 'draining' | 'closed' | 'stopped' = 'open'
@@ -107,6 +108,7 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
   constructor(options: ResolvedOptions, platform: ServerPlatform) {
     this.#events = new ServerEmitter(platform, (event) => {
       if (event === 'session') this.#sessions.announceSoon()
+      else if (event !== 'error') this.#presence.start(this.#sessions.away)
     })
     const deadlines = createDeadlines(platform)
     const streams = options.streams.open({
@@ -126,7 +128,10 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
       shared: new SharedSends(timed, (error) => this.report(error)),
       deadlines,
       lanes: new WriterLanes<ReplyTarget>(options.limits.window.messages),
-      rooms: createRooms<Member>(),
+      rooms: createRooms<Member>({
+        joined: (room, member) => this.#presence.joined(room, member),
+        left: (room, member) => this.#presence.left(room, member),
+      }),
       names: new BoundNames(),
       requestOf: requestReader(options, (error) => void this.report(error)),
       isStopped: () => this.#status === 'stopped',
@@ -136,8 +141,10 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
       },
       report: (error, advice) => void this.report(error, advice),
     }
-    this.#sessions = new SessionRegistry(this.#context, this.#events)
-    this.#control = new EngineSessionControl<C>(this.#context, this.#sessions, this.#connections)
+    this.#admission = new Admission(this.#context)
+    this.#presence = new Presence(this.#context, (event, detail) => this.#events.tell(event, detail))
+    this.#sessions = new SessionRegistry(this.#context, this.#events, this.#presence)
+    this.#control = new EngineSessionControl<C>(this.#context, this.#sessions, this.#connections, this.#presence)
   }
 
   get connectionCount(): number {
@@ -166,12 +173,10 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
       socket.terminate()
       return NO_CONNECTION
     }
-    const isFull = this.#connections.size >= this.#context.options.limits.connectionsMax
     const connection = new Connection(this.#context, this, socket, upgrade)
     this.#connections.add(connection)
     if (this.#status === 'draining') connection.close(SERVICE_RESTART, 'draining')
-    else if (isFull) connection.close(TRY_AGAIN_LATER, 'full', tooMany(), REFUSED_AFTER_MS)
-    else this.#checkOrigin(connection, upgrade)
+    else this.#admission.admit(connection, upgrade, this.#connections.size)
     return connection
   }
 
@@ -234,6 +239,7 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
   close(): void {
     if (this.#status === 'closed' || this.#status === 'stopped') return
     this.#status = 'closed'
+    this.#presence.stop()
     for (const session of this.#sessions.all()) session.end('stopped', GOING_AWAY, 'server is shutting down')
     for (const connection of [...this.#connections]) connection.close(GOING_AWAY, 'server is shutting down')
     this.#context.deadlines.cancel()
@@ -272,28 +278,13 @@ class CompanionEngine<C extends Contract, I extends Identity> implements Engine<
 
   gone(connection: EngineConnection): void {
     this.#connections.delete(connection)
+    this.#admission.gone(connection)
     this.#checkDrained()
   }
 
   #checkDrained(): void {
     if (this.#runningCount === 0 && this.#connections.size === 0) this.#drained?.()
   }
-
-  /** After the upgrade, since a page cannot see the cause of an upgrade that fails. */
-  #checkOrigin(connection: EngineConnection, { origin }: Upgrade): void {
-    try {
-      if (origin === undefined || this.#context.options.isAllowed(origin)) return
-    } catch (cause) {
-      const error = new ListenerError('LISTENER_THREW', `origins threw: ${textOf(cause)}`, cause)
-      this.report(error)
-      return connection.close(INTERNAL_ERROR, error.code, closingOf(error).told)
-    }
-    const error = new RefusedError('FORBIDDEN', `Pages of ${origin.slice(0, 200)} may not connect`)
-    this.report(error)
-    connection.close(FORBIDDEN, error.code, error)
-  }
 }
 
 const NO_CONNECTION: SocketConnection = { receive: () => {}, closed: () => {} }
-
-const tooMany = (): HoldfastError => new HoldfastError('SERVER_FAILED', 'There are too many connections')

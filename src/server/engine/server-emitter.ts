@@ -3,7 +3,7 @@ import { createEmitter, type EventNames, type Events } from '../../shared/emitte
 import type { HoldfastError } from '../../shared/errors.js'
 import { isThenable } from '../../shared/maybe-promise.js'
 import { check } from '../../shared/validate.js'
-import type { ServerEvents, Session } from '../base/api.js'
+import type { RoomEvent, ServerEvents, Session } from '../base/api.js'
 import type { Identity } from '../base/options.js'
 import type { ServerPlatform } from '../base/platform.js'
 import type { Reception } from '../session/readiness.js'
@@ -11,11 +11,13 @@ import type { Reception } from '../session/readiness.js'
 interface Payloads {
   session: { readonly session: Session; readonly reception: Reception }
   error: HoldfastError
+  join: RoomEvent
+  leave: RoomEvent
 }
 
 type Listener<Payload> = (payload: Payload) => unknown
 
-const SERVER_EVENTS: EventNames<ServerEvents> = { session: true, error: true }
+const SERVER_EVENTS: EventNames<ServerEvents> = { session: true, error: true, join: true, leave: true }
 
 /** The listeners of one server, and its errors: counted, told, and printed where nobody hears them. */
 export class ServerEmitter {
@@ -49,8 +51,8 @@ export class ServerEmitter {
     event: Name,
     listener: Listener<ServerEvents<C, I>[Name]>,
   ): () => void {
-    // The listener is that of the event: its name says which of the two.
-    if (event !== 'session') return this.#events.on<'error'>(event, listener as Listener<HoldfastError>)
+    // The listener is that of the event: its name says which.
+    if (event !== 'session') return this.#events.on<'error'>(event as 'error', listener as Listener<HoldfastError>)
     check('listener', listener, 'a function', typeof listener === 'function')
     return this.#events.on('session', ({ session, reception }) => {
       try {
@@ -69,6 +71,11 @@ export class ServerEmitter {
     const reception: Reception = { promised: [], hasFailed: false }
     this.#events.emit('session', { session, reception })
     return reception
+  }
+
+  /** Tells of a user in a room. */
+  tell(event: 'join' | 'leave', detail: RoomEvent): void {
+    this.#events.emit(event, detail)
   }
 
   /**

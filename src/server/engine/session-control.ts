@@ -14,6 +14,7 @@ import type { EngineContext } from '../base/context.js'
 import type { EngineConnection } from '../connection/connection-host.js'
 import { checkClose } from '../session/public-session.js'
 import type { ServerSession } from '../session/session.js'
+import type { Presence } from './presence.js'
 import { SessionGroup } from './session-group.js'
 import type { SessionRegistry } from './session-registry.js'
 
@@ -27,11 +28,18 @@ export class EngineSessionControl<C extends Contract> implements SessionControl<
   readonly #context: Context
   readonly #sessions: SessionRegistry
   readonly #connections: ReadonlySet<EngineConnection>
+  readonly #presence: Presence
 
-  constructor(context: Context, sessions: SessionRegistry, connections: ReadonlySet<EngineConnection>) {
+  constructor(
+    context: Context,
+    sessions: SessionRegistry,
+    connections: ReadonlySet<EngineConnection>,
+    presence: Presence,
+  ) {
     this.#context = context
     this.#sessions = sessions
     this.#connections = connections
+    this.#presence = presence
   }
 
   to(room: string): Group<C> {
@@ -50,9 +58,9 @@ export class EngineSessionControl<C extends Contract> implements SessionControl<
     return this.#find(filter).map((session) => viewOf<C>(session))
   }
 
-  /** Each user once. */
   async members(room: string): Promise<string[]> {
-    return [...new Set(this.#context.rooms.members(room).map(({ user }) => user))]
+    this.#presence.start(this.#sessions.away)
+    return this.#presence.users(room)
   }
 
   async disconnect(user: string, reason = 'disconnected', options?: DisconnectOptions): Promise<void> {

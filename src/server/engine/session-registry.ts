@@ -1,7 +1,7 @@
+import { HoldfastError } from '../../shared/errors.js'
 import type { UpFrame } from '../../protocol/frames.js'
 import { nameOf } from '../../protocol/writer-id.js'
 import { SUPERSEDED, TRY_AGAIN_LATER } from '../../protocol/close-codes.js'
-import { HoldfastError } from '../../shared/errors.js'
 import { noSession, superseded } from '../base/close-reasons.js'
 import type { EngineContext } from '../base/context.js'
 import type { Deadline, Timed } from '../base/deadlines.js'
@@ -13,6 +13,7 @@ import { ServerSession, type SessionHost } from '../session/session.js'
 import type { SessionClient, SessionState } from '../session/session-link.js'
 import type { Attached } from '../stores/stream-store.js'
 import type { ServerEmitter } from './server-emitter.js'
+import type { Presence } from './presence.js'
 import { createTombstones, type Tombstones } from './tombstones.js'
 
 /** The sessions of one engine, and which streams may become one. */
@@ -30,13 +31,15 @@ export class SessionRegistry implements SessionHost, Timed {
   readonly #overflowed = new Set<string>()
   readonly #deadline: Deadline
   readonly #events: ServerEmitter
+  readonly #presence: Presence
   /** Whether those that wait for a listener of `session` are announced next. */
   #isMeeting = false
 
-  constructor(context: EngineContext, events: ServerEmitter) {
+  constructor(context: EngineContext, events: ServerEmitter, presence: Presence) {
     const { platform, options, streams } = context
     this.#context = context
     this.#events = events
+    this.#presence = presence
     this.#deadline = context.deadlines.create(this)
     // An attach that is under way may keep a stream for twice its `ttlMs`.
     const limits = { max: options.limits.sessionsMax, forMs: 2 * streams.ttlMs }
@@ -45,6 +48,11 @@ export class SessionRegistry implements SessionHost, Timed {
 
   get size(): number {
     return this.#sessions.size
+  }
+
+  /** The sessions that are away. */
+  get away(): Iterable<ServerSession> {
+    return this.#away
   }
 
   /** The sessions of a user; a copy. */
@@ -70,6 +78,7 @@ export class SessionRegistry implements SessionHost, Timed {
     if (state === 'incomplete') return this.#tombstones.add(session.id)
     this.#away.delete(session)
     if (state === 'away') this.#away.add(session)
+    this.#presence.changed(session, state)
     if (state === 'ended') {
       this.#unannounced.delete(session)
       this.#byUser?.leave(session.user, session)
@@ -150,7 +159,7 @@ export class SessionRegistry implements SessionHost, Timed {
     if (known?.isBehind(sequence)) return this.#abandon(attached, known)
     if (known) return known
     if (resumed && this.#tombstones.has(id)) return this.#abandon(attached)
-    if (!this.#makeRoom()) return this.#abandon(attached)
+    if (!this.#makeRoom() || !this.#makeRoomFor(user)) return this.#abandon(attached)
     const start = { sequence, acknowledged: resumed ? (stream?.s ?? 0) : 0 }
     const session = new ServerSession(this.#context, this, { id, client }, start, resumed)
     this.#sessions.set(id, session)
@@ -197,4 +206,22 @@ export class SessionRegistry implements SessionHost, Timed {
     oldest?.end('evicted')
     return oldest !== undefined
   }
+
+  /** Whether the user may have another session: the one that is away longest gives way. */
+  #makeRoomFor(user: string): boolean {
+    const { sessionsMax, sessionsPerUserMax } = this.#context.options.limits
+    if (sessionsPerUserMax >= sessionsMax) return true
+    const sessions = this.ofUser(user)
+    if (sessions.length < sessionsPerUserMax) return true
+    const oldest = [...this.#away].find((session) => session.user === user)
+    oldest?.end('evicted')
+    if (!oldest) this.#context.report(tooMany(user, sessionsPerUserMax))
+    return oldest !== undefined
+  }
 }
+
+const tooMany = (user: string, max: number): HoldfastError =>
+  new HoldfastError(
+    'TOO_MANY',
+    `The user "${user.slice(0, 80)}" has ${max} sessions, as many as sessionsPerUserMax allows`,
+  )

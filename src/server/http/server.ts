@@ -47,7 +47,7 @@ export interface Server<C extends Contract = Untyped, I extends Identity = Ident
    */
   readonly refusedCount: number
   /**
-   * Listens to `session` or `error`. When a listener throws, the others are called all the same, and `error` is emitted.
+   * Listens to `session`, `join`, `leave` or `error`. When a listener throws, the others are called all the same, and `error` is emitted.
    *
    * @returns unbinds the listener
    */
