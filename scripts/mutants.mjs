@@ -522,6 +522,12 @@ export const MUTANTS = [
     to: ': false',
   },
   {
+    name: 'page out of view goes on from a place before the one it was told',
+    file: 'src/dialects/reliable/place.ts',
+    from: 'told?.id === place.id',
+    to: 'false',
+  },
+  {
     name: 'page that ends waits for its store',
     file: 'src/outbox/outbox.ts',
     from: 'const mayEnd = isParting || (',

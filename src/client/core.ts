@@ -263,8 +263,8 @@ export function createCore(options: ResolvedOptions, listener: CoreListener): Co
     connect() {
       link.transport() // Where there is no WebSocket class it throws here, at the call.
       isClosed = false
-      page.start()
       outbox.open()
+      page.start()
       handle({ type: 'connect' })
     },
     reconnect() {

@@ -6,7 +6,7 @@ import type { Platform } from '../platform/platform.js'
 import type { Link } from './link.js'
 
 interface Client {
-  readonly platform: Pick<Platform, 'watchSignals'>
+  readonly platform: Pick<Platform, 'watchSignals' | 'isHidden'>
   readonly protocol: Pick<ClientProtocol, 'leave'>
   readonly outbox: Pick<Outbox, 'part'>
   readonly link: Pick<Link, 'part'>
@@ -38,17 +38,22 @@ export function createPageListener(client: Client): PageListener {
         return part(true)
       case 'leave':
         progressed(true)
-        return protocol.leave?.()
+        return protocol.leave?.('gone')
       case 'hide':
+        protocol.leave?.('away')
         return progressed()
       case 'suspend':
         part(true)
         progressed(true)
+        protocol.leave?.('away')
         return handle({ type: what })
       case 'resume':
         part(false)
+        if (!platform.isHidden) protocol.leave?.('back')
         return handle({ type: what })
       case 'wake':
+        if (!platform.isHidden) protocol.leave?.('back')
+        return handle({ type: what })
       case 'doubt':
         return handle({ type: what })
     }

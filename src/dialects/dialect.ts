@@ -133,9 +133,12 @@ export interface ClientProtocol {
   closed(closeCode: number): void
   /** The client closes for good; the frame that says goodbye, where the dialect has one. */
   goodbye?(): Body | undefined
-  /** The page ends, and may live again in this tab. */
-  leave?(): void
+  /** What becomes of the page, which may live again in this tab. */
+  leave?(presence: Presence): void
 }
+
+/** `gone`: the page ends. `away`: it is frozen or out of view, and may end without another word. `back`: it is in view again. */
+export type Presence = 'gone' | 'away' | 'back'
 
 /** What a protocol gets from the client that it speaks for. */
 export interface ProtocolHost {

@@ -8,14 +8,15 @@ export type Signal = 'wake' | 'doubt' | 'hide' | 'part' | 'suspend' | 'resume' |
  * - `hide`: the page goes out of view, and its timers may fire once a minute from now on.
  * - `doubt`: the machine says that it is offline, which a VPN or a local server may contradict.
  * - `part`: `suspend` or `leave` will follow in this task, when the listeners of the application have had their last word.
- * - `suspend`: the page is frozen or goes into the back/forward cache, where a socket does not survive.
- * - `resume`: it is back.
+ * - `suspend`: the page is frozen or goes into the back/forward cache, where a socket does not survive; or the browser makes
+ *   it ready for a user who may never come, which is said soon.
+ * - `resume`: it is back, or its user has come.
  * - `leave`: it ends, by a reload or another page.
  *
- * Source: Page Lifecycle (WICG); HTML Standard, "pagehide" and "pageshow" events with `persisted`.
+ * Source: Page Lifecycle (WICG); Prerendering Revamped (WICG); HTML Standard, "pagehide" and "pageshow" events with `persisted`.
  */
 export function watchSignals(listener: (signal: Signal) => void): () => void {
-  const { document } = globalThis as { document?: Document }
+  const { document } = globalThis as { document?: Document & { readonly prerendering?: boolean } }
   const bound: (() => void)[] = []
   const listen = (target: EventTarget | undefined, type: string, hear: (event: Event) => void, first = false): void => {
     target?.addEventListener?.(type, hear, first)
@@ -38,6 +39,9 @@ export function watchSignals(listener: (signal: Signal) => void): () => void {
   listen(page, 'pageshow', onPersisted('resume'))
   listen(document, 'freeze', () => listener('suspend'))
   listen(document, 'resume', () => listener('resume'))
+  listen(document, 'prerenderingchange', () => listener('resume'))
   listen(document, 'visibilitychange', () => listener(document?.hidden ? 'hide' : 'wake'))
+  // Later, but before anything is dialled: whoever asks to listen is just about to connect.
+  if (document?.prerendering) queueMicrotask(() => listener('suspend'))
   return () => bound.forEach((unbind) => unbind())
 }

@@ -39,7 +39,6 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
   const { seed, name, inTab, createTransport, throwLater } = surroundings
   const chance = createChance(mix(seed, 3, Number(name.slice(4))))
   let note = inTab
-  let left: string | undefined
   let isAlive = true
   let timers = 0
   let ids = 0
@@ -120,7 +119,7 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
           note = undefined
           return text
         },
-        keep: (_key, text) => void (left = text),
+        keep: (_key, text) => void (note = text),
       },
       throwLater,
     },
@@ -131,8 +130,8 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
       return timers
     },
     takeLeft() {
-      const text = left
-      left = undefined
+      const text = note
+      note = undefined
       return text
     },
     signal,

@@ -31,7 +31,7 @@ const SOMETIMES = [
   ...['failed REJECTED', 'failed EXPIRED', 'failed SUPERSEDED', 'failed REMOVED', 'failed TOO_LARGE'],
   ...['failed INVALIDATED'],
   ...['failed STORAGE_FAILED', 'failed NOT_CONNECTED', 'unanswered REJECTED', 'unanswered REQUEST_TIMEOUT'],
-  ...['last words', 'hide'],
+  ...['last words', 'hide', 'note of a crash'],
   ...['listener awaited', 'listener failed', 'forgery closed with 4403', 'greeted', 'asked', 'asked SESSION_ENDED'],
   ...['client error STORAGE_UNAVAILABLE', 'sent from memory', 'speaks MessagePack'],
   ...['unanswered REQUEST_ABORTED', 'unanswered RESULT_LOST'],

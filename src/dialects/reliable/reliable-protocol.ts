@@ -30,7 +30,6 @@ export interface ReliableRules {
 const REPEAT_BYTES = 100
 
 const NOTHING: readonly ProtocolEvent[] = []
-const PONG: readonly ProtocolEvent[] = [{ type: 'pong' }]
 
 /**
  * `holdfast.1` as a client speaks it. The rules are those of PROTOCOL.md; section numbers refer to it.
@@ -159,8 +158,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
 
   /** The application gets the frame now, so that it is acknowledged soon. A reply that it has had already is ignored. */
   function pass(frame: StreamFrame, now: number): ProtocolEvent {
-    const { s, g } = frame
-    place = { ...(place as Place), s, g }
+    place = { ...(place as Place), s: frame.s, g: frame.g }
     acks.handled(now)
     return eventOf(frame)
   }
@@ -182,7 +180,7 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
         return [{ type: 'spread', spreadMs: frame.spread }]
       case 'o':
         if (!frame.next) watch.ponged(now)
-        return frame.next ? [{ type: 'announced', bytes: frame.next }] : PONG
+        return [frame.next ? { type: 'announced', bytes: frame.next } : { type: 'pong' }]
       case 'welcome':
         mustBe('welcomed', frame)
         return welcome(frame, now)
@@ -240,11 +238,13 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
     },
     handled(now) {
       told = place
+      note.update(place, told)
       if (acks.deadline > now) return false
       acks.clear()
       return (owesAck = stage === 'live')
     },
     nextFrame(outbox, _room, now) {
+      note.update(place, told)
       if (stage === 'greeted') return sized(hello(outbox, now))
       if (!isIntroduced()) return undefined
       const control = nextControl(outbox)
@@ -291,10 +291,11 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
       const frame = isIntroduced() ? codec.write({ t: 'bye' }) : undefined
       stage = 'away'
       place = lostBy = undefined
+      note.update(place, told)
       writers.forget()
       waits.clear()
       return frame
     },
-    leave: () => note.leave(place, told),
+    leave: (presence) => note.leave(place, told, presence),
   }
 }

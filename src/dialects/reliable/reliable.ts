@@ -14,7 +14,9 @@ import { createReliableProtocol } from './reliable-protocol.js'
 export interface ReliableOptions {
   /**
    * Lets a reloaded page go on where it was: under this name it leaves its place in the server's stream in
-   * `sessionStorage` when it is unloaded, and the next page in the same tab takes it up. Each client of a page needs a name of its own.
+   * `sessionStorage` when it is unloaded, frozen or out of view, and the next page in the same tab takes it up. A copy of a tab
+   * in view has a session of its own; of a tab out of view and its copy one goes on, and the other is told of a gap. Each client
+   * of a page needs a name of its own.
    * Default: none, a reloaded page starts a new session.
    */
   resumeKey?: string

@@ -217,8 +217,10 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
         return wire.refuse(step.forMs, step.isSilent)
       case 'crash':
         return atPage(step.page, (page) => {
+          const note = page.left()
+          if (note) count('note of a crash')
           kill(page, step.isSilent)
-          world.after(step.backAfterMs, () => open())
+          world.after(step.backAfterMs, () => open(note))
         })
       case 'reload':
         return atPage(step.page, (page) => reload(page, step.lingersMs, step.backAfterMs, step.lastWords))

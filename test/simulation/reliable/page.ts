@@ -42,6 +42,8 @@ export interface Page {
   part(signal: 'suspend' | 'leave', lastWords: number): void
   /** It is being unloaded: what it leaves in the tab. */
   leave(lastWords: number): Note | undefined
+  /** What is in its tab when it ends without a word. */
+  left(): Note | undefined
   /** It is not opened again. */
   retire(): void
   /** Stops dead. */
@@ -296,6 +298,9 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     part,
     leave(lastWords) {
       part('leave', lastWords)
+      return this.left()
+    },
+    left() {
       const text = browser.takeLeft()
       return text === undefined ? undefined : { text, place: downs.place(name) }
     },

@@ -82,6 +82,72 @@ describe('a page that is loaded again', () => {
     expect(platform.notes.recall('chat')).toBe('{"id":"S1","s":2,"g":"g2"}')
   })
 
+  test.each(['hide', 'suspend'] as const)(
+    'leaves a note too when it may end without another word (%s)',
+    async (how) => {
+      const { page, platform } = setTab()
+      const first = page()
+      await first.live()
+      first.say(down(1))
+      platform.signal(how)
+
+      expect(JSON.parse(platform.notes.recall('chat') ?? '')).toMatchObject({ id: 'S1', s: 1, g: 'g1' })
+    },
+  )
+
+  test('keeps the note up to date while it is out of view, and takes it back in view', async () => {
+    const { page, platform } = setTab()
+    const first = page()
+    await first.live()
+    const read = (): unknown => {
+      const note = platform.notes.recall('chat')
+      if (note !== undefined) platform.notes.keep('chat', note)
+      return note && JSON.parse(note)
+    }
+    const seen = read()
+    platform.signal('hide')
+    first.say(down(1))
+    const hidden = read()
+    platform.signal('wake')
+
+    expect(seen).toBeUndefined()
+    expect(hidden).toMatchObject({ id: 'S1', s: 1, g: 'g1' })
+    expect(read()).toBeUndefined()
+  })
+
+  test('takes back no note but its own when it returns', async () => {
+    const { page, platform } = setTab()
+    const first = page()
+    await first.live()
+    platform.signal('suspend')
+    platform.notes.keep('chat', '{"id":"S9","s":0,"c":1}')
+    platform.signal('resume')
+
+    expect(platform.notes.recall('chat')).toBe('{"id":"S9","s":0,"c":1}')
+  })
+
+  test('leaves what it has not read yet when it comes into view', async () => {
+    const { page, platform } = setTab()
+    platform.notes.keep('chat', '{"id":"S9","s":0,"c":1}')
+    const first = page()
+    first.client.connect()
+    platform.signal('hide')
+    platform.signal('wake')
+    await first.greeted()
+
+    expect(first.heard()).toMatchObject([{ t: 'hello', stream: { id: 'S9', c: 2 } }])
+  })
+
+  test('leaves no note of a session that it has ended', async () => {
+    const { page, platform } = setTab()
+    const first = page()
+    await first.live()
+    platform.signal('hide')
+    await first.client.close()
+
+    expect(platform.notes.recall('chat')).toBeUndefined()
+  })
+
   test('leaves no note without a key, nor before it had a session', async () => {
     const platform = createFakePlatform()
     const nameless = setStage({ platform })

@@ -25,9 +25,9 @@ class PageTarget extends EventTarget {
 }
 
 /** A page, as far as signals know one. */
-function setUp() {
+function setUp(more = {}) {
   const page = new PageTarget()
-  const document = Object.assign(new PageTarget(), { hidden: false })
+  const document = Object.assign(new PageTarget(), { hidden: false, ...more })
   const counts = new Map<string, number>()
   for (const target of [page, document]) {
     const add = target.addEventListener.bind(target)
@@ -108,6 +108,16 @@ describe('watchSignals', () => {
     onDocument('freeze')
     onDocument('resume')
 
+    expect(signals).toEqual(['suspend', 'resume'])
+  })
+
+  test('is suspended while the browser makes it ready for a user, and resumes when one comes', async () => {
+    const { onDocument, signals } = setUp({ prerendering: true })
+    const before = [...signals]
+    await Promise.resolve()
+    onDocument('prerenderingchange')
+
+    expect(before).toEqual([])
     expect(signals).toEqual(['suspend', 'resume'])
   })
 

@@ -25,21 +25,17 @@ function setUp(url: string, options: Partial<Parameters<typeof createClient>[0]>
   const heard: unknown[] = []
   const errors: string[] = []
   const roundTrips: number[] = []
+  const statuses: string[] = []
   client.on('message', (data) => void heard.push(data))
+  client.lifecycle.on('state', ({ status }) => void statuses.push(status))
   client.lifecycle.on('error', ({ code }) => void errors.push(code))
   client.lifecycle.on('rtt', (rttMs) => void roundTrips.push(rttMs))
   client.connect()
-  const until = (holds: () => boolean): Promise<void> => vi.waitUntil(holds, { interval: 5 }).then(() => {})
-  const status = (): string => client.getState().status
-  return {
-    client,
-    heard,
-    errors,
-    roundTrips,
-    until,
-    untilConnected: () => until(() => status() === 'connected'),
-    status,
-  }
+  const until = (holds: () => boolean): Promise<void> =>
+    vi.waitUntil(holds, { interval: 5, timeout: 10_000 }).then(() => {})
+  const untilConnected = (): Promise<void> => until(() => client.getState().status === 'connected')
+  const untilLost = (): Promise<void> => until(() => statuses.includes('waiting'))
+  return { client, heard, errors, roundTrips, until, untilConnected, untilLost }
 }
 
 async function startEcho() {
@@ -64,13 +60,17 @@ describe("mock-socket's WebSocket", () => {
     const { url, server } = startMock()
     const heartbeatMs = { interval: 20, timeout: 1_000 }
     const dialect = plain({ codec: text(), ping: 'ping', pong: 'ping' })
-    const { client, heard, roundTrips, errors, until, untilConnected } = setUp(url, { WebSocket, dialect, heartbeatMs })
+    const { client, heard, roundTrips, errors, until, untilConnected, untilLost } = setUp(url, {
+      WebSocket,
+      dialect,
+      heartbeatMs,
+    })
     const delivered = client.send('message', 'one').delivered
     await untilConnected()
     await expect(delivered).resolves.toEqual({ confirmedBy: 'browser' })
     await until(() => heard.length === 1 && roundTrips.length > 0)
     for (const socket of server.clients()) socket.close({ code: 1012, reason: 'restart', wasClean: true })
-    await until(() => client.getState().status === 'waiting')
+    await untilLost()
     await untilConnected()
     client.send('message', 'two')
     await until(() => heard.length === 2)
@@ -109,12 +109,12 @@ describe("mock-socket's WebSocket", () => {
 describe("React Native's WebSocket", () => {
   test('carries messages over a cut, without the browser saying what is in its buffer', async () => {
     const server = await startEcho()
-    const { client, heard, until, untilConnected } = setUp(server.url, { WebSocket: ReactNative })
+    const { client, heard, until, untilConnected, untilLost } = setUp(server.url, { WebSocket: ReactNative })
     await untilConnected()
     await client.send('message', 'one').delivered
     await until(() => heard.length === 1)
     server.terminate()
-    await until(() => client.getState().status !== 'connected')
+    await untilLost()
     client.send('message', 'two')
     await until(() => heard.length === 2)
 
@@ -134,8 +134,8 @@ describe("React Native's WebSocket", () => {
   test('comes back to a server that was away', async () => {
     const server = await startEcho()
     await server.stop()
-    const { client, until, untilConnected } = setUp(server.url, { WebSocket: ReactNative })
-    await until(() => client.getState().status === 'waiting')
+    const { client, untilConnected, untilLost } = setUp(server.url, { WebSocket: ReactNative })
+    await untilLost()
     await server.start()
     await untilConnected()
 
