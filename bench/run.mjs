@@ -36,6 +36,7 @@ const MEASURES = [
   { name: 'ownReceive', title: 'Own code, per received message, best of many', unit: 'µs', floor: 'native' },
   { name: 'ownSend', title: 'Own code, per call of send, best of many', unit: 'µs', floor: 'native' },
   { name: 'store', title: 'Durable append, strict', unit: 'messages/s', floor: '100 records a transaction' },
+  { name: 'storeAlone', title: 'Durable append of one message, until it is stored', unit: 'ms', floor: 'strict' },
   { name: 'queueCall', title: 'One call of send while disconnected', unit: 'µs', floor: 'native' },
   { name: 'queueHeap', title: 'Heap per queued message beyond its frame in an array', unit: 'bytes' },
   { name: 'drain', title: 'Drain of what was queued', unit: 'messages/s', floor: 'native' },
@@ -269,11 +270,19 @@ async function measureStorage(open) {
     { name: '100 in one record', call: 'arrays' },
     { name: 'holdfast, all at once', call: 'burst' },
     { name: 'holdfast, 100 a task', call: 'turns' },
+    { name: 'holdfast, 100 a task, relaxed', call: 'relaxedTurns' },
+  ]
+  const durabilities = [
+    { name: 'strict', call: 'strict' },
+    { name: 'relaxed', call: 'relaxed' },
   ]
   for (const { call } of ways) await page.evaluate(`bench.${call}(1000)`)
   for (const round of rounds('storage', sizes.slowRounds)) {
     for (const { name, call } of turns(round, ways)) {
       report.add('store', name, await page.evaluate(`bench.${call}(${sizes.store})`))
+    }
+    for (const { name, call } of turns(round, durabilities)) {
+      report.add('storeAlone', name, await page.evaluate(`bench.${call}()`))
     }
   }
   await page.close()

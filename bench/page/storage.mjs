@@ -41,11 +41,11 @@ async function write(count, groupSize, put) {
 }
 
 /** The same through a client that is not connected, `turnSize` messages to a task, until all are stored. */
-async function keep(count, turnSize) {
+async function keep(count, turnSize, durability = 'strict') {
   const name = `bench-${crypto.randomUUID()}`
   const client = createClient({
     url: 'ws://127.0.0.1:9',
-    outbox: indexedDbStore({ name }),
+    outbox: indexedDbStore({ name, durability }),
     outboxMax: { messages: 1_000_000, bytes: 2 ** 30 },
   })
   await client.send('message', payload(0)).stored
@@ -70,6 +70,21 @@ async function keep(count, turnSize) {
   return (count * 1000) / ms
 }
 
+/** How long one message takes to be stored, in milliseconds, sent alone: the median of `count`. */
+async function alone(count, durability) {
+  const name = `bench-${crypto.randomUUID()}`
+  const client = createClient({ url: 'ws://127.0.0.1:9', outbox: indexedDbStore({ name, durability }) })
+  const times = []
+  for (let id = 0; id < count; id++) {
+    const start = performance.now()
+    await client.send('message', payload(id)).stored
+    times.push(performance.now() - start)
+  }
+  await client.close()
+  await forget(`holdfast:${name}`)
+  return times.sort((one, other) => one - other)[count >> 1]
+}
+
 /** Makes `globalThis.bench`, whose methods the runner calls over CDP. */
 export function serve() {
   globalThis.bench = {
@@ -78,5 +93,8 @@ export function serve() {
     arrays: (count) => write(count, 100, (rows, first, frames) => rows.put(frames, first)),
     burst: (count) => keep(count, count),
     turns: (count) => keep(count, 100),
+    relaxedTurns: (count) => keep(count, 100, 'relaxed'),
+    strict: () => alone(200, 'strict'),
+    relaxed: () => alone(200, 'relaxed'),
   }
 }
