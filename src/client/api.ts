@@ -158,7 +158,7 @@ export interface Client<C extends Contract = Untyped> {
     remove(id: string): boolean
     /** Takes back all that is not on its way, and says how many. */
     clear(): number
-    /** The last 100 messages that failed in this client's life. */
+    /** The last 100 messages that failed in this client's life, without those that a newer one of their `key` has replaced. */
     failed(): OutboxItem[]
   }
 }

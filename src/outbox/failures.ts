@@ -5,7 +5,7 @@ import { show, type OutboxItem } from './outbox-item.js'
 /** How many failed messages are remembered. */
 const FAILED_MAX = 100
 
-/** The last messages that failed, and why. */
+/** The last messages that failed, and why; without those that gave way to a newer one of their key. */
 export interface Failures {
   record(entry: Entry): void
   /** The last 100, oldest first. */
@@ -23,7 +23,8 @@ export function createFailures(told: (entry: Entry) => void): Failures {
   return {
     record(entry) {
       if (entry.isRequest) return // Its promise has told.
-      failed.push(entry)
+      // What gave way to a newer one of its key is not missing: the newer one is there.
+      if (entry.error?.code !== 'SUPERSEDED') failed.push(entry)
       if (failed.length > 2 * FAILED_MAX) failed.splice(0, FAILED_MAX) // One at a time would move all the others.
       told(entry)
     },

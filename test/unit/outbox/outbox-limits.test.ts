@@ -257,13 +257,14 @@ describe('a time to live', () => {
 
 describe('a key', () => {
   test('lets a newer message take the place of the older that waits', async () => {
-    const { add, transmit, log, kept } = setUpOutbox()
+    const { add, transmit, log, failures, kept } = setUpOutbox()
     const old = add('a1', { key: 'a' })
     add('b1', { key: 'b' })
     add('a2', { key: 'a' })
 
     expect(transmit()).toEqual(['b1', 'a2'])
     expect(log.filter((line) => line.startsWith('failed'))).toEqual(['failed a1 SUPERSEDED'])
+    expect(failures()).toEqual([])
     await expect(old.delivered).rejects.toMatchObject({ code: 'SUPERSEDED' })
     expect(kept()).toEqual(['b1', 'a2'])
   })
