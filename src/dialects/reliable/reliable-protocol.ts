@@ -135,9 +135,8 @@ export function createReliableProtocol({ codec, note, waits }: ReliableRules): C
 
   function acknowledged(cursors: Sequences, no: readonly Rejection[] = [], areRepliesLost = false): ProtocolEvent {
     writers.acknowledged(cursors)
-    for (const [writer, sequence, code, message] of no) {
+    for (const [writer, sequence, code, message] of no)
       rejections.set(messageId(writer, sequence), rejection(code, message))
-    }
     return { type: 'acknowledged', cursors: writers.cursors, rejections, areRepliesLost }
   }
 

@@ -1,5 +1,5 @@
 import type { Contract, EventName, FromServer, Untyped } from '../../shared/contract.js'
-import { HoldfastError } from '../../shared/errors.js'
+import type { HoldfastError } from '../../shared/errors.js'
 import { GOING_AWAY, SERVICE_RESTART } from '../../protocol/close-codes.js'
 import { jsonFrames } from '../../protocol/frame-codec.js'
 import type { UpFrame } from '../../protocol/frames.js'

@@ -67,7 +67,14 @@ describe('the lifecycle event "session"', () => {
     await cut()
     await live({ welcome: { resumed: true, cursors: { [FIRST]: 1, [OWN]: 0 } } })
 
-    expect(brief(heard())).toEqual(['hello', 'm join 1 a again', 'm join 2 b again', 'm join 3 a', 'm join 4 b', 'm m 1 1 again'])
+    expect(brief(heard())).toEqual([
+      'hello',
+      'm join 1 a again',
+      'm join 2 b again',
+      'm join 3 a',
+      'm join 4 b',
+      'm m 1 1 again',
+    ])
   })
 
   test('lets messages, and what is asked later, wait for their turn', async () => {
