@@ -11,6 +11,8 @@ export interface Browser {
   readonly timers: number
   /** Takes what the page has left in its tab: it is there once, however often the page is unloaded. */
   takeLeft(): string | undefined
+  /** Whether the page has looked for what its forerunner has left. */
+  readonly hasRecalled: boolean
   signal(signal: Signal): void
   /** Whether it may be about to end, so that what it sends waits for nothing. */
   readonly isParting: boolean
@@ -39,6 +41,7 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
   const { seed, name, inTab, createTransport, throwLater } = surroundings
   const chance = createChance(mix(seed, 3, Number(name.slice(4))))
   let note = inTab
+  let hasRecalled = false
   let isAlive = true
   let timers = 0
   let ids = 0
@@ -115,6 +118,7 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
       },
       notes: {
         recall() {
+          hasRecalled = true
           const text = note
           note = undefined
           return text
@@ -128,6 +132,9 @@ export function createBrowser(world: World, surroundings: Surroundings): Browser
     },
     get timers() {
       return timers
+    },
+    get hasRecalled() {
+      return hasRecalled
     },
     takeLeft() {
       const text = note

@@ -57,6 +57,8 @@ export interface Downs {
   closed(page: string): void
   /** What a page leaves in its tab. */
   place(page: string): Place
+  /** The place that was left to a page is the next one's: it had not taken it up. */
+  passedOn(page: string): void
   appended(session: string, number: number): void
   snapshot(): StreamsSnapshot
   /** The store goes back in time, or forgets everything. */
@@ -154,6 +156,9 @@ export function createDowns({ check, count }: Verdict, isForgetful: boolean): Do
       const { session, had } = reader(page)
       if (session !== undefined) excuses.set(session, 'shared')
       return { session, had: [...had] }
+    },
+    passedOn(page) {
+      Object.assign(reader(page), { session: undefined, had: [] })
     },
     appended(session, number) {
       holes.get(session)?.delete(number)

@@ -302,7 +302,10 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     },
     left() {
       const text = browser.takeLeft()
-      return text === undefined ? undefined : { text, place: downs.place(name) }
+      if (text === undefined) return undefined
+      const place = downs.place(name)
+      if (!browser.hasRecalled) downs.passedOn(name)
+      return { text, place }
     },
     retire() {
       isRetired = true
