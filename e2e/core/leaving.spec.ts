@@ -2,7 +2,7 @@ import type { BrowserContext, Page } from '@playwright/test'
 import { createFaultProxy, type FaultProxy } from '../../test/support/fault-proxy.js'
 import { createServer } from '../../src/server.js'
 import type { StartOptions } from '../fixtures/harness.js'
-import { ascending, numberIn, numbers } from '../support/numbers.js'
+import { ascending, numberIn, numbers, unique } from '../support/numbers.js'
 import { expect, test as base } from '../support/test.js'
 
 interface Numbers {
@@ -80,7 +80,9 @@ async function sayGoodbyes(
 
 for (const dialect of ['plain', 'reliable'] as const) {
   for (const store of [undefined, 'goodbyes']) {
-    test(`with ${dialect}() and ${store ? 'IndexedDB' : 'memory'}, what a page sends in beforeunload, pagehide or visibilitychange as it ends arrives at once, and once`, async ({
+    // What a plain server has, and a page that ends could not strike off in time, is sent once more.
+    const isOnce = dialect === 'reliable' || !store
+    test(`with ${dialect}() and ${store ? 'IndexedDB' : 'memory'}, what a page sends in beforeunload, pagehide or visibilitychange as it ends arrives at once${isOnce ? ', and once' : ''}`, async ({
       context,
       origin,
       road,
@@ -91,11 +93,12 @@ for (const dialect of ['plain', 'reliable'] as const) {
         await page.evaluate((first) => harness.send(first).delivered, number)
         return page
       }
-      const sent = await sayGoodbyes(begin, origin, (count) => expect.poll(came).toEqual(numbers(count)))
+      const arrived = (): readonly number[] => (isOnce ? came() : unique(came()))
+      const sent = await sayGoodbyes(begin, origin, (count) => expect.poll(arrived).toEqual(numbers(count)))
       await begin(sent) // It would send again what is left in the store.
       await expect.poll(came).toContain(sent)
 
-      expect(came()).toEqual(numbers(sent + 1))
+      expect(arrived()).toEqual(numbers(sent + 1))
     })
   }
 
@@ -114,9 +117,8 @@ for (const dialect of ['plain', 'reliable'] as const) {
     const sent = await sayGoodbyes(begin, origin, async () => {})
     await link.heal()
     await begin(sent)
-    await expect.poll(() => came().length).toBeGreaterThan(sent)
-
-    expect(ascending(came())).toEqual(numbers(sent + 1))
+    const arrived = (): readonly number[] => (dialect === 'reliable' ? came() : unique(came()))
+    await expect.poll(() => ascending(arrived())).toEqual(numbers(sent + 1))
   })
 }
 

@@ -38,6 +38,9 @@ const RETRY_DELAYS_MS = [100, 500]
 export function createSegmentedLog(name: string, signal: AbortSignal, births: Births = {}): SegmentedLog {
   let handle: Promise<IDBPDatabase<Schema>> | undefined
   let newest: readonly MessageReference[] = []
+  /** What waits for its transaction to begin, and when that is done. */
+  let asked: OutboxBatch[] | undefined
+  let writing = Promise.resolve()
 
   /** Closes once the transaction that is under way has ended. */
   const drop = (): void => {
@@ -95,37 +98,55 @@ export function createSegmentedLog(name: string, signal: AbortSignal, births: Bi
     }
   }
 
+  async function writeInto(rows: Rows, { append, settled, removed }: OutboxBatch): Promise<void> {
+    const steps: (() => Promise<unknown>)[] = []
+    for (let start = 0; start < append.length; start += SEGMENT_MESSAGES_MAX) {
+      const segment = append.slice(start, start + SEGMENT_MESSAGES_MAX)
+      for (const { writer, sequence } of (newest = segment.slice(-1))) {
+        steps.push(() => rows.put(segment, [writer, sequence]))
+      }
+    }
+    for (const { writer, sequence } of settled) {
+      const cursor = sequence + 0.5
+      steps.push(() => rows.delete(range(writer, 0, cursor)))
+      // Once the newest is settled no row is left that needs a cursor.
+      const isDrained = newest.some((last) => last.writer === writer && last.sequence <= sequence)
+      if (!isDrained) steps.push(() => rows.put(sequence, [writer, cursor]))
+    }
+    // Begun together and in this order; a step that throws has its promise rejected, like any other.
+    let isWhole = !removed.length
+    const begun = [...steps, () => removeEach(rows, removed)].map(async (step) => {
+      try {
+        await step()
+      } catch (cause) {
+        isWhole = false // At once, if the step itself throws.
+        throw cause
+      }
+    })
+    // Without waiting for answers: a page on its way out gets none. Old browsers have no commit().
+    if (isWhole) rows.transaction.commit?.()
+    await Promise.all(begun)
+  }
+
+  /** What is asked for in one turn of the page goes into one transaction: when a page ends, a second one may be lost. */
+  function write(batch: OutboxBatch, durability: Durability): Promise<void> {
+    if (asked) {
+      asked.push(batch)
+      return writing
+    }
+    const mine = (asked = [batch])
+    const begin = (): void => {
+      if (asked === mine) asked = undefined
+    }
+    const work = (rows: Rows): Promise<void> => {
+      begin()
+      return writeInto(rows, merged(mine))
+    }
+    return (writing = transact(work, durability).finally(begin))
+  }
+
   return {
-    write: ({ append, settled, removed }, durability) =>
-      transact(async (rows) => {
-        const steps: (() => Promise<unknown>)[] = []
-        for (let start = 0; start < append.length; start += SEGMENT_MESSAGES_MAX) {
-          const segment = append.slice(start, start + SEGMENT_MESSAGES_MAX)
-          for (const { writer, sequence } of (newest = segment.slice(-1))) {
-            steps.push(() => rows.put(segment, [writer, sequence]))
-          }
-        }
-        for (const { writer, sequence } of settled) {
-          const cursor = sequence + 0.5
-          steps.push(() => rows.delete(range(writer, 0, cursor)))
-          // Once the newest is settled no row is left that needs a cursor.
-          const isDrained = newest.some((last) => last.writer === writer && last.sequence <= sequence)
-          if (!isDrained) steps.push(() => rows.put(sequence, [writer, cursor]))
-        }
-        // Begun together and in this order; a step that throws has its promise rejected, like any other.
-        let isWhole = !removed.length
-        const begun = [...steps, () => removeEach(rows, removed)].map(async (step) => {
-          try {
-            await step()
-          } catch (cause) {
-            isWhole = false // At once, if the step itself throws.
-            throw cause
-          }
-        })
-        // Without waiting for answers: a page on its way out gets none. Old browsers have no commit().
-        if (isWhole) rows.transaction.commit?.()
-        await Promise.all(begun)
-      }, durability),
+    write,
 
     writers: () => transact(async (rows) => (await rows.getAllKeys()).map(([writer]) => writer)),
 
@@ -145,6 +166,13 @@ export function createSegmentedLog(name: string, signal: AbortSignal, births: Bi
     clear: () => transact((rows) => rows.clear(), 'strict'),
   }
 }
+
+/** All of them, in their order. */
+const merged = (batches: readonly OutboxBatch[]): OutboxBatch => ({
+  append: batches.flatMap(({ append }) => append),
+  settled: batches.flatMap(({ settled }) => settled),
+  removed: batches.flatMap(({ removed }) => removed),
+})
 
 /** Rewrites each segment once, however many of its messages go. */
 async function removeEach(rows: Rows, removed: readonly MessageReference[]): Promise<void> {
