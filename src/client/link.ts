@@ -60,6 +60,8 @@ export function createLink(options: LinkOptions): Link {
   let isUnbounded = false
   let isParting = false
   let isLeaving = false
+  /** What was written on this connection that no server acknowledges. */
+  let volatileBytes = 0
 
   const isOpen = (): boolean => transport?.isOpen ?? false
 
@@ -73,7 +75,10 @@ export function createLink(options: LinkOptions): Link {
     hasRoom: () => !isOpen() || room(BUFFER_BYTES_MAX) > 0,
     write({ event, body }) {
       const frames = isOpen() ? protocol.volatileFrames(event, body, room()) : undefined
-      return frames !== undefined && tryToWrite(frames)
+      const before = buffer.sent
+      const isWritten = frames !== undefined && tryToWrite(frames)
+      volatileBytes += buffer.sent - before
+      return isWritten
     },
     failed: (delivery) => tell({ type: 'failed', delivery }),
   })
@@ -132,7 +137,7 @@ export function createLink(options: LinkOptions): Link {
       return buffer.sent - buffered()
     },
     get unacknowledged() {
-      return dialect.acknowledges ? outbox.bytesInFlight : Infinity
+      return dialect.acknowledges ? outbox.bytesInFlight + volatileBytes : Infinity
     },
     get deadline() {
       return buffer.deadline
@@ -141,7 +146,10 @@ export function createLink(options: LinkOptions): Link {
       return isLeaving
     },
     transport: () => (transport ??= createTransport()),
-    opened: buffer.reset,
+    opened() {
+      buffer.reset()
+      volatileBytes = 0
+    },
     fill(now) {
       if (!isOpen()) return undefined
       try {
