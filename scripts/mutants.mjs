@@ -73,9 +73,33 @@ export const MUTANTS = [
   },
   {
     name: 'what is found in storage is taken for never sent',
+    file: 'src/outbox/adoption.ts',
+    from: 'entry.wasSent = sequence < unsentFrom',
+    to: 'entry.wasSent = false',
+  },
+  {
+    name: 'all that is found in storage is taken for sent',
+    file: 'src/outbox/adoption.ts',
+    from: 'entry.wasSent = sequence < unsentFrom',
+    to: 'entry.wasSent = true',
+  },
+  {
+    name: 'client hands over what its store still calls unsent',
+    file: 'src/outbox/unsent.ts',
+    from: 'if (striking.size) return !isHolding',
+    to: 'if (striking.size) return true',
+  },
+  {
+    name: 'store is not asked again to strike a note',
+    file: 'src/outbox/group-commit.ts',
+    from: 'batch.notes = new Map([...current.notes, ...batch.notes])',
+    to: '',
+  },
+  {
+    name: 'what the server has ignored counts as sent before',
     file: 'src/outbox/outbox.ts',
-    from: 'entry.isAdopted = entry.wasSent = true',
-    to: 'entry.isAdopted = true',
+    from: 'if (closeCode === undefined && entry.isFirstSending) entry.wasSent = false',
+    to: '',
   },
   {
     name: 'client asks whether a message is still valid when the server may have handled it',

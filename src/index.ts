@@ -50,7 +50,13 @@ export { persistent, type PersistentOptions } from './outbox/persistence.js'
 export type { Outgoing } from './outbox/outbox-api.js'
 export type { Durability, OutboxStorage } from './outbox/storage.js'
 export type { OutboxMax, Overflow } from './outbox/overflow.js'
-export type { MessageReference, OutboxBatch, OutboxStore, StoredMessage } from './outbox/store.js'
+export {
+  ALL_SENT,
+  type MessageReference,
+  type OutboxBatch,
+  type OutboxStore,
+  type StoredMessage,
+} from './outbox/store.js'
 export type { MaybePromise } from './shared/maybe-promise.js'
 export type { Notes, Platform } from './platform/platform.js'
 export type { CloseAdvice } from './protocol/close-codes.js'

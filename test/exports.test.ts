@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 const core = [
+  'ALL_SENT',
   'ConnectError',
   'ConnectionLostError',
   'DeliveryError',

@@ -70,7 +70,7 @@ const FUNCTION_LINES_MAX = 70
 const LONG_FUNCTIONS: Record<string, number[]> = {
   createConnection: [85],
   createCore: [89],
-  createOutbox: [74],
+  createOutbox: [72],
 }
 
 /** Private words in names, and the field's words for them. A word is written as in `takeOut`, `takeOuts` or `take-out.ts`. */

@@ -76,6 +76,8 @@ export class Entry implements Delivery, MessageReference {
   keptOut: HoldfastError | undefined
   /** Whether it may have been on a wire before. */
   wasSent = false
+  /** While it is in flight: whether this is its first time. */
+  isFirstSending = false
   /** Written by another page, and left by it. */
   isAdopted = false
   /** Settled, though still in flight. */

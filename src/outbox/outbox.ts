@@ -1,7 +1,8 @@
 import type { SendOptions } from '../shared/contract.js'
 import { DeliveryError, type HoldfastError } from '../shared/errors.js'
-import { sizeOf, type Body } from '../protocol/codec.js'
+import type { Body } from '../protocol/codec.js'
 import { createAgingClock } from '../shared/aging-clock.js'
+import { adopt } from './adoption.js'
 import { Entry, type Receipt } from './delivery.js'
 import { createFailures } from './failures.js'
 import type { Forerunners, Make } from './forerunners.js'
@@ -13,7 +14,6 @@ import { createQueue, entriesFrom, firstsOf, wantedOf } from './queue.js'
 import { createRemovals } from './removals.js'
 import { createStaleness } from './staleness.js'
 import type { StorageClock } from './storage.js'
-import type { StoredMessage } from './store.js'
 
 interface Clock extends StorageClock {
   wallNow(): number
@@ -38,7 +38,10 @@ export function createOutbox(
   const removals = createRemovals({ queue, failures, acknowledges: dialect.acknowledges, forget })
   const { isRemovable, waiting, discard, refuse, supersede, removeAll } = removals
   const store = storage.attach(platform, {
-    adopted: adopt,
+    adopted(adoption) {
+      adopt({ queue, writer: store.writer, now: agingNow, wallNow: platform.wallNow }, adoption)
+      progressed()
+    },
     stored(entries) {
       for (const entry of entries) {
         if (!entry.error) keep(entry) // Else it failed while it was being written; its removal follows.
@@ -77,6 +80,7 @@ export function createOutbox(
     return isStored || keptOut !== undefined || mayEnd
   }
 
+  if (dialect.acknowledges) store.linkLost() // There is none yet.
   const staleness = createStaleness({ queue, failures, now: agingNow, isReady, isRemovable, discard, report })
 
   function report(error: HoldfastError): void {
@@ -86,23 +90,6 @@ export function createOutbox(
   function keep(entry: Entry): void {
     entry.keep()
     tell({ type: 'stored', delivery: entry })
-  }
-
-  /** Before our own messages while none of them was sent, behind them later. */
-  function adopt(messages: readonly StoredMessage[], isOpen: boolean, keptOut?: HoldfastError): void {
-    const isOurs = ({ place, writer }: Entry): boolean => place === 'waiting' && writer === store.writer
-    let anchor: Entry | undefined
-    // From the end: of our own there are few so early, and of others there may be thousands.
-    for (let own = isOpen ? undefined : queue.last; own && isOurs(own); own = own.before) anchor = own
-    for (const { writer, sequence, event, body, enqueuedAt, ttlMs, key } of messages) {
-      const entry = new Entry(writer, sequence, event, body, sizeOf(body), enqueuedAt, ttlMs, key)
-      const leftMs = ttlMs === undefined ? Infinity : Math.min(ttlMs, enqueuedAt + ttlMs - platform.wallNow())
-      if (keptOut) entry.keepOut(keptOut)
-      else entry.keep()
-      entry.isAdopted = entry.wasSent = true
-      queue.insert(entry, agingNow() + leftMs, anchor)
-    }
-    progressed()
   }
 
   function enter<E extends Entry>(bytes: number, make: Make<E>, key?: string, first?: Forerunners): E {
@@ -186,11 +173,13 @@ export function createOutbox(
     peek() {
       if (queue.soonest && queue.soonest.at <= agingNow() && !staleness.expire()) return undefined
       if ((oversized.isSearching && queue.inFlight) || isHolding?.()) return undefined
-      return staleness.next()
+      const next = staleness.next()
+      return !dialect.acknowledges || store.mayHandOver(next) ? next : undefined
     },
     sent(entry, frameBytes, position) {
       queue.take(frameBytes)
       entry.position = position
+      entry.isFirstSending = !entry.wasSent
       entry.wasSent = true
       entry.status = 'sent'
     },
@@ -215,6 +204,7 @@ export function createOutbox(
       released++
     },
     rewind(closeCode) {
+      if (closeCode !== undefined && dialect.acknowledges) store.linkLost()
       const { inFlight } = queue
       const old: Entry[] = []
       for (let entry = queue.first; entry && entry !== queue.next; entry = entry.after) old.push(entry)
@@ -223,6 +213,8 @@ export function createOutbox(
         entry.status = entry.isStored ? 'stored' : 'queued'
         // Nobody will ask whether a message has arrived that only the browser confirms: it may be taken back, and expire.
         if (entry.position !== Infinity) entry.wasSent = false
+        // The link is there: its server has ignored what was in flight.
+        if (closeCode === undefined && entry.isFirstSending) entry.wasSent = false
         // A request that is settled kept its place only as long as the server may have counted it.
         if (entry.isDone) queue.remove(entry)
       }

@@ -14,6 +14,7 @@ import {
 } from './storage.js'
 import { isThenable, type MaybePromise } from '../shared/maybe-promise.js'
 import type { OutboxStore, StoredMessage } from './store.js'
+import { createUnsent, type Notes } from './unsent.js'
 
 /** How soon a failed commit or opening is tried again: half as often each time, in milliseconds. */
 const RETRY_MS = { min: 1_000, max: 60_000 }
@@ -66,6 +67,7 @@ export function createPersistence(
   let stage: 'closed' | 'opening' | 'open' | 'memory' = 'closed'
   /** Of this opening. A later one has others, and what an earlier one still reports is not listened to. */
   let groupCommit: GroupCommit
+  const unsent = createUnsent((of, from) => groupCommit.note(of, from))
   let writer = ''
   let sequence = 0
   let opening: MaybePromise<void>
@@ -86,6 +88,7 @@ export function createPersistence(
     writer = createWriter(clock)
     sequence = 0
     readiness = { isReady: false }
+    unsent.forget()
     groupCommit = createGroupCommit(store, { committed, failed })
     start()
   }
@@ -99,11 +102,7 @@ export function createPersistence(
       }
     const ask = (): MaybePromise<void> => {
       ifMine(adoptLeft)()
-      return store.open(
-        writer,
-        ifMine((messages) => listener.adopted(messages, stage !== 'opening')),
-        ifMine(listener.deleted),
-      )
+      return store.open(writer, ifMine(adopt), ifMine(listener.deleted))
     }
     try {
       opening = closing ? closing.then(ask) : ask()
@@ -121,10 +120,16 @@ export function createPersistence(
     }
   }
 
+  function adopt(messages: StoredMessage[], unsentFrom?: number): void {
+    if (messages[0] && unsentFrom !== undefined) unsent.found(messages[0].writer, unsentFrom)
+    listener.adopted({ messages, isOpen: stage !== 'opening', unsentFrom })
+  }
+
   function adoptLeft(): void {
     const found = left
     left = []
-    if (found.length) listener.adopted(found, false, new StorageError('NOT_STORED', 'The store did not take it'))
+    const keptOut = new StorageError('NOT_STORED', 'The store did not take it')
+    if (found.length) listener.adopted({ messages: found, isOpen: false, keptOut })
   }
 
   function opened(): void {
@@ -167,7 +172,8 @@ export function createPersistence(
     retryAfterMs = Math.min(retryAfterMs * 2, RETRY_MS.max)
   }
 
-  function committed(entries: Entry[]): void {
+  function committed(entries: Entry[], notes: Notes): void {
+    unsent.committed(notes)
     // A full disk forgets all the same, and takes nothing.
     if (stage === 'open' && (entries.length || !durability.storageError)) works()
     for (const entry of entries) {
@@ -177,8 +183,9 @@ export function createPersistence(
     listener.stored(entries)
   }
 
-  function failed(entries: Entry[], cause: unknown, isOwing: boolean): void {
+  function failed(entries: Entry[], cause: unknown, isOwing: boolean, hadNotes: boolean): void {
     const error = asStorageError(cause)
+    if (hadNotes) unsent.failed(error.code === 'STORAGE_UNAVAILABLE')
     if (isOwing && stage === 'open') tryLater()
     if (!entries.length || stage !== 'open') listener.report(error)
     else if (isFallingBack) goOn(entries, error)
@@ -192,6 +199,8 @@ export function createPersistence(
   async function finish(entries: readonly Entry[]): Promise<void> {
     const [last, ready, mine] = [groupCommit, readiness, writer]
     const isUnsaved = (entry: Entry): boolean => !entry.isStored
+    let unsentFrom = 0
+    for (const { writer: by, wasSent, sequence: at } of entries) if (by === mine && wasSent) unsentFrom = at + 1
     await opening
     if (ready.isReady) {
       // What was sent while the store was opening is written all the same. What it failed to keep is tried again, in order,
@@ -199,7 +208,11 @@ export function createPersistence(
       last.withdraw()
       await last.idle()
       for (let tries = 0; tries < 2; tries++) {
-        for (const entry of entries) if (entry.writer === mine && isUnsaved(entry)) last.append(entry)
+        for (const entry of entries) {
+          if (entry.writer !== mine || !isUnsaved(entry)) continue
+          if (unsentFrom) last.note(mine, unsentFrom)
+          last.append(entry)
+        }
         last.run()
         await last.idle()
       }
@@ -230,7 +243,10 @@ export function createPersistence(
       const { storageError } = durability
       // Once the time for another try has come, the next message is that try.
       if (storageError && (stage === 'memory' || retryAt !== Infinity)) entry.keepOut(storageError)
-      else groupCommit.append(entry)
+      else {
+        unsent.appended(entry)
+        groupCommit.append(entry)
+      }
       return false
     },
     settle(entry) {
@@ -239,6 +255,8 @@ export function createPersistence(
     remove(entry) {
       if (!entry.keptOut) groupCommit.remove(entry)
     },
+    mayHandOver: unsent.mayHandOver,
+    linkLost: unsent.linkLost,
     flush,
     elapsed() {
       if (clock.now() < retryAt) return

@@ -1,14 +1,11 @@
 import type { Entry } from './delivery.js'
 import type { HoldfastError } from '../shared/errors.js'
-import type { StoredMessage } from './store.js'
+import type { Adoption } from './adoption.js'
 
 /** What a storage tells the outbox. */
 export interface StorageListener {
-  /**
-   * Messages of another page, or of an earlier opening. `isOpen` is false while the storage opens: nothing of ours was
-   * sent yet. `keptOut`: why they are in memory only.
-   */
-  adopted(messages: readonly StoredMessage[], isOpen: boolean, keptOut?: HoldfastError): void
+  /** Messages of another page, or of an earlier opening. */
+  adopted(adoption: Adoption): void
   /** These are safe. Also called with none, when what waits may go on. */
   stored(entries: readonly Entry[]): void
   /** The storage did not take these. */
@@ -58,6 +55,13 @@ export interface Persistence {
   /** The entry and all before it of its writer were delivered. */
   settle(entry: Entry): void
   remove(entry: Entry): void
+  /**
+   * There is a connection, and this entry is next, if anything waits: says whether the connection may have it now. If not,
+   * the store has to note that first.
+   */
+  mayHandOver(next: Entry | undefined): boolean
+  /** The connection is gone. */
+  linkLost(): void
   /** Starts to commit what was asked; `isLast`: though a commit is under way, since the page may be about to end. */
   flush(isLast?: boolean): void
   elapsed(): void

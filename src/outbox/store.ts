@@ -38,7 +38,15 @@ export interface OutboxBatch {
   readonly settled: readonly MessageReference[]
   /** To be forgotten: single messages from the middle of the queue. */
   readonly removed: readonly MessageReference[]
+  /**
+   * To be noted, in the place of an earlier note: messages of `writer` from `sequence` on were never handed to a server.
+   * `ALL_SENT` strikes the note, and must survive what messages survive. One for each writer; absent where there is none.
+   */
+  readonly unsent?: readonly MessageReference[]
 }
+
+/** In place of a sequence: no message of the writer is known not to have been sent. */
+export const ALL_SENT: number = Number.MAX_SAFE_INTEGER
 
 /**
  * Where an outbox keeps its messages: three verbs.
@@ -56,14 +64,19 @@ export interface OutboxStore {
    * A writer lives from its `open` until its `close` or until its page ends. `adopt` is called once for each abandoned
    * writer, with its messages by ascending sequence: all that can be found now before the promise settles, the oldest
    * writer first; those of pages that end later whenever they end. Whoever was handed a writer's messages owns that
-   * writer: nobody else is handed them while this page lives.
+   * writer: nobody else is handed them while this page lives. `unsentFrom` is the writer's note, if the store has one:
+   * what lies before it, and all where there is none, counts as sent before, and a server may warn of a duplicate.
    *
    * `deleted` is for stores that others can empty: called after that, it fails what waits in this page, with `REMOVED`.
    * What was handed over or committed before it must not be handed over later.
    *
    * @throws {StorageError} `STORAGE_UNAVAILABLE` (as a rejection) when there is no such storage here.
    */
-  open(writer: string, adopt: (messages: StoredMessage[]) => void, deleted?: () => void): MaybePromise<void>
+  open(
+    writer: string,
+    adopt: (messages: StoredMessage[], unsentFrom?: number) => void,
+    deleted?: () => void,
+  ): MaybePromise<void>
 
   /**
    * Applies the whole batch or nothing of it. When it settles the messages survive what the store promises to survive.

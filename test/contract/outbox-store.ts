@@ -1,6 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { MessageReference, OutboxBatch, OutboxStore, StoredMessage } from '../../src/outbox/store.js'
+import {
+  ALL_SENT,
+  type MessageReference,
+  type OutboxBatch,
+  type OutboxStore,
+  type StoredMessage,
+} from '../../src/outbox/store.js'
 
 /** What an implementation brings to be tested: fresh storage, and pages that use it. */
 export interface OutboxHarness {
@@ -216,6 +222,35 @@ export function describeOutboxStore(name: string, reach: OutboxReach, makeHarnes
       expect(ids(await page.open('c'))).toEqual([['a1', 'a2']])
     })
 
+    test('hands over the note of what was never sent, and none where it was struck or never made', async () => {
+      const { page } = setUp()
+      const leave = async (writer: string, ...batches: Partial<OutboxBatch>[]): Promise<void> => {
+        await page.open(writer)
+        for (const batch of batches) await page.commit(batch)
+        await page.close()
+      }
+      await leave('a', { append: run('a', 1, 2) }, { append: run('a', 3, 4), unsent: [ref('a', 3)] })
+      await leave('b', { append: run('b', 1, 2), unsent: [ref('b', 1)] }, { unsent: [ref('b', ALL_SENT)] })
+      await leave('c', { append: run('c', 1, 1) })
+      await leave('d', { append: run('d', 1, 3), unsent: [ref('d', 1)] }, { unsent: [ref('d', 3)] })
+      await leave('e', { append: run('e', 1, 3), unsent: [ref('e', 2)] }, { settled: [ref('e', 2)] })
+      await page.open('z')
+
+      expect(Object.fromEntries(page.notes)).toEqual({ a: 3, b: undefined, c: undefined, d: 3, e: 2 })
+    })
+
+    test('keeps nothing of a writer that left no message but a note', async () => {
+      const { page } = setUp()
+      await page.open('a')
+      await page.commit({ append: run('a', 1, 1), unsent: [ref('a', 1)] })
+      await page.commit({ removed: [ref('a', 1)] })
+      await page.close()
+
+      expect(await page.open('b')).toEqual([])
+      await page.close()
+      expect(await page.open('c')).toEqual([])
+    })
+
     test('may be closed twice, and before it was ever opened', async () => {
       const { page } = setUp()
       await page.close()
@@ -353,14 +388,19 @@ export function describeOutboxStore(name: string, reach: OutboxReach, makeHarnes
 /** A page's store, with what it has adopted. */
 function follow({ store, crash }: OutboxPage) {
   const adopted: StoredMessage[][] = []
+  /** Writer → from where on it has sent nothing, of the last opening. */
+  const notes = new Map<string, number | undefined>()
   let announce: (() => void) | undefined
   return {
     adopted,
+    notes,
     crash,
     async open(writer: string): Promise<StoredMessage[][]> {
       const before = adopted.length
-      await store.open(writer, (messages) => {
+      notes.clear()
+      await store.open(writer, (messages, unsentFrom) => {
         adopted.push(messages)
+        notes.set(messages[0]?.writer ?? '', unsentFrom)
         announce?.()
       })
       return adopted.slice(before)

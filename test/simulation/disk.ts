@@ -1,6 +1,6 @@
 import { StorageError } from '../../src/shared/errors.js'
 import { messageId } from '../../src/protocol/writer-id.js'
-import type { OutboxBatch, OutboxStore, StoredMessage } from '../../src/outbox/store.js'
+import { ALL_SENT, type OutboxBatch, type OutboxStore, type StoredMessage } from '../../src/outbox/store.js'
 import type { World } from './world.js'
 
 /** What can go wrong with storage. */
@@ -32,7 +32,9 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
   const isBroken = (probability: number): boolean => !isHealed && probability > 0 && world.chance(probability)
   let rows: StoredMessage[] = []
   const owners = new Map<string, string>()
-  const adopters = new Map<string, (messages: StoredMessage[]) => void>()
+  const adopters = new Map<string, (messages: StoredMessage[], unsentFrom?: number) => void>()
+  /** Writer → the first of its messages that was never sent. */
+  const notes = new Map<string, number>()
   /** What each page is committing: one batch after the other, as IndexedDB has it. */
   const underWay = new Map<string, OutboxBatch[]>()
   /** When the last answer is due that the page was promised. */
@@ -47,6 +49,10 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
 
   function apply(batch: OutboxBatch): void {
     rows = [...rows, ...batch.append].filter((row) => !isStruck(batch, row))
+    for (const { writer, sequence } of batch.unsent ?? []) {
+      if (sequence === ALL_SENT) notes.delete(writer)
+      else notes.set(writer, sequence)
+    }
   }
 
   function fail(batch: OutboxBatch): StorageError {
@@ -63,7 +69,7 @@ export function createDisk(world: World, faults: DiskFaults): Disk {
       // What an earlier commit had failed to append may have come after the rest.
       const found = rows.filter((row) => row.writer === writer).sort((one, other) => one.sequence - other.sequence)
       world.note(`${page} adopts ${found.map(({ body }) => String(body)).join(' ')}`)
-      adopt(found)
+      adopt(found, notes.get(writer))
     }
   }
 

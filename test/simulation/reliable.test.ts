@@ -29,7 +29,7 @@ const SOMETIMES = [
     'gap down and up: unknown',
   ],
   ...['failed REJECTED', 'failed EXPIRED', 'failed SUPERSEDED', 'failed REMOVED', 'failed TOO_LARGE'],
-  ...['failed INVALIDATED'],
+  ...['failed INVALIDATED', 'found unsent'],
   ...['failed STORAGE_FAILED', 'failed NOT_CONNECTED', 'unanswered REJECTED', 'unanswered REQUEST_TIMEOUT'],
   ...['last words', 'hide', 'note of a crash'],
   ...['listener awaited', 'listener failed', 'forgery closed with 4403', 'greeted', 'asked', 'asked SESSION_ENDED'],

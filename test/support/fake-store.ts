@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../../src/shared/maybe-promise.js'
-import type { OutboxBatch, OutboxStore, StoredMessage } from '../../src/outbox/store.js'
+import { ALL_SENT, type OutboxBatch, type OutboxStore, type StoredMessage } from '../../src/outbox/store.js'
 
 /** A store that a test can hold up, break, and look into. */
 export interface FakeStore extends OutboxStore {
@@ -10,6 +10,8 @@ export interface FakeStore extends OutboxStore {
   readonly closes: number
   /** What survives, by age. */
   readonly kept: readonly StoredMessage[]
+  /** Writer → from where on its messages are known to be unsent. */
+  readonly notes: ReadonlyMap<string, number>
   /** How many commits are under way now; more than one breaks the contract. */
   readonly underWay: number
   /** The page may be about to end: a commit may follow one that is under way. */
@@ -36,7 +38,8 @@ export interface FakeStore extends OutboxStore {
 export function createFakeStore({ isAsync = false } = {}): FakeStore {
   let kept: StoredMessage[] = []
   let left: StoredMessage[][] = []
-  let adopt: (messages: StoredMessage[]) => void = () => {}
+  const notes = new Map<string, number>()
+  let adopt: (messages: StoredMessage[], unsentFrom?: number) => void = () => {}
   let deleted: (() => void) | undefined
   let held: (() => void)[] | undefined
   let commitFailures: unknown[] = []
@@ -52,12 +55,16 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
       else resolve()
     })
 
-  function apply({ append, settled, removed }: OutboxBatch): void {
+  function apply({ append, settled, removed, unsent = [] }: OutboxBatch): void {
     if (commitFailures.length > 0) throw commitFailures.shift()
     const isGone = (message: StoredMessage): boolean =>
       settled.some(({ writer, sequence }) => writer === message.writer && message.sequence <= sequence) ||
       removed.some(({ writer, sequence }) => writer === message.writer && message.sequence === sequence)
     kept = [...kept, ...append].filter((message) => !isGone(message))
+    for (const { writer, sequence } of unsent) {
+      if (sequence === ALL_SENT) notes.delete(writer)
+      else notes.set(writer, sequence)
+    }
   }
 
   async function applyLater(batch: OutboxBatch): Promise<void> {
@@ -82,7 +89,8 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
     const writers = new Set(kept.map(({ writer }) => writer))
     for (const one of writers) {
       // A commit that had failed may have come again after later ones.
-      adopt(kept.filter(({ writer }) => writer === one).sort((a, b) => a.sequence - b.sequence))
+      const found = kept.filter(({ writer }) => writer === one).sort((a, b) => a.sequence - b.sequence)
+      adopt(found, notes.get(one))
     }
   }
 
@@ -90,6 +98,7 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
     isParting: false,
     opens,
     batches,
+    notes,
     get closes() {
       return closes
     },
@@ -139,7 +148,7 @@ export function createFakeStore({ isAsync = false } = {}): FakeStore {
     },
     commit(batch): MaybePromise<void> {
       // Copied, as any store that writes it down does.
-      batches.push({ append: [...batch.append], settled: [...batch.settled], removed: [...batch.removed] })
+      batches.push({ ...batch, append: [...batch.append], settled: [...batch.settled], removed: [...batch.removed] })
       if (isAsync || held) return applyLater(batch)
       apply(batch)
     },

@@ -65,6 +65,7 @@ export function setUpOutbox({ storage, progressed, ...given }: OutboxSetUp = {})
       },
     },
   )
+  inner.peek() // There is a link, until a `rewind` with its close code.
   const outbox = endingTurns(inner)
   let asked: Entry | undefined
   const requests = createRequests({

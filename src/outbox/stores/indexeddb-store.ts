@@ -1,9 +1,9 @@
 import { check, requireText, withDefaults } from '../../shared/validate.js'
 import { StorageError, textOf, type ErrorCode } from '../../shared/errors.js'
-import { createSegmentedLog, nameOf, type Births, type SegmentedLog } from './segmented-log.js'
+import { createSegmentedLog, nameOf, type Births, type Leftovers, type SegmentedLog } from './segmented-log.js'
 import { keepIn, type PersistentOptions } from '../persistence.js'
 import type { OutboxStorage } from '../storage.js'
-import type { OutboxStore, StoredMessage } from '../store.js'
+import { ALL_SENT, type OutboxStore, type StoredMessage } from '../store.js'
 
 /** How an outbox is kept in IndexedDB. */
 export interface IndexedDbStoreOptions extends PersistentOptions {
@@ -65,7 +65,9 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStor
     async commit(batch) {
       try {
         if (!session) throw new Error('it is closed')
-        await session.log.write(batch, batch.append.length > 0 ? durability : 'relaxed')
+        // A note that outlives the sending of what it calls unsent would hide a duplicate.
+        const isStrict = batch.unsent?.some(({ sequence }) => sequence === ALL_SENT)
+        await session.log.write(batch, isStrict ? 'strict' : batch.append.length > 0 ? durability : 'relaxed')
       } catch (cause) {
         throw failure(nameOf(cause) === 'QuotaExceededError' ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'written', cause)
       }
@@ -139,7 +141,7 @@ function failureOf(name: string, code: ErrorCode, verb: string, cause: unknown):
 const births = new WeakMap<LockManager, Births>()
 
 interface SessionListener {
-  adopt(messages: StoredMessage[]): void
+  adopt(messages: StoredMessage[], unsentFrom?: number): void
   deleted(): void
 }
 
@@ -173,7 +175,7 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
   let channel: BroadcastChannel | undefined
   let deletions = 0
   /** What others have left, until it is handed over. */
-  let found: StoredMessage[][] = []
+  let found: Leftovers[] = []
 
   /** Answers what `work` does, keeping the lock until the end if that is something; `null` if the lock is taken. */
   const underLock = <T>(writer: string, options: LockOptions, work: () => T): Promise<Awaited<T> | null> =>
@@ -192,7 +194,7 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
     typeof writer === 'string' && !writer.includes(':') && !heard.has(writer) && !!heard.add(writer)
 
   /** What was read while somebody deleted it is read again. */
-  async function load(writer: string): Promise<StoredMessage[] | undefined> {
+  async function load(writer: string): Promise<Leftovers | undefined> {
     for (;;) {
       const before = deletions
       const left = await log.load(writer)
@@ -210,10 +212,12 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
     }
   }
 
+  const handOver = ({ messages, unsentFrom }: Leftovers): void => adopt(messages, unsentFrom)
+
   /** If this fails the lock goes to the next page in the queue, and so does the task. */
   const follow = (writer: string): Promise<unknown> =>
     underLock(writer, { signal }, () => load(writer)).then(
-      (left) => left && !signal.aborted && adopt(left),
+      (left) => left && !signal.aborted && handOver(left),
       () => {},
     )
 
@@ -239,7 +243,7 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
         }),
       )
       signal.throwIfAborted()
-      for (const left of found.sort((one, other) => ageOf(one) - ageOf(other))) adopt(left)
+      found.sort((one, other) => ageOf(one) - ageOf(other)).forEach(handOver)
     },
 
     end() {
@@ -249,4 +253,4 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
   }
 }
 
-const ageOf = ([oldest]: StoredMessage[]): number => oldest?.enqueuedAt ?? 0
+const ageOf = ({ messages: [oldest] }: Leftovers): number => oldest?.enqueuedAt ?? 0

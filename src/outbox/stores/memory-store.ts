@@ -33,12 +33,14 @@ export function memoryStore(): OutboxStorage {
           sequence = 0
           const found = left
           left = []
-          if (found.length) listener.adopted(found, false)
+          if (found.length) listener.adopted({ messages: found, isOpen: false })
         },
         nextSequence: () => ++sequence,
         append: () => true,
         settle() {},
         remove() {},
+        mayHandOver: () => true,
+        linkLost() {},
         flush() {},
         elapsed() {},
         async close(entries) {

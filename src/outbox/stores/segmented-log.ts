@@ -1,12 +1,12 @@
 import { openDB, unwrap, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from 'idb'
 import { isError } from '../../shared/realms.js'
-import type { MessageReference, OutboxBatch, StoredMessage } from '../store.js'
+import { ALL_SENT, type MessageReference, type OutboxBatch, type StoredMessage } from '../store.js'
 
 /**
  * A log of segments. What one commit appends is one record, since that is ten times cheaper than one for each message.
  * Its key ends in the sequence of its last message: what is settled is a range of keys, and a message is in the first
  * segment whose key is not below it. A cursor, key [writer, sequence + ½], tells that everything before it is settled,
- * though a later segment still holds some of it.
+ * though a later segment still holds some of it. Key [writer, −1] notes the first message that was never sent.
  */
 interface Schema extends DBSchema {
   log: { key: [writer: string, sequence: number]; value: StoredMessage[] | number }
@@ -17,6 +17,12 @@ export type Births = Record<string, string>
 
 export type Durability = 'strict' | 'relaxed'
 
+/** What a writer has left. */
+export interface Leftovers {
+  readonly messages: StoredMessage[]
+  readonly unsentFrom: number | undefined
+}
+
 type Rows = IDBPObjectStore<Schema, ['log'], 'log', 'readwrite'>
 
 export interface SegmentedLog {
@@ -24,7 +30,7 @@ export interface SegmentedLog {
   /** The writer of each row. */
   writers(): Promise<string[]>
   /** What `writer` has left, if anything; otherwise its rows are deleted. */
-  load(writer: string): Promise<StoredMessage[] | undefined>
+  load(writer: string): Promise<Leftovers | undefined>
   clear(): Promise<void>
 }
 
@@ -98,13 +104,17 @@ export function createSegmentedLog(name: string, signal: AbortSignal, births: Bi
     }
   }
 
-  async function writeInto(rows: Rows, { append, settled, removed }: OutboxBatch): Promise<void> {
+  async function writeInto(rows: Rows, { append, settled, removed, unsent = [] }: OutboxBatch): Promise<void> {
     const steps: (() => Promise<unknown>)[] = []
     for (let start = 0; start < append.length; start += SEGMENT_MESSAGES_MAX) {
       const segment = append.slice(start, start + SEGMENT_MESSAGES_MAX)
       for (const { writer, sequence } of (newest = segment.slice(-1))) {
         steps.push(() => rows.put(segment, [writer, sequence]))
       }
+    }
+    for (const { writer, sequence } of unsent) {
+      const note: [string, number] = [writer, -1]
+      steps.push(() => (sequence === ALL_SENT ? rows.delete(note) : rows.put(sequence, note)))
     }
     for (const { writer, sequence } of settled) {
       const cursor = sequence + 0.5
@@ -152,14 +162,15 @@ export function createSegmentedLog(name: string, signal: AbortSignal, births: Bi
 
     load: (writer) =>
       transact(async (rows) => {
-        const left: StoredMessage[] = []
+        const messages: StoredMessage[] = []
+        const note = await rows.get([writer, -1])
         let through = 0
         for (const row of await rows.getAll(range(writer))) {
           if (typeof row === 'number') through = row
-          else left.push(...row.filter(({ sequence }) => sequence > through))
+          else messages.push(...row.filter(({ sequence }) => sequence > through))
         }
-        if (left.length > 0) return left
-        await rows.delete(range(writer))
+        if (messages.length > 0) return { messages, unsentFrom: typeof note === 'number' ? note : undefined }
+        await rows.delete(range(writer, -1))
         return undefined
       }),
 
@@ -172,6 +183,7 @@ const merged = (batches: readonly OutboxBatch[]): OutboxBatch => ({
   append: batches.flatMap(({ append }) => append),
   settled: batches.flatMap(({ settled }) => settled),
   removed: batches.flatMap(({ removed }) => removed),
+  unsent: batches.flatMap(({ unsent = [] }) => unsent),
 })
 
 /** Rewrites each segment once, however many of its messages go. */

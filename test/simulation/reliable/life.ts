@@ -97,7 +97,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
 
   function open(note?: Note): void {
     const name = `page${++births}`
-    const store = setup.isDurable ? disk.createStore(name) : undefined
+    const store = setup.isDurable ? talks.watch(name, disk.createStore(name)) : undefined
     const nextNumber = (): number => ++numbers
     // What was stored in MessagePack fails in a page that speaks JSON; the other way round it goes on.
     const mayBeBinary = setup.isDurable ? setup.pages > 1 || births > 1 : births % 2 === 0
@@ -105,7 +105,7 @@ function createLife(world: World, { seed, setup, steps }: Plan, verdict: ReturnT
     const { isGiven } = disk
     const mayDrain = steps.some(({ type }) => type === 'drain')
     const page = { seed, setup, name, isBinary, wire, store, isGiven, mayDrain, note, met: () => talks.met(name) }
-    pages.push(createPage(world, { ...page, verdict, ups, downs, nextNumber }))
+    pages.push(createPage(world, { ...page, verdict, ups, downs, exposures: talks, nextNumber }))
   }
 
   const choose = (choice: number): Page | undefined => pages[choice % pages.length]

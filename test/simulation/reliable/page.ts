@@ -13,6 +13,7 @@ import type { Client } from '../../../src/client/api.js'
 import { createBrowser, type Browser } from '../browser.js'
 import type { World } from '../world.js'
 import type { Downs, Place } from './downs.js'
+import type { Exposures } from './exposures.js'
 import type { Wish } from './acts.js'
 import type { Setup } from './plan.js'
 import { bytesOf, type Order } from './server.js'
@@ -67,6 +68,7 @@ interface Surroundings {
   readonly verdict: Verdict
   readonly ups: Ups
   readonly downs: Downs
+  readonly exposures: Pick<Exposures, 'took'>
   /** The next number of a message. */
   nextNumber(): number
   /** The application is told of its session. */
@@ -80,7 +82,8 @@ const PROTOCOL_ERRORS = new Set(['BAD_FRAME', 'SEQUENCE_GAP', 'BAD_ACK', 'PROTOC
 const TRY_AGAIN_MS = 300
 
 export function createPage(world: World, surroundings: Surroundings): Page {
-  const { seed, setup, name, isBinary, wire, store, note, verdict, ups, downs, nextNumber, met } = surroundings
+  const { seed, setup, name, isBinary, wire, store, note, verdict, ups, downs, exposures, nextNumber, met } =
+    surroundings
   const { check, count } = verdict
   if (isBinary) count('speaks MessagePack')
   const browser = createBrowser(world, {
@@ -201,6 +204,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
       const delivery = client.send(event, data, options)
       world.note(() => `${name} sends ${number} as ${delivery.id}`)
       ups.named(number, delivery.id, delivery)
+      exposures.took(name, delivery.id)
       return delivery
     } catch (error) {
       world.note(() => `${name} cannot send ${number}: ${codeOf(error)}`)

@@ -1,3 +1,5 @@
+import { messageId } from '../../../src/protocol/writer-id.js'
+import { createExposures, type Exposures } from './exposures.js'
 import type { Verdict } from './verdict.js'
 import type { Link } from './wire.js'
 
@@ -31,6 +33,7 @@ interface DownFrame {
   readonly cursors: Readonly<Record<string, number>>
   readonly session: string
   readonly resumed: boolean
+  readonly held?: true
   readonly code: string
   readonly window: { readonly messages: number }
 }
@@ -42,7 +45,7 @@ interface StreamFrame {
 }
 
 /** The books of the wire: whether each side keeps to the protocol. */
-export interface Talks {
+export interface Talks extends Pick<Exposures, 'took' | 'watch'> {
   up(link: Link, text: string): void
   down(link: Link, text: string): void
   heard(link: Link, text: string): void
@@ -76,6 +79,7 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener, i
   /** The pages that have not been told of the session on their connection. */
   const unmet = new Set<string>()
   const talks = new Map<number, Talk>()
+  const exposures = createExposures()
   /** `writer:sequence` → the link that carried it first. */
   const firstLinks = new Map<string, number>()
 
@@ -111,8 +115,10 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener, i
     const isRepeat = firstLinks.has(id) && firstLinks.get(id) !== link.id
     if (!firstLinks.has(id)) firstLinks.set(id, link.id)
     check(u === 1 || !isRepeat, 'wire-unflagged', () => `${link.page} sends ${id} again and does not say so`)
-    const isOwn = w.startsWith(`${link.page}.`)
-    check(u === 1 || isOwn, 'wire-unflagged', () => `${link.page} sends ${id} of another page and does not say so`)
+    const isUnsent = exposures.isUnsent(link, messageId(w, s))
+    if (isUnsent) count('found unsent')
+    const isFalse = isUnsent && u === 1
+    check(!isFalse, 'wire-alarm', () => `${link.page} says that ${id} was sent before, and no connection had it`)
     const isSafe = d === undefined || listener.isStored(d.n) || listener.isHasty(link.page)
     check(isSafe, 'wire-unstored', () => `${link.page} sends ${id} before it is stored`)
   }
@@ -138,6 +144,8 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener, i
   }
 
   return {
+    took: exposures.took,
+    watch: exposures.watch,
     met: (page) => void unmet.delete(page),
     up(link, text) {
       const talk = talkOf(link)
@@ -152,6 +160,7 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener, i
       if (t === 'hello') {
         talk.stage = 'hello'
         if (isGreeting) unmet.add(link.page)
+        exposures.connected(link)
       }
       if (t === 'skip') talk.writer = frame.w ?? ''
       else if (t === 'm') checkMessage(link, talk, frame)
@@ -180,6 +189,8 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener, i
         talk.windowMessages = frame.window.messages
       } else if (frame.t === 'welcome') {
         talk.stage = 'welcomed'
+        // The server has ignored what was sent so far.
+        if (frame.held) for (const id of talk.sent) if (firstLinks.get(id) === link.id) firstLinks.delete(id)
         acknowledge(talk, frame.cursors)
         listener.welcomed(link.page, frame.session, frame.resumed, frame.cursors)
       } else if (frame.t === 'a') {

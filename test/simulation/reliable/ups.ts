@@ -183,7 +183,9 @@ export function createUps({ check, count }: Verdict, isDurable: boolean): Ups {
       // A message that is kept in memory is stored, and sent, before `send` returns.
       const isSafe = delivery ? delivery.status !== 'queued' || isKeptOut(get(number)) : !isDurable || isInMemory
       // What its page was storing when it ended may be stored, and nobody was told.
-      return isStored || isSafe || kind === 'request' || isAbandoned || dead.has(page)
+      // Nor of what it accepted while its client closed.
+      const isLeft = isAbandoned || delivery?.error?.code === 'CLIENT_CLOSED'
+      return isStored || isSafe || kind === 'request' || isLeft || dead.has(page)
     },
     held: (writers) => writers.forEach((writer) => leapt.add(nameOf(writer))),
     delivered(page, id) {

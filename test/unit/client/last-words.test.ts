@@ -62,6 +62,48 @@ describe('a page that ends', () => {
     expect(store.batches.map(({ append }) => append.map(({ sequence }) => sequence))).toEqual([[1], [2]])
   })
 
+  test('keeps for the next page what the store still calls unsent, and that goes as new', async () => {
+    const { client, platform, store, live, sequences } = await setReliable()
+    store.release()
+    platform.link.close()
+    client.send('m', 1)
+    await platform.settle()
+    const noted = [...store.notes.values()]
+    store.hold()
+    store.isParting = true
+    await platform.advance(1_000)
+    await live()
+    platform.signal('part')
+    client.send('m', 2)
+    platform.signal('leave')
+    const early = sequences()
+    store.release()
+    await platform.settle()
+
+    expect([noted, early]).toEqual([[1], []])
+    expect(store.kept.map(({ sequence }) => sequence)).toEqual([1, 2])
+    expect(store.notes.size).toBe(0)
+    expect(sequences()).toEqual([1, 2])
+  })
+
+  test('says at once what it says last, though what the store called unsent was taken back', async () => {
+    const { client, platform, store, live, sequences } = await setReliable()
+    store.release()
+    platform.link.close()
+    const { id } = client.send('m', 1)
+    await platform.settle()
+    client.outbox.remove(id)
+    await platform.advance(1_000)
+    await live()
+    await platform.settle()
+    store.hold()
+    platform.signal('part')
+    client.send('m', 2)
+    platform.signal('leave')
+
+    expect(sequences()).toEqual([2])
+  })
+
   test('stores nothing of what leaves with it for a plain server, which would get it twice', async () => {
     const { platform, send, store } = await setPlain()
     platform.link.hold()

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createGroupCommit } from '../../../src/outbox/group-commit.js'
 import type { Entry } from '../../../src/outbox/delivery.js'
+import { ALL_SENT } from '../../../src/outbox/store.js'
 import { createFakeClock } from '../../support/fake-platform.js'
 import { createFakeStore } from '../../support/fake-store.js'
 import { makeEntry } from '../../support/outbox-stage.js'
@@ -149,6 +150,41 @@ describe('createGroupCommit', () => {
     expect(after).toEqual(['+w1', '+w2'])
     expect(batches()).toEqual(['+w1', '+w2', '+w3'])
     expect(log).toEqual(['committed w1', 'committed w2', 'committed w3'])
+  })
+
+  test('keeps a note back from the last batch of a page while another is under way', async () => {
+    const { commits, append, settle, store } = setUp()
+    const notes = () =>
+      store.batches.map(({ append: { length }, unsent = [] }) => [length, unsent.map((one) => one.sequence)])
+    store.hold()
+    store.isParting = true
+    append(entry(1))
+    commits.note('w', 1)
+    commits.run()
+    append(entry(2))
+    commits.note('w', ALL_SENT)
+    commits.run(true)
+    const before = notes()
+    store.release()
+    await settle()
+
+    expect(before).toEqual([
+      [1, [1]],
+      [1, []],
+    ])
+    expect(notes().slice(2)).toEqual([[0, [ALL_SENT]]])
+  })
+
+  test('writes the note that failed, unless a newer one has come', async () => {
+    const { commits, settle, store } = setUp()
+    store.failCommits('full')
+    commits.note('v', 1)
+    commits.note('w', 1)
+    commits.run()
+    commits.note('w', ALL_SENT)
+    await settle()
+
+    expect(store.notes).toEqual(new Map([['v', 1]]))
   })
 
   test('is idle when all that follow one another have settled', async () => {

@@ -199,7 +199,7 @@ describe('indexedDbStore', () => {
     await turn(10)
 
     expect(request).not.toHaveBeenCalled()
-    expect(adopted).toHaveBeenCalledExactlyOnceWith(run('a', 1, 1))
+    expect(adopted).toHaveBeenCalledExactlyOnceWith(run('a', 1, 1), undefined)
   })
 
   test('finds what it left when it is opened again before its close has finished', async () => {
@@ -210,7 +210,7 @@ describe('indexedDbStore', () => {
     void store.close()
     await store.open('b', adopted)
 
-    expect(adopted).toHaveBeenCalledExactlyOnceWith(run('a', 1, 1))
+    expect(adopted).toHaveBeenCalledExactlyOnceWith(run('a', 1, 1), undefined)
   })
 
   test('closes its database, and listens no longer', async () => {

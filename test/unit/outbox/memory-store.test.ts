@@ -14,7 +14,7 @@ function setUp() {
       to.attach(
         { now: () => 0, createId: () => `w${++ids}` },
         {
-          adopted: (messages, isOpen) =>
+          adopted: ({ messages, isOpen }) =>
             log.push(`${messages.map(({ writer, sequence }) => `${writer}:${sequence}`).join(' ')} ${isOpen}`),
           stored: () => log.push('stored'),
           refused: () => log.push('refused'),

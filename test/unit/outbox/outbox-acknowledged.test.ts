@@ -11,7 +11,7 @@ describe('a server that acknowledges', () => {
     const sent = add('a', { key: 'k', ttlMs: 10 })
     add('b', { ttlMs: 10 })
     transmit(1)
-    outbox.rewind()
+    outbox.rewind(1006)
     add('c', { key: 'k' })
     const isRemoved = outbox.remove(sent.id)
     await clock.advance(10)
@@ -43,7 +43,7 @@ describe('a server that acknowledges', () => {
     })
     add('a')
     transmit()
-    outbox.rewind()
+    outbox.rewind(1006)
     add('b')
     add('c')
 
@@ -74,7 +74,7 @@ describe('a server that acknowledges', () => {
     const counts = [outbox.bytesInFlight]
     outbox.settle(({ sequence }) => sequence <= 1, RECEIPT)
     counts.push(outbox.bytesInFlight)
-    outbox.rewind()
+    outbox.rewind(1006)
     counts.push(outbox.bytesInFlight)
 
     expect(counts).toEqual([300, 200, 0])
@@ -228,7 +228,7 @@ describe('requests', () => {
     transmit()
     await timeOut(stage)
     const before = [waiting(), outbox.inFlight, outbox.pending]
-    outbox.rewind()
+    outbox.rewind(1006)
 
     expect(before).toEqual([['b'], 2, 1])
     expect(transmit()).toEqual(['b'])

@@ -24,7 +24,7 @@ function setUp({ isAsync = true, isFallingBack = false, ...given }: Given = {}) 
     given.store ?? store,
     { now: () => clock.now, createId: () => `w${++ids}` },
     {
-      adopted(messages, isOpen, keptOut) {
+      adopted({ messages, isOpen, keptOut }) {
         log.push(`adopted ${names(messages)} ${isOpen ? 'late' : 'first'}${keptOut ? ` ${keptOut.code}` : ''}`)
       },
       stored: (entries) => {

@@ -19,7 +19,7 @@ test('keeps what one commit appends, and gives back what is left of it', async (
 
   const left = await log.load('w')
 
-  expect(left?.map(({ sequence }) => sequence)).toEqual([3, 4, 5, 6, 8])
+  expect(left?.messages.map(({ sequence }) => sequence)).toEqual([3, 4, 5, 6, 8])
   end()
 })
 
@@ -30,8 +30,8 @@ test('holds more than one segment of a thousand', async () => {
 
   const left = await log.load('w')
 
-  expect(left?.length).toBe(800)
-  expect(left?.[0]?.sequence).toBe(1_701)
+  expect(left?.messages.length).toBe(800)
+  expect(left?.messages[0]?.sequence).toBe(1_701)
   end()
 })
 
