@@ -4,5 +4,6 @@
  */
 export * from './index.js'
 export { deleteOutbox, indexedDbStore } from './outbox/stores/indexeddb-store.js'
+export { estimateStorage, persistStorage } from './outbox/stores/storage-manager.js'
 export { HoldfastWebSocket } from './websocket/holdfast-websocket.js'
 export type { HoldfastWebSocketOptions } from './websocket/options.js'

@@ -27,9 +27,13 @@ const doors: [door: string, open: () => Promise<object>, names: string[]][] = [
   [
     'holdfast/browser',
     () => import('../src/browser.js'),
-    [...core, 'deleteOutbox', 'indexedDbStore', 'HoldfastWebSocket'],
+    [...core, 'deleteOutbox', 'estimateStorage', 'indexedDbStore', 'persistStorage', 'HoldfastWebSocket'],
   ],
-  ['holdfast/indexeddb', () => import('../src/indexeddb.js'), ['deleteOutbox', 'indexedDbStore']],
+  [
+    'holdfast/indexeddb',
+    () => import('../src/indexeddb.js'),
+    ['deleteOutbox', 'estimateStorage', 'indexedDbStore', 'persistStorage'],
+  ],
   ['holdfast/msgpack', () => import('../src/msgpack.js'), ['msgpack']],
   ['holdfast/reliable', () => import('../src/reliable.js'), ['createClient', 'reliable']],
   ['holdfast/react', () => import('../src/react.js'), ['useConnection', 'useEvent', 'usePending']],

@@ -236,3 +236,46 @@ test('deleting the database in another tab stops nothing', async ({ page, contex
 
   expect(server.messages.map(({ text }) => numberIn(text))).toEqual([0, 1])
 })
+
+test('a newer version of the database in another tab: the old page says so, once, and goes on from memory', async ({
+  page,
+  context,
+  origin,
+  server,
+}) => {
+  await page.evaluate((url) => harness.start(url, { store: 'newer' }), server.url)
+  expect(await outcomeOf(page, 0)).toBe('stored')
+  const other = await context.newPage()
+  await other.goto(`${origin}/away.html`)
+  await other.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open('holdfast:newer', 2)
+        request.addEventListener('success', resolve)
+        request.addEventListener('error', reject)
+      }),
+  )
+
+  const outcomes = [await outcomeOf(page, 1), await outcomeOf(page, 2)]
+  await server.when(({ messages }) => messages.length >= 3)
+  await page.evaluate(() => harness.until(({ client }) => client.getState().pending === 0))
+  const { durable, why, errors } = await page.evaluate(() => {
+    const { durable, storageError } = harness.client.getState()
+    return { durable, why: storageError?.message, errors: harness.errors.map(({ code }) => code) }
+  })
+
+  expect(outcomes).toEqual(Array(2).fill('StorageError STORAGE_UNAVAILABLE'))
+  expect(durable).toBe(false)
+  expect(why).toMatch(/a newer version of this page has changed it: reload the page/)
+  expect(errors).toEqual(['STORAGE_UNAVAILABLE'])
+  expect(server.messages.map(({ text }) => numberIn(text))).toEqual([0, 1, 2])
+})
+
+test('the page is told how much the site holds, and whether it is kept', async ({ page }) => {
+  const { usageBytes = -1, quotaBytes = -1, isPersistent } = await page.evaluate(() => Holdfast.estimateStorage())
+
+  expect(usageBytes).toBeGreaterThanOrEqual(0)
+  expect(quotaBytes).toBeGreaterThan(usageBytes)
+  expect(isPersistent).toBe(false)
+  expect(typeof (await page.evaluate(() => Holdfast.persistStorage()))).toBe('boolean')
+})

@@ -102,7 +102,7 @@ export function createPersistence(
       }
     const ask = (): MaybePromise<void> => {
       ifMine(adoptLeft)()
-      return store.open(writer, ifMine(adopt), ifMine(listener.deleted))
+      return store.open(writer, ifMine(adopt), ifMine(listener.deleted), ifMine(listener.report))
     }
     try {
       opening = closing ? closing.then(ask) : ask()

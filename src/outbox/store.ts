@@ -1,4 +1,5 @@
 import type { Body } from '../protocol/codec.js'
+import type { HoldfastError } from '../shared/errors.js'
 import type { MaybePromise } from '../shared/maybe-promise.js'
 
 /** One message as it is kept. The name in `writer` and `sequence` together are its id, which no reload changes. */
@@ -70,12 +71,15 @@ export interface OutboxStore {
    * `deleted` is for stores that others can empty: called after that, it fails what waits in this page, with `REMOVED`.
    * What was handed over or committed before it must not be handed over later.
    *
+   * `report` is for what went wrong with which the store goes on, such as the loss of what it held.
+   *
    * @throws {StorageError} `STORAGE_UNAVAILABLE` (as a rejection) when there is no such storage here.
    */
   open(
     writer: string,
     adopt: (messages: StoredMessage[], unsentFrom?: number) => void,
     deleted?: () => void,
+    report?: (error: HoldfastError) => void,
   ): MaybePromise<void>
 
   /**

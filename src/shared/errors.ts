@@ -56,6 +56,7 @@ export type ErrorCode =
   | 'STORAGE_UNAVAILABLE'
   | 'STORAGE_FULL'
   | 'STORAGE_FAILED'
+  | 'STORAGE_RESET'
   | 'LISTENER_THREW'
   | 'NO_LISTENER'
   | 'NO_PONG'
@@ -161,7 +162,7 @@ export class DeliveryError extends HoldfastError {
   override readonly name = 'DeliveryError'
 }
 
-/** The outbox's store failed. Codes: `STORAGE_UNAVAILABLE`, `STORAGE_FULL`, `STORAGE_FAILED`; `cause` has the browser's error. */
+/** The outbox's store failed. Codes: `STORAGE_UNAVAILABLE`, `STORAGE_FULL`, `STORAGE_FAILED`, `STORAGE_RESET`; `cause` has the browser's error. */
 export class StorageError extends HoldfastError {
   override readonly name = 'StorageError'
 }

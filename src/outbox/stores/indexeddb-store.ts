@@ -1,5 +1,6 @@
 import { check, requireText, withDefaults } from '../../shared/validate.js'
 import { StorageError, textOf, type ErrorCode } from '../../shared/errors.js'
+import { isReplaced } from './birth-mark.js'
 import { createSegmentedLog, nameOf, type Births, type Leftovers, type SegmentedLog } from './segmented-log.js'
 import { keepIn, type PersistentOptions } from '../persistence.js'
 import type { OutboxStorage } from '../storage.js'
@@ -28,6 +29,9 @@ export interface IndexedDbStoreOptions extends PersistentOptions {
  * `whenUnavailable` says more. So too, until the page is loaded again, once the site's data was deleted, by its user or by
  * `Clear-Site-Data`.
  *
+ * A database that the browser has deleted since a page last opened it, since it was damaged, is told as the lifecycle's
+ * `error`, once: `STORAGE_RESET`. What it held is gone.
+ *
  * Touches no global before `open`. Every client needs a store of its own; those of one name share a database.
  *
  * @throws {TypeError} for an option of the wrong type, naming it
@@ -49,16 +53,20 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStor
   const failure = (code: ErrorCode, verb: string, cause: unknown): StorageError => failureOf(name, code, verb, cause)
 
   return {
-    async open(writer, adopt, deleted = () => {}) {
+    async open(writer, adopt, deleted = () => {}, report = () => {}) {
       let opening: Session | undefined
       try {
         if (session) throw new Error('it is open already; give each client a store of its own')
         session = opening = createSession(PREFIX + name, { adopt, deleted })
         await opening.start(writer)
+        if (opening.isReset()) {
+          const words = `Outbox '${name}' was deleted or damaged, and the browser made an empty one: what it held is gone`
+          report(new StorageError('STORAGE_RESET', words))
+        }
       } catch (cause) {
         if (session === opening) session = undefined
         opening?.end()
-        throw failure('STORAGE_UNAVAILABLE', 'opened', cause)
+        throw failure(isFull(cause) ? 'STORAGE_FULL' : 'STORAGE_UNAVAILABLE', 'opened', cause)
       }
     },
 
@@ -69,7 +77,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): OutboxStor
         const isStrict = batch.unsent?.some(({ sequence }) => sequence === ALL_SENT)
         await session.log.write(batch, isStrict ? 'strict' : batch.append.length > 0 ? durability : 'relaxed')
       } catch (cause) {
-        throw failure(nameOf(cause) === 'QuotaExceededError' ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'written', cause)
+        throw failure(isFull(cause) ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'written', cause)
       }
     },
 
@@ -124,6 +132,14 @@ const PREFIX = 'holdfast:'
 /** No writer's id: these have no colon. */
 const DELETED = ':deleted'
 
+/**
+ * Engines have many names for a full disk: `QuotaExceededError`, also as an AbortError about it,
+ * `NS_ERROR_DOM_INDEXEDDB_QUOTA_ERR` and `NS_ERROR_FILE_NO_DEVICE_SPACE` of Firefox, and an UnknownError with "disk is
+ * full", "full disk" or "No space left on device".
+ */
+const isFull = (cause: unknown): boolean =>
+  /quota|no.(device.)?space|\bfull\b/i.test(`${nameOf(cause)} ${textOf(cause)}`)
+
 function failureOf(name: string, code: ErrorCode, verb: string, cause: unknown): StorageError {
   const old = {
     VersionError: 'a newer version of this page has changed it',
@@ -149,6 +165,8 @@ interface SessionListener {
 interface Session {
   readonly log: SegmentedLog
   start(writer: string): Promise<void>
+  /** Whether the database is not the one that was here when a page last looked. */
+  isReset(): boolean
   /** Gives everything up at once: a page on its way out may be given no more time. */
   end(): void
 }
@@ -245,6 +263,8 @@ function createSession(name: string, { adopt, deleted }: SessionListener): Sessi
       signal.throwIfAborted()
       found.sort((one, other) => ageOf(one) - ageOf(other)).forEach(handOver)
     },
+
+    isReset: () => isReplaced(name, known[name] ?? ''),
 
     end() {
       ending.abort()

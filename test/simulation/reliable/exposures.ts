@@ -52,7 +52,7 @@ export function createExposures(): Exposures {
           throw error
         }
       },
-      open: (writer, adopt, deleted) =>
+      open: (writer, adopt, ...listeners) =>
         open(
           writer,
           (messages, unsentFrom) => {
@@ -63,7 +63,7 @@ export function createExposures(): Exposures {
             }
             adopt(messages, unsentFrom)
           },
-          deleted,
+          ...listeners,
         ),
     }),
     isUnsent(link, id) {

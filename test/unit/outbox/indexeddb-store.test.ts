@@ -268,6 +268,77 @@ describe('indexedDbStore when storage fails', () => {
     },
   )
 
+  test.each([
+    ['QuotaExceededError', 'The quota has been exceeded'],
+    ['NS_ERROR_DOM_INDEXEDDB_QUOTA_ERR', ''],
+    ['NS_ERROR_FILE_NO_DEVICE_SPACE', ''],
+    ['UnknownError', 'Error putting record in database: database or disk is full'],
+    ['UnknownError', 'Internal error committing transaction: No space left on device'],
+    ['UnknownError', 'Encountered full disk while opening backing store for indexedDB.open.'],
+    ['AbortError', 'QuotaExceededError: the current transaction exceeded its quota limitations'],
+  ])('calls %s "%s" a full disk', async (name, message) => {
+    const { store } = openPage(origin.page())
+    await store.open('a', () => {})
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException(message, name)
+    })
+    const failing = withoutWaiting(() => commit(store, { append: run('a', 1, 2) }))
+
+    await expect(failing).rejects.toMatchObject({ name: 'StorageError', code: 'STORAGE_FULL', cause: { name } })
+  })
+
+  test('does not call every fault of a disk a full one', async () => {
+    const { store } = openPage(origin.page())
+    await store.open('a', () => {})
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('Unable to store record: disk I/O error', 'UnknownError')
+    })
+    const failing = withoutWaiting(() => commit(store, { append: run('a', 1, 2) }))
+
+    await expect(failing).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+  })
+
+  test('tells once that the browser has put an empty database in the place of a damaged one', async () => {
+    const marks = new Map<string, string>()
+    vi.stubGlobal('localStorage', {
+      getItem: (key: string) => marks.get(key) ?? null,
+      setItem: (key: string, value: string) => marks.set(key, value),
+    })
+    const told: string[] = []
+    const open = async (page: FakePage, writer: string): Promise<void> => {
+      const { store } = openPage(page)
+      await store.open(
+        writer,
+        () => {},
+        undefined,
+        ({ code }) => told.push(code),
+      )
+      await store.close()
+    }
+    await open(origin.page(), 'a')
+    await open(origin.page(), 'b')
+    const before = [...told]
+    const emptied = freshOrigin()
+    await open(emptied.page(), 'c')
+    await open(emptied.page(), 'd')
+
+    expect(before).toEqual([])
+    expect(told).toEqual(['STORAGE_RESET'])
+  })
+
+  test('opens where localStorage is denied', async () => {
+    Object.defineProperty(globalThis, 'localStorage', {
+      configurable: true,
+      get: () => {
+        throw new DOMException('denied', 'SecurityError')
+      },
+    })
+    const { store } = openPage(origin.page())
+
+    await expect(Promise.resolve(store.open('a', () => {}))).resolves.toBeUndefined()
+    Reflect.deleteProperty(globalThis, 'localStorage')
+  })
+
   test('goes on after a full disk', async () => {
     const { store } = openPage(origin.page())
     await store.open('a', () => {})
@@ -513,10 +584,10 @@ function openPage(page: FakePage, options: IndexedDbStoreOptions = { name: 'chat
   return {
     store: {
       ...store,
-      open(writer, adopt) {
+      open(...given) {
         vi.stubGlobal('navigator', { locks: page.locks })
         vi.stubGlobal('BroadcastChannel', page.BroadcastChannel)
-        return store.open(writer, adopt)
+        return store.open(...given)
       },
     },
     crash: page.crash,
