@@ -10,6 +10,8 @@ export interface Exposures {
   took(page: string, id: string): void
   /** The store of the page, which may hand over messages of others. */
   watch(page: string, store: OutboxStore): OutboxStore
+  /** Whether the store of the page has yet to write or strike a note, so that messages may have to wait for it. */
+  isNoting(page: string): boolean
   /** Whether the page has found it in its store, and nothing but this link can have carried it. */
   isUnsent(link: Link, id: string): boolean
 }
@@ -23,6 +25,7 @@ export function createExposures(): Exposures {
   const found = new Set<string>()
   /** Writers whose last note the store has failed to write: what a page that ended had stored meanwhile has none. */
   const unnoted = new Set<string>()
+  const noting = new Set<string>()
 
   function expose(id: string, link: Link): void {
     exposed.set(id, (exposed.get(id) ?? new Set()).add(link.id))
@@ -44,8 +47,10 @@ export function createExposures(): Exposures {
       close,
       async commit(batch) {
         const noted = batch.unsent?.map(({ writer }) => writer) ?? []
+        if (noted.length) noting.add(page)
         try {
           await commit(batch)
+          if (noted.length) noting.delete(page)
           for (const writer of noted) unnoted.delete(writer)
         } catch (error) {
           for (const writer of noted) unnoted.add(writer)
@@ -66,6 +71,7 @@ export function createExposures(): Exposures {
           ...listeners,
         ),
     }),
+    isNoting: (page) => noting.has(page),
     isUnsent(link, id) {
       const others = [...(exposed.get(id) ?? [])].filter((one) => one !== link.id)
       return found.has(`${link.page} ${id}`) && !others.length

@@ -68,7 +68,7 @@ interface Surroundings {
   readonly verdict: Verdict
   readonly ups: Ups
   readonly downs: Downs
-  readonly exposures: Pick<Exposures, 'took'>
+  readonly exposures: Pick<Exposures, 'took' | 'isNoting'>
   /** The next number of a message. */
   nextNumber(): number
   /** The application is told of its session. */
@@ -235,7 +235,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
   /** What is said last is with the server or the store before the page has ended, and with the server if nothing stands in its way. */
   function part(signal: 'suspend' | 'leave', lastWords: number): void {
     const { status, pending } = client.getState()
-    const isFree = status === 'connected' && pending === 0 && !surroundings.mayDrain
+    const isFree = status === 'connected' && pending === 0 && !surroundings.mayDrain && !exposures.isNoting(name)
     browser.signal('part')
     const said = Array.from({ length: lastWords }, () => send({ handlerMs: 0, isBad: false, padding: 0 }, {}))
     const isSaid = (delivery: Delivery): boolean => delivery instanceof Entry && delivery.wasSent

@@ -45,7 +45,7 @@ interface StreamFrame {
 }
 
 /** The books of the wire: whether each side keeps to the protocol. */
-export interface Talks extends Pick<Exposures, 'took' | 'watch'> {
+export interface Talks extends Pick<Exposures, 'took' | 'watch' | 'isNoting'> {
   up(link: Link, text: string): void
   down(link: Link, text: string): void
   heard(link: Link, text: string): void
@@ -146,6 +146,7 @@ export function createTalks({ check, count }: Verdict, listener: TalkListener, i
   return {
     took: exposures.took,
     watch: exposures.watch,
+    isNoting: exposures.isNoting,
     met: (page) => void unmet.delete(page),
     up(link, text) {
       const talk = talkOf(link)
