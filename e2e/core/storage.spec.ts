@@ -260,8 +260,9 @@ test('a newer version of the database in another tab: the old page says so, once
   await server.when(({ messages }) => messages.length >= 3)
   await page.evaluate(() => harness.until(({ client }) => client.getState().pending === 0))
   const { durable, why, errors } = await page.evaluate(() => {
-    const { durable, storageError } = harness.client.getState()
-    return { durable, why: storageError?.message, errors: harness.errors.map(({ code }) => code) }
+    const state = harness.client.getState()
+    const codes = harness.errors.map(({ code }) => code)
+    return { durable: state.durable, why: state.storageError?.message, errors: codes }
   })
 
   expect(outcomes).toEqual(Array(2).fill('StorageError STORAGE_UNAVAILABLE'))
