@@ -93,6 +93,8 @@ export function createPage(world: World, surroundings: Surroundings): Page {
   })
   let isAlive = true
   let isRetired = false
+  /** Its application is told nothing of what it does at its end, though it may live on for a while. */
+  let hasLeft = false
   let wasStale = false
   let auth: { until: number; isStale: boolean } = { until: 0, isStale: false }
   /** The message that `send` is just taking: its id may be told before `send` returns. */
@@ -226,8 +228,8 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     ups.sent(number, name, 'message', wish.isBad, client.getState().storageError !== undefined)
     const delivery = take(number, 'up', order(number, wish), options)
     delivery?.delivered.then(
-      () => isAlive && ups.promised(number, undefined),
-      (error: unknown) => isAlive && ups.promised(number, codeOf(error)),
+      () => isAlive && !hasLeft && ups.promised(number, undefined),
+      (error: unknown) => isAlive && !hasLeft && ups.promised(number, codeOf(error)),
     )
     return delivery
   }
@@ -301,6 +303,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     },
     part,
     leave(lastWords) {
+      hasLeft = true
       part('leave', lastWords)
       return this.left()
     },
