@@ -1,6 +1,7 @@
-import { chromium as playwright, type Page } from '@playwright/test'
+import { chromium as playwright } from '@playwright/test'
 import { launchOptions } from '../support/browser.js'
-import type { EngineDriver, Tab } from './engine.js'
+import type { EngineDriver } from './engine.js'
+import { tabOf } from './page-tab.js'
 
 /** Chromium, as all other tests start it. */
 export const chromium: EngineDriver = {
@@ -13,20 +14,10 @@ export const chromium: EngineDriver = {
       async open(url) {
         const page = await context.newPage()
         await page.goto(url)
-        return tabOf(page)
+        // A page that comes from the back/forward cache does not load.
+        return tabOf(page, () => page.goBack({ waitUntil: 'commit' }))
       },
       close: () => browser.close(),
     }
   },
 }
-
-const tabOf = (page: Page): Tab => ({
-  goto: async (url) => void (await page.goto(url)),
-  run: <Argument, Result>(act: (argument: Argument) => Result | Promise<Result>, argument?: Argument) =>
-    // Playwright's type of what a page takes and gives is wider than ours.
-    page.evaluate(act as (argument: unknown) => Result, argument),
-  reload: async () => void (await page.reload()),
-  // A page that comes from the back/forward cache does not load.
-  back: async () => void (await page.goBack({ waitUntil: 'commit' })),
-  close: () => page.close(),
-})

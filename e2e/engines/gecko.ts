@@ -1,7 +1,8 @@
-import { launch, type Page } from 'puppeteer-core'
+import { launch } from 'puppeteer-core'
 import { findFirefox } from '../../scripts/system-packages.mjs'
-import type { EngineDriver, Tab } from './engine.js'
+import type { EngineDriver } from './engine.js'
 import { whyNot } from './missing.js'
+import { tabOf } from './page-tab.js'
 
 /** Firefox, over WebDriver BiDi. */
 export const gecko: EngineDriver = {
@@ -13,19 +14,9 @@ export const gecko: EngineDriver = {
       async open(url) {
         const page = await browser.newPage()
         await page.goto(url)
-        return tabOf(page)
+        return tabOf(page, () => page.goBack())
       },
       close: () => browser.close(),
     }
   },
 }
-
-const tabOf = (page: Page): Tab => ({
-  goto: async (url) => void (await page.goto(url)),
-  run: <Argument, Result>(act: (argument: Argument) => Result | Promise<Result>, argument?: Argument) =>
-    // Puppeteer asks for the type of the whole list of arguments.
-    page.evaluate(act as (argument: unknown) => Result, argument),
-  reload: async () => void (await page.reload()),
-  back: async () => void (await page.goBack()),
-  close: () => page.close(),
-})

@@ -1,4 +1,5 @@
 import { judge } from '../support/verdict.js'
+import { talkToWorker } from '../support/worker-talk.js'
 import { ascending, numberIn, numbers, unique } from '../support/numbers.js'
 import type * as Msgpack from '../../src/msgpack.js'
 import { createEchoServer } from '../../src/server.js'
@@ -223,45 +224,28 @@ test.describe('a plain server', () => {
 })
 
 test.describe('a page', () => {
-  test('loads the script tag and speaks', async ({ open, server }) => {
-    server.isEchoing = true
-    const tab = await open('script-tag-min.html')
-    await start(tab, server.url)
+  for (const [what, file] of [
+    ['the script tag', 'script-tag-min.html'],
+    ['the module in one file', 'module.html'],
+  ] as const) {
+    test(`loads ${what} and speaks`, async ({ open, server }) => {
+      server.isEchoing = true
+      const tab = await open(file)
+      await start(tab, server.url)
 
-    await tab.run(() => harness.sendNumbers(0, 10))
-    await tab.run(() => harness.until(({ received }) => received.length === 10))
+      await tab.run(() => harness.sendNumbers(0, 10))
+      await tab.run(() => harness.until(({ received }) => received.length === 10))
 
-    expect(await tab.run(() => harness.received)).toEqual(numbers(10))
-  })
-
-  test('loads the module in one file and speaks', async ({ open, server }) => {
-    server.isEchoing = true
-    const tab = await open('module.html')
-    await start(tab, server.url)
-
-    await tab.run(() => harness.sendNumbers(0, 10))
-    await tab.run(() => harness.until(({ received }) => received.length === 10))
-
-    expect(await tab.run(() => harness.received)).toEqual(numbers(10))
-  })
+      expect(await tab.run(() => harness.received)).toEqual(numbers(10))
+    })
+  }
 
   test('has a worker that keeps, sends and receives', async ({ open }) => {
     const echo = createEchoServer()
     const { url } = await echo.listening
     const tab = await open('esm.html')
 
-    const told = await tab.run(
-      (options) =>
-        new Promise<object>((resolve, reject) => {
-          const worker = new Worker(`/module-worker.mjs?${new URLSearchParams(options)}`, { type: 'module' })
-          const all = {}
-          worker.addEventListener('error', ({ message }) => reject(new Error(`The worker fails: ${message}`)))
-          worker.addEventListener('message', ({ data }: MessageEvent<object>) => {
-            if (Object.keys(Object.assign(all, data)).length === 3) resolve(all)
-          })
-        }),
-      { url, text: 'grüße 🌊' },
-    )
+    const told = await tab.run(talkToWorker, { url, text: 'grüße 🌊' })
 
     expect(told).toEqual({ stored: true, receipt: { confirmedBy: 'browser' }, echo: 'grüße 🌊' })
     await echo.close()

@@ -1,8 +1,6 @@
-import { expect, test as base } from '@playwright/test'
 import { createFaultProxy, type FaultProxy } from '../../test/support/fault-proxy.js'
-import { createRecordingServer, type RecordingServer } from '../../test/support/servers.js'
 import { startCompanion, type Companion } from '../support/companion.js'
-import { createPageServer } from '../support/page-server.js'
+import { expect, test as base } from '../support/test.js'
 import { chromium } from './chromium.js'
 import type { Engine, EngineDriver, Tab } from './engine.js'
 import { gecko } from './gecko.js'
@@ -17,10 +15,6 @@ interface Fixtures {
   open(page: string): Promise<Tab>
   /** A name that no other test gives to its outbox. */
   store: string
-  /** A plain server of this test. */
-  server: RecordingServer
-  /** The way to it. */
-  link: FaultProxy
   /** A companion server of this test. */
   companion: Companion
   /** The way to it. */
@@ -30,15 +24,6 @@ interface Fixtures {
 interface Shared {
   /** The browser of the project; undefined where this machine has none. */
   engine: Engine | undefined
-  /** Where the pages of the fixtures are. */
-  origin: string
-}
-
-/** A way to a server that listens on the port, until the test is over. */
-async function useProxy(port: number, use: (proxy: FaultProxy) => Promise<void>): Promise<void> {
-  const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port } })
-  await use(proxy)
-  await proxy.close()
 }
 
 /** Tests that run in every engine, each in the projects of that name. */
@@ -56,14 +41,6 @@ export const test = base.extend<Fixtures, Shared>({
     },
     { scope: 'worker', timeout: 60_000 },
   ],
-  origin: [
-    async ({}, use) => {
-      const pages = await createPageServer()
-      await use(pages.origin)
-      await pages.close()
-    },
-    { scope: 'worker' },
-  ],
   async open({ engine, origin }, use, { project, annotations }) {
     if (!engine) return base.skip(true, `This machine has no ${project.name}`)
     annotations.push({ type: 'engine', description: engine.version })
@@ -77,16 +54,14 @@ export const test = base.extend<Fixtures, Shared>({
     for (const tab of tabs) await tab.close().catch(() => {})
   },
   store: async ({}, use, { testId }) => use(`store-${testId}`),
-  server: async ({}, use) => {
-    const server = await createRecordingServer()
-    await use(server)
-    await server.stop()
-  },
-  link: async ({ server }, use) => useProxy(server.port, use),
   companion: async ({}, use) => {
     const companion = await startCompanion()
     await use(companion)
     await companion.stop()
   },
-  way: async ({ companion }, use) => useProxy(companion.port, use),
+  way: async ({ companion }, use) => {
+    const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port: companion.port } })
+    await use(proxy)
+    await proxy.close()
+  },
 })

@@ -5,7 +5,7 @@ import { createPageServer } from './page-server.js'
 
 export { expect }
 
-interface Fixtures {
+export interface Fixtures {
   /** A plain server of this test. */
   server: RecordingServer
   /** The way to it. */
