@@ -217,16 +217,10 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     }
   }
 
-  const order = (n: number, { handlerMs, isBad, padding }: Wish): Order & { readonly x?: string } => ({
-    ...{ n, ms: handlerMs, isBad },
-    ...(padding && { x: 'x'.repeat(padding) }),
-    ...(isBinary && { b: bytesOf(n) }),
-  })
-
   function send(wish: Wish, options: SendOptions): Delivery | undefined {
     const number = nextNumber()
     ups.sent(number, name, 'message', wish.isBad, client.getState().storageError !== undefined)
-    const delivery = take(number, 'up', order(number, wish), options)
+    const delivery = take(number, 'up', orderOf(number, wish, isBinary), options)
     delivery?.delivered.then(
       () => isAlive && !hasLeft && ups.promised(number, undefined),
       (error: unknown) => isAlive && !hasLeft && ups.promised(number, codeOf(error)),
@@ -261,7 +255,7 @@ export function createPage(world: World, surroundings: Surroundings): Page {
     ups.sent(number, name, 'request', wish.isBad)
     const controller = new AbortController()
     if (abortAfterMs !== undefined) world.after(abortAfterMs, () => isAlive && controller.abort())
-    client.request('ask', order(number, wish), { timeoutMs, signal: controller.signal }).then(
+    client.request('ask', orderOf(number, wish, isBinary), { timeoutMs, signal: controller.signal }).then(
       (result) => isAlive && ups.answered(number, result),
       (error: unknown) => isAlive && ups.unanswered(number, codeOf(error)),
     )
@@ -326,3 +320,13 @@ export function createPage(world: World, surroundings: Surroundings): Page {
 }
 
 const codeOf = (error: unknown): string => (error instanceof HoldfastError ? error.code : String(error))
+
+const orderOf = (
+  n: number,
+  { handlerMs, isBad, padding }: Wish,
+  isBinary: boolean,
+): Order & { readonly x?: string } => ({
+  ...{ n, ms: handlerMs, isBad },
+  ...(padding && { x: 'x'.repeat(padding) }),
+  ...(isBinary && { b: bytesOf(n) }),
+})
